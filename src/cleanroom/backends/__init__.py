@@ -1,0 +1,1 @@
+"""Places that can run a sandbox, each proven by one conformance suite."""

@@ -1,0 +1,1 @@
+"""The control plane: the only process that makes sandboxes and keeps state."""

@@ -1,0 +1,57 @@
+"""All that can happen to a sandbox or inside one; audit, streams and CLI share these values.
+
+In: nothing. Out: closed value types. Never: payload bytes, query strings or secrets.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """What a connection turned out to speak."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    UDP = "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkEvent:
+    """One question asked of the gateway and its answer, or the end of a relayed connection.
+
+    `phase`: "verdict" before any byte flows, "closed" with byte counts afterwards.
+    `rule` is the rule's text and `rule_line` its line in the policy file (0: no line).
+    """
+
+    phase: str
+    allowed: bool
+    protocol: Protocol
+    name: str  # canonical host name, "" if the connection had none
+    address: str  # the address dialled (verdict allowed) or asked for (denied), "" for DNS
+    port: int
+    code: str  # reason code; "" if allowed
+    reason: str  # one sentence; "" if allowed
+    rule: str = ""
+    rule_line: int = 0
+    connection_id: int = 0  # joins "verdict" and "closed" of one connection, per sandbox
+    method: str = ""  # HTTP only
+    path: str = ""  # HTTP only, never with its query
+    bytes_in: int = 0  # towards the sandbox
+    bytes_out: int = 0  # from the sandbox
+    repeated: int = 0  # how many equal events were folded into this one by rate limiting
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEvent:
+    """A sandbox or an execution changed its state, or something a person should know happened.
+
+    `kind` is e.g. "sandbox.ready", "sandbox.ttl_warning", "execution.started", "gateway.lost".
+    """
+
+    kind: str
+    detail: tuple[tuple[str, str], ...] = field(default=())
+
+
+Event = NetworkEvent | LifecycleEvent

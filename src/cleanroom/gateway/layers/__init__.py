@@ -1,0 +1,1 @@
+"""Sans-I/O protocol layers: Event -> Commands. No sockets, clocks or files."""

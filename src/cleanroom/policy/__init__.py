@@ -1,0 +1,1 @@
+"""What a repository wrote, and what is enforced: text -> Policy -> CompiledPolicy. No I/O."""

@@ -1,0 +1,173 @@
+"""The compiled policy: frozen, hashed, the only policy anything below the compiler ever sees.
+
+In: nothing. Out: closed value types. Never: defaults on read, or a secret's value.
+Times are seconds, sizes bytes, lines and columns start at 1.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """What a backend can be asked to enforce. Policies need them, backends prove them."""
+
+    NETWORK_DEFAULT_DENY = "network_default_deny"
+    NETWORK_HOST_PORT_FILTERING = "network_host_port_filtering"
+    DNS_CONTROL_OR_EQUIVALENT = "dns_control_or_equivalent"
+    POLICY_IMMUTABILITY = "policy_immutability"
+    AUDIT_EVENT_EMISSION = "audit_event_emission"
+    SECRET_ISOLATION = "secret_isolation"  # noqa: S105 -- a capability's name
+    REGISTRY_ENFORCEMENT = "registry_enforcement"
+    TLS_INSPECTION = "tls_inspection"
+    CUSTOM_IMAGE = "custom_image"
+    MISE_BOOTSTRAP = "mise_bootstrap"
+    ISOLATION_NAMESPACES = "isolation_namespaces"
+    ISOLATION_GVISOR = "isolation_gvisor"
+    ISOLATION_VM = "isolation_vm"
+    LIMIT_MEMORY = "limit_memory"
+    LIMIT_PIDS = "limit_pids"
+    LIMIT_CPU = "limit_cpu"
+    LIMIT_DISK = "limit_disk"
+    LIMIT_OPEN_FILES = "limit_open_files"
+    LIMIT_OUTPUT = "limit_output"
+
+
+class RuleKind(StrEnum):
+    """How a rule names its target."""
+
+    EXACT = "exact"  # one canonical host name
+    WILDCARD = "wildcard"  # "*.example.com": any depth below, never the apex; value is "example.com"
+    NETWORK = "network"  # an IP address or CIDR block, canonical text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the policy file something was written; (0, 0) if nowhere (a preset, a default)."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One network rule after expansion: canonical value, sorted ports, never empty."""
+
+    kind: RuleKind
+    value: str
+    ports: tuple[int, ...]
+    inspect: bool = False
+    ech_allowed: bool = False
+    place: Place = field(default=Place(), compare=False)
+
+    @property
+    def rule_id(self) -> str:
+        """What audit lines and messages call this rule, e.g. `*.example.com:80,443`."""
+        host = f"*.{self.value}" if self.kind is RuleKind.WILDCARD else self.value
+        return f"{host}:{','.join(map(str, self.ports))}"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """Deny is the only default action; empty `allow_rules` means no egress at all."""
+
+    allow_rules: tuple[Rule, ...] = ()
+    deny_rules: tuple[Rule, ...] = ()
+    default_action: str = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What `sandbox.resources` asks for. None: the backend's default, as far as it can limit it."""
+
+    memory_bytes: int | None = None
+    pids: int | None = None
+    cpus: float | None = None
+    disk_bytes: int | None = None
+    open_files: int | None = None
+    output_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MisePolicy:
+    """`sandbox.mise`; `enabled` None means: not said by the policy."""
+
+    enabled: bool | None = None
+    auto_bootstrap: bool = True
+    config_files: tuple[str, ...] = (".mise.toml", ".mise/config.toml", "mise.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPolicy:
+    """Everything of the `sandbox` section but its network."""
+
+    ttl_s: int = 1800
+    isolation: str = "namespaces"
+    image: str | None = None
+    limits: Limits = Limits()
+    mise: MisePolicy = MisePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class LockfilePolicy:
+    """`registries.X.lockfile_enforcement`; `lockfiles` are paths or globs beside the policy."""
+
+    enabled: bool = False
+    mode: str = "deny_unknown"
+    lockfiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPolicy:
+    """One package manager's registry section."""
+
+    manager: str
+    enabled: bool
+    allowed_hosts: tuple[str, ...]
+    cache_ref: str | None = None
+    fallback: str = "deny"
+    lockfile: LockfilePolicy = LockfilePolicy()
+    cooldown_s: int | None = None
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SecretBinding:
+    """A secret by reference; the value never appears in any policy."""
+
+    secret_id: str
+    env: str
+    allowed_hosts: tuple[str, ...]
+    target: str = "header"
+    ttl_s: int = 900
+    single_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """`project` and `metadata`: carried into audit, run records and listings; enforce nothing."""
+
+    project: tuple[tuple[str, str], ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPolicy:
+    """`backends`: the place a run defaults to, and whether a caller may name another."""
+
+    default: str = "local"
+    allow_overrides: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """What is enforced. `policy_hash` covers meaning only: no order, no places, no labels."""
+
+    policy_hash: str  # "sha256:<hex>"
+    source_path: str  # "cleanroom.yaml", ".buildkite/cleanroom.yaml", or "" when there is none
+    network: NetworkPolicy = NetworkPolicy()
+    registries: tuple[RegistryPolicy, ...] = ()
+    secrets: tuple[SecretBinding, ...] = ()
+    sandbox: SandboxPolicy = SandboxPolicy()
+    backends: BackendPolicy = BackendPolicy()
+    labels: Labels = Labels()
+    required_capabilities: tuple[Capability, ...] = ()
