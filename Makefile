@@ -1,0 +1,81 @@
+# Each target works as the first command in a fresh clone: it prepares what it needs.
+.PHONY: help install dev programs demo test lint check bench nightly docs clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+PYTEST_ARGS ?=
+# `make test COVERAGE=1` also measures; the numbers are judged by .ci/run
+RUN := $(if $(COVERAGE),$(PY) -m coverage run -m,$(PY) -m)
+
+help:
+	@echo "make demo      real npm and pip work in sandboxes, one refused host, the change set"
+	@echo "make install   .venv/bin/cleanroom, with its C programs built"
+	@echo "make test      every test, as the user you are"
+	@echo "make lint      format, lint, import contracts, types, unused code, spelling"
+	@echo "make check     the whole gate, as CI runs it (.ci/run)"
+	@echo "make bench     measurements beside their peers, into bench/results/"
+	@echo "make nightly   long fuzzing and churn"
+	@echo "make docs      write the generated pages again"
+
+# --- the environment ----------------------------------------------------------------------
+
+$(PY):
+	@tools/check-system
+	@echo "making $(VENV) with $$(tools/find-python)"
+	@"$$(tools/find-python)" -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock requirements-build.lock pyproject.toml setup.py | $(PY)
+	@tools/check-system
+	@$(PIP) install --require-hashes -r requirements-build.lock -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) uninstall --yes setuptools  # only the build needs it, and its .pth slows every start
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+programs:
+	@$(MAKE) --no-print-directory -C native
+	@$(MAKE) --no-print-directory -C agent
+
+install: $(VENV)/.runtime programs
+	@echo "cleanroom is at $(VENV)/bin/cleanroom"
+
+dev: $(VENV)/.runtime $(VENV)/.dev programs
+
+# --- what people run ----------------------------------------------------------------------
+
+demo: install
+	@$(PY) examples/demo.py
+
+test: dev
+	$(RUN) pytest $(PYTEST_ARGS)
+
+lint: dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/mypy
+	$(VENV)/bin/deptry src
+	$(VENV)/bin/vulture
+	$(VENV)/bin/codespell src tests docs examples bench tools native agent *.md
+	$(PY) tools/write_docs.py --check
+
+check:
+	.ci/run
+
+bench: install
+	$(PY) -m bench
+
+nightly: dev
+	CLEANROOM_NIGHTLY=1 $(PY) -m pytest -m "" --timeout=3600 tests
+
+docs: dev
+	$(PY) tools/write_docs.py
+
+clean:
+	rm -rf build dist $(VENV) src/cleanroom/bin .mypy_cache .ruff_cache .pytest_cache .coverage*
+	-@$(MAKE) --no-print-directory -C native clean
+	-@$(MAKE) --no-print-directory -C agent clean
