@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 
 class Endpoint(NamedTuple):
-    """One operation. `request` and `response` name Structs of api/types.py ("" for no body).
+    """One operation. `request` and `response` name Structs of the API ("" for no body).
 
     `stream` is "" (one JSON document), "ndjson" (one object a line, the last one terminal),
-    or "websocket".
+    "websocket", "text" or "bytes". `query` are the names that its query string may hold.
     """
 
     name: str
@@ -20,65 +20,87 @@ class Endpoint(NamedTuple):
     response: str = ""
     status: int = 200
     stream: str = ""
+    query: tuple[str, ...] = ()
 
 
-ENDPOINTS: Final = (
+_RUN: Final = "/v1/runs/{run_id}"
+_SANDBOX: Final = "/v1/sandboxes/{sandbox_id}"
+_EXECUTION: Final = f"{_SANDBOX}/executions/{{execution_id}}"
+_PAGE: Final = ("limit", "before")
+
+_DAEMON: Final = (
     Endpoint("health", "GET", "/v1/health", "", "Health"),
     Endpoint("version", "GET", "/v1/version", "", "Version"),
     Endpoint("openapi", "GET", "/openapi.json"),
     Endpoint("doctor", "GET", "/v1/doctor", "", "DoctorReport"),
-    # policy: the client sends texts; nothing below the API opens a repository file for policy
+    Endpoint("config", "GET", "/v1/config", "", "ConfigReport"),
+)
+
+# The client sends texts; nothing below the API opens a repository file for policy.
+_POLICY: Final = (
     Endpoint("validate_policy", "POST", "/v1/policy/validate", "PolicyRequest", "PolicyReport"),
     Endpoint("explain_policy", "POST", "/v1/policy/explain", "PolicyRequest", "PolicyExplanation"),
     Endpoint("check_policy", "POST", "/v1/policy/check", "PolicyCheckRequest", "PolicyCheck"),
-    Endpoint("suggest_policy", "POST", "/v1/policy/suggest", "PolicySuggestRequest", "PolicySuggestion"),
+    Endpoint(
+        "suggest_policy", "POST", "/v1/policy/suggest", "PolicySuggestRequest", "PolicySuggestion"
+    ),
     Endpoint("init_policy", "POST", "/v1/policy/init", "PolicyInitRequest", "PolicyInit"),
     Endpoint("policy_schema", "GET", "/v1/policy/schema"),
-    # runs: one `exec` from request to result
+)
+
+# One `exec` from request to result. {run_id} is an id, or `last`.
+_RUNS: Final = (
     Endpoint("create_run", "POST", "/v1/runs", "RunRequest", "Run", 201),
-    Endpoint("list_runs", "GET", "/v1/runs", "", "RunList"),
-    Endpoint("get_run", "GET", "/v1/runs/{run_id}", "", "Run"),
-    # sandboxes
+    Endpoint("plan_run", "POST", "/v1/runs/plan", "RunRequest", "RunPlan"),
+    Endpoint("list_runs", "GET", "/v1/runs", "", "RunList", query=_PAGE),
+    Endpoint("get_run", "GET", _RUN, "", "Run"),
+    # what a run changed; {run_id} may also be `sandbox:` and a sandbox's id or name
+    Endpoint("get_changes", "GET", f"{_RUN}/changes", "", "ChangeSet"),
+    Endpoint("get_patch", "GET", f"{_RUN}/patch", stream="text"),
+    Endpoint("apply_changes", "POST", f"{_RUN}/apply", "ApplyRequest", "ApplyReport"),
+)
+
+# {sandbox_id} is an id or a name.
+_SANDBOXES: Final = (
     Endpoint("create_sandbox", "POST", "/v1/sandboxes", "SandboxRequest", "Sandbox", 201),
-    Endpoint("list_sandboxes", "GET", "/v1/sandboxes", "", "SandboxList"),
-    Endpoint("get_sandbox", "GET", "/v1/sandboxes/{sandbox_id}", "", "Sandbox"),
-    Endpoint("stop_sandbox", "POST", "/v1/sandboxes/{sandbox_id}/stop", "", "Sandbox"),
-    Endpoint("sandbox_events", "GET", "/v1/sandboxes/{sandbox_id}/events", stream="ndjson"),
-    # executions
+    Endpoint("list_sandboxes", "GET", "/v1/sandboxes", "", "SandboxList", query=("all", *_PAGE)),
+    Endpoint("get_sandbox", "GET", _SANDBOX, "", "Sandbox"),
+    Endpoint("stop_sandbox", "POST", f"{_SANDBOX}/stop", "", "Sandbox"),
     Endpoint(
-        "create_execution", "POST", "/v1/sandboxes/{sandbox_id}/executions",
-        "ExecutionRequest", "Execution", 201,
+        "sandbox_events", "GET", f"{_SANDBOX}/events", stream="ndjson", query=("follow", "after")
     ),
-    Endpoint("list_executions", "GET", "/v1/sandboxes/{sandbox_id}/executions", "", "ExecutionList"),
+)
+
+_EXECUTIONS: Final = (
     Endpoint(
-        "get_execution", "GET", "/v1/sandboxes/{sandbox_id}/executions/{execution_id}",
-        "", "Execution",
+        "create_execution", "POST", f"{_SANDBOX}/executions", "ExecutionRequest", "Execution", 201
     ),
+    Endpoint("list_executions", "GET", f"{_SANDBOX}/executions", "", "ExecutionList", query=_PAGE),
+    Endpoint("get_execution", "GET", _EXECUTION, "", "Execution", query=("wait_s",)),
+    Endpoint("cancel_execution", "POST", f"{_EXECUTION}/cancel", "", "Execution"),
+    Endpoint("signal_execution", "POST", f"{_EXECUTION}/signal", "SignalRequest", "Execution"),
     Endpoint(
-        "cancel_execution", "POST",
-        "/v1/sandboxes/{sandbox_id}/executions/{execution_id}/cancel", "", "Execution",
-    ),
-    Endpoint(
-        "signal_execution", "POST",
-        "/v1/sandboxes/{sandbox_id}/executions/{execution_id}/signal", "SignalRequest", "Execution",
-    ),
-    Endpoint(
-        "execution_output", "GET",
-        "/v1/sandboxes/{sandbox_id}/executions/{execution_id}/output", stream="ndjson",
+        "execution_output",
+        "GET",
+        f"{_EXECUTION}/output",
+        stream="ndjson",
+        query=("follow", "stdout_from", "stderr_from"),
     ),
     Endpoint(
-        "execution_stdin", "POST",
-        "/v1/sandboxes/{sandbox_id}/executions/{execution_id}/stdin", status=204,
+        "execution_stdin", "POST", f"{_EXECUTION}/stdin", status=204, stream="bytes", query=("eof",)
     ),
+    Endpoint("attach_execution", "GET", f"{_EXECUTION}/attach", stream="websocket"),
+)
+
+_AUDIT: Final = (
     Endpoint(
-        "attach_execution", "GET",
-        "/v1/sandboxes/{sandbox_id}/executions/{execution_id}/attach", stream="websocket",
+        "read_audit",
+        "GET",
+        "/v1/audit",
+        stream="ndjson",
+        query=("run_id", "sandbox_id", "denied", "since"),
     ),
-    # what a run changed; {run_id} names a run or, after `sandbox:`, a sandbox
-    Endpoint("get_changes", "GET", "/v1/runs/{run_id}/changes", "", "ChangeSet"),
-    Endpoint("get_patch", "GET", "/v1/runs/{run_id}/patch"),
-    Endpoint("apply_changes", "POST", "/v1/runs/{run_id}/apply", "ApplyRequest", "ApplyReport"),
-    # audit
-    Endpoint("read_audit", "GET", "/v1/audit", stream="ndjson"),
     Endpoint("verify_audit", "GET", "/v1/audit/verify", "", "AuditVerification"),
 )
+
+ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _EXECUTIONS + _AUDIT

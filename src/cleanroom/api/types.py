@@ -1,83 +1,101 @@
 """One Struct a message: validation and the OpenAPI document both come from it.
 
+Policy messages stand in policy_types.py, lines of streams in streams.py.
 In: JSON, unknown fields refused. Out: frozen Structs. Times are RFC 3339 UTC strings or seconds
 (`_s`), sizes bytes, durations of timings milliseconds (`_ms`). Never: a secret's value.
 """
 
-import msgspec
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from cleanroom.api.message import Argument, Argv, Cells, HostPath, Message, SandboxName, Word
+from cleanroom.api.policy_types import MissingCapability, PolicyText
+
+# --- the daemon itself --------------------------------------------------------------------
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every message."""
+class Health(Message, frozen=True):
+    """The daemon answers. `idle`: no sandbox lives, so that it may be restarted."""
+
+    status: str  # "ok", or "degraded": `problems` says what does not work
+    version: str
+    pid: int
+    idle: bool
+    problems: list[str] = field(default_factory=list)
 
 
-class PolicyText(Message):
-    """A policy file as the client found it; `text` None: there is none, everything is denied."""
+class Version(Message, frozen=True):
+    """What this daemon is."""
 
-    path: str = ""  # relative to the workspace
-    text: str | None = None
-    shadowed: bool = False  # .buildkite/cleanroom.yaml exists too, and is ignored
-
-
-class RunOptions(Message):
-    """What `exec` flags say."""
-
-    backend: str | None = None
-    isolation: str | None = None
-    environment: dict[str, str] = {}
-    cwd: str = ""  # inside; "" is the folder matching the caller's own
-    timeout_s: float | None = None
-    tty: bool = False
-    rows: int = 24
-    columns: int = 80
-    keep: bool = False  # the sandbox stays after the run
-    sandbox: str | None = None  # create under this name, or run in it
-    stdin: bool = False  # the client will send standard input; otherwise it is closed at once
-    detach: bool = False  # nobody attaches
+    version: str
+    api: str
+    python: str
+    system: str
 
 
-class ClientFacts(Message):
-    """What only the client can know: its user configuration, its PATH, its terminal. No secrets."""
+class BackendReport(Message, frozen=True):
+    """What one backend proved on this host; `missing` is one sentence with its repair each."""
 
-    path: str = ""
-    term: str = ""
-    colorterm: str = ""
-    lang: str = ""
-    tz: str = ""
-    no_color: bool = False
-    git_name: str = ""
-    git_email: str = ""
-    registries: dict[str, str] = {}  # "npm" -> registry URL without credentials
+    name: str
+    ready: bool
+    runtime: str = ""
+    capabilities: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
 
-class SandboxRequest(Message):
-    """Create a sandbox of a workspace under a policy."""
+class DoctorReport(Message, frozen=True):
+    """Each backend and the daemon's own parts. `ready`: at least one backend is."""
 
-    workspace: str  # canonical host path of the workspace root
-    policy: PolicyText = PolicyText()
-    options: RunOptions = RunOptions()
-    facts: ClientFacts = ClientFacts()
-
-
-class RunRequest(Message):
-    """One `exec`: one argument of `command` goes to the shell, several are an argv."""
-
-    workspace: str
-    command: list[str]
-    subfolder: str = ""  # of the workspace, where the caller stood
-    policy: PolicyText = PolicyText()
-    options: RunOptions = RunOptions()
-    facts: ClientFacts = ClientFacts()
+    ready: bool
+    backends: list[BackendReport]
+    gateway: str  # "running", "not started", "lost"
+    audit: str  # "writable", or why not
 
 
-class ExecutionRequest(Message):
-    """One command in a live sandbox."""
+class ConfigValue(Message, frozen=True):
+    """One setting as it is in force; `value` is its JSON text."""
 
-    command: list[str]
-    options: RunOptions = RunOptions()
+    key: str
+    value: str
+    origin: str  # "default", "CLEANROOM_…", or "…/config.yaml:LINE"
 
 
-class Failure(Message):
+class ConfigReport(Message, frozen=True):
+    """The daemon's configuration, each value with its origin."""
+
+    path: str  # of config.yaml, whether it exists or not
+    values: list[ConfigValue]
+
+
+# --- what went wrong ----------------------------------------------------------------------
+
+
+class PlacedError(Message, frozen=True):
+    """One fault in a file of the caller; line and column start at 1."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+
+class Problem(Message, frozen=True):
+    """RFC 9457 problem document; `code` is stable, `title` is not."""
+
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str = ""
+    type: str = "about:blank"
+    instance: str = ""
+    errors: list[PlacedError] = field(default_factory=list)
+
+
+class Failure(Message, frozen=True):
     """Why a run has no exit code of its own workload."""
 
     code: str
@@ -85,7 +103,80 @@ class Failure(Message):
     hint: str = ""
 
 
-class Denial(Message):
+# --- runs, sandboxes, executions: requests ------------------------------------------------
+
+
+class RunOptions(Message, frozen=True):
+    """What `exec` flags say."""
+
+    backend: Word | None = None
+    isolation: Word | None = None
+    environment: dict[Argument, Argument] = field(default_factory=dict)
+    cwd: HostPath = ""  # inside; "" is the folder matching the caller's own
+    timeout_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
+    tty: bool = False
+    rows: Cells = 24
+    columns: Cells = 80
+    keep: bool = False  # the sandbox stays after the run
+    sandbox: SandboxName | None = None  # create under this name, or run in it
+    stdin: bool = False  # the client will send standard input; otherwise it is closed at once
+    detach: bool = False  # nobody attaches
+
+
+class ClientFacts(Message, frozen=True):
+    """What only the client can know: its user configuration, its PATH, its terminal. No secrets."""
+
+    path: Argument = ""
+    term: Word = ""
+    colorterm: Word = ""
+    lang: Word = ""
+    tz: Word = ""
+    no_color: bool = False
+    git_name: Word = ""
+    git_email: Word = ""
+    registries: dict[Word, HostPath] = field(
+        default_factory=dict
+    )  # "npm" -> registry URL without credentials
+
+
+class SandboxRequest(Message, frozen=True):
+    """Create a sandbox of a workspace under a policy; it stays until its TTL or a stop."""
+
+    workspace: HostPath  # canonical host path of the workspace root
+    policy: PolicyText = PolicyText()
+    options: RunOptions = RunOptions()
+    facts: ClientFacts = ClientFacts()
+
+
+class RunRequest(Message, frozen=True):
+    """One `exec`: one argument of `command` goes to the shell, several are an argv."""
+
+    workspace: HostPath
+    command: Argv
+    subfolder: HostPath = ""  # of the workspace, where the caller stood
+    policy: PolicyText = PolicyText()
+    options: RunOptions = RunOptions()
+    facts: ClientFacts = ClientFacts()
+
+
+class ExecutionRequest(Message, frozen=True):
+    """One command in a live sandbox."""
+
+    command: Argv
+    subfolder: HostPath = ""
+    options: RunOptions = RunOptions()
+
+
+class SignalRequest(Message, frozen=True):
+    """A signal for a workload, by name ("TERM")."""
+
+    signal: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{1,8}$")]
+
+
+# --- runs, sandboxes, executions: answers -------------------------------------------------
+
+
+class Denial(Message, frozen=True):
     """Equal refusals of one run, counted."""
 
     name: str
@@ -97,7 +188,7 @@ class Denial(Message):
     count: int = 1
 
 
-class Execution(Message):
+class Execution(Message, frozen=True):
     """One command in a sandbox. `state` is a word of sandbox/state.py."""
 
     id: str
@@ -113,7 +204,7 @@ class Execution(Message):
     failure: Failure | None = None
 
 
-class Sandbox(Message):
+class Sandbox(Message, frozen=True):
     """One isolated environment with one compiled policy."""
 
     id: str
@@ -125,13 +216,13 @@ class Sandbox(Message):
     created_at: str
     expires_at: str | None
     ephemeral: bool
-    project: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    limits: dict[str, str] = {}  # limit -> how it is enforced
+    project: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)  # limit -> how it is enforced
     failure: Failure | None = None
 
 
-class Run(Message):
+class Run(Message, frozen=True):
     """One exec from request to result; also the content of run-observability.json."""
 
     id: str
@@ -146,16 +237,102 @@ class Run(Message):
     finished_at: str | None = None
     exit_code: int | None = None
     failure: Failure | None = None
-    denied: list[Denial] = []
-    timings: dict[str, float | None] = {}
+    denied: list[Denial] = field(default_factory=list)
+    timings: dict[str, float | None] = field(default_factory=dict)
     changed_files: int | None = None
-    notes: list[str] = []  # said once to the person: left-out files, no policy, shadowed policy
-    environment: dict[str, str] = {}  # versions and paths that make the run reproducible
-    project: dict[str, str] = {}
-    metadata: dict[str, str] = {}
+    notes: list[str] = field(
+        default_factory=list
+    )  # said once to the person: left-out files, no policy, shadowed policy
+    environment: dict[str, str] = field(
+        default_factory=dict
+    )  # versions and paths that make the run reproducible
+    project: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)  # limit -> how it was enforced
 
 
-class SignalRequest(Message):
-    """A signal for a workload, by name ("TERM") ."""
+class RunPlan(Message, frozen=True):
+    """What `exec --dry-run` shows: everything decided, nothing started."""
 
-    signal: str
+    backend: str
+    policy_hash: str
+    argv: list[str]
+    cwd: str
+    environment: dict[str, str]
+    mounts: list[str]
+    required_capabilities: list[str]
+    missing_capabilities: list[MissingCapability]
+    notes: list[str] = field(default_factory=list)
+
+
+class RunList(Message, frozen=True):
+    """Newest first; `next` is the id to pass as `before` for the rest, None at the end."""
+
+    runs: list[Run]
+    next: str | None = None
+
+
+class SandboxList(Message, frozen=True):
+    """Newest first; ended ones only with `?all=true`."""
+
+    sandboxes: list[Sandbox]
+    next: str | None = None
+
+
+class ExecutionList(Message, frozen=True):
+    """Newest first."""
+
+    executions: list[Execution]
+    next: str | None = None
+
+
+# --- what a run changed -------------------------------------------------------------------
+
+
+class Change(Message, frozen=True):
+    """One path of the workspace that the run changed."""
+
+    path: str
+    kind: str  # "added", "modified", "deleted", "mode"
+    size: int | None = None
+    mode: int | None = None
+
+
+class SkippedPath(Message, frozen=True):
+    """A path that is never brought out, or was not applied, and why."""
+
+    path: str
+    reason: str
+
+
+class ChangeSet(Message, frozen=True):
+    """All changes of a run, by path."""
+
+    run_id: str
+    sandbox_id: str
+    changes: list[Change]
+    skipped: list[SkippedPath] = field(default_factory=list)
+
+
+class ApplyRequest(Message, frozen=True):
+    """Bring changes onto the host; no `paths`: all of them. `check` changes nothing."""
+
+    paths: Annotated[list[HostPath], Meta(max_length=100_000)] = field(default_factory=list)
+    check: bool = False
+
+
+class ApplyReport(Message, frozen=True):
+    """With any conflict nothing was applied."""
+
+    applied: list[str]
+    conflicts: list[SkippedPath] = field(default_factory=list)
+    skipped: list[SkippedPath] = field(default_factory=list)
+
+
+class AuditVerification(Message, frozen=True):
+    """Whether the chain holds; otherwise the first bad place ("FILE:LINE") and why."""
+
+    ok: bool
+    lines: int
+    place: str = ""
+    reason: str = ""

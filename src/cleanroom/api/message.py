@@ -1,0 +1,21 @@
+"""The base of every message of the API, and the bounds of its texts.
+
+In: nothing. Out: types. Never: a message itself; they stand in *types.py and streams.py.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Argument = Annotated[str, Meta(max_length=131_072)]
+Argv = Annotated[list[Argument], Meta(min_length=1, max_length=4096)]
+HostPath = Annotated[str, Meta(max_length=4096)]
+Word = Annotated[str, Meta(max_length=256)]
+Text = Annotated[str, Meta(max_length=65_536)]  # one file of the caller, such as a policy
+SandboxName = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+Cells = Annotated[int, Meta(ge=1, le=10_000)]  # of a terminal
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every message."""

@@ -1,0 +1,166 @@
+"""Messages about policies: what the client asks of a text, and what it means.
+
+In: JSON, unknown fields refused. Out: frozen Structs. Times are RFC 3339 UTC strings or seconds
+(`_s`), sizes bytes, durations of timings milliseconds (`_ms`). Never: a secret's value.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from cleanroom.api.message import HostPath, Message, Text, Word
+
+
+class PolicyText(Message, frozen=True):
+    """A policy file as the client found it; `text` None: there is none, everything is denied."""
+
+    path: HostPath = ""  # relative to the workspace
+    text: Text | None = None
+    shadowed: bool = False  # .buildkite/cleanroom.yaml exists too, and is ignored
+
+
+class PolicyRequest(Message, frozen=True):
+    """Judge this policy."""
+
+    policy: PolicyText
+    backend: Word | None = None
+
+
+class PolicyRule(Message, frozen=True):
+    """One network rule as it is enforced; `line` 0: not written in the file itself."""
+
+    rule: str
+    kind: str  # "exact", "wildcard", "network"
+    host: str
+    ports: list[int]
+    line: int = 0
+    inspect: bool = False
+    ech: bool = False
+
+
+class RegistryReport(Message, frozen=True):
+    """One registry section as it is understood."""
+
+    manager: str
+    enabled: bool
+    allowed_hosts: list[str]
+    cache_ref: str | None = None
+    fallback: str = "deny"
+    lockfile_mode: str = "off"
+    lockfiles: list[str] = field(default_factory=list)
+
+
+class SecretReport(Message, frozen=True):
+    """One secret binding; never a value."""
+
+    id: str
+    env: str
+    allowed_hosts: list[str]
+
+
+class SandboxReport(Message, frozen=True):
+    """The `sandbox` section as it is enforced."""
+
+    ttl_s: int
+    isolation: str
+    image: str | None = None
+    resources: dict[str, float] = field(default_factory=dict)
+    mise: bool | None = None
+
+
+class MissingCapability(Message, frozen=True):
+    """A capability that the policy needs and the backend did not prove."""
+
+    capability: str
+    needed_by: str  # what in the policy needs it
+    reason: str
+
+
+class PolicyReport(Message, frozen=True):
+    """The effective plan of a valid policy. `runnable`: the named backend proves all it needs."""
+
+    policy_hash: str
+    path: str
+    default_action: str
+    allow: list[PolicyRule]
+    deny: list[PolicyRule]
+    registries: list[RegistryReport]
+    secrets: list[SecretReport]
+    sandbox: SandboxReport
+    backend: str
+    required_capabilities: list[str]
+    missing_capabilities: list[MissingCapability]
+    runnable: bool
+    notes: list[str] = field(default_factory=list)
+    project: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class PolicyExplanation(Message, frozen=True):
+    """The same policy in sentences."""
+
+    policy_hash: str
+    lines: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+class PolicyCheckRequest(Message, frozen=True):
+    """Would this policy let a connection to `host`:`port` through?"""
+
+    policy: PolicyText
+    host: Annotated[str, Meta(min_length=1, max_length=1024)]
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class PolicyCheck(Message, frozen=True):
+    """The verdict on a target; `code` and `reason` are "" if it is allowed."""
+
+    allowed: bool
+    host: str
+    port: int
+    rule: str = ""
+    line: int = 0
+    code: str = ""
+    reason: str = ""
+
+
+class PolicySuggestRequest(Message, frozen=True):
+    """Smallest rules for what a run was refused; `run_id` None: the last run of `workspace`."""
+
+    policy: PolicyText
+    run_id: Word | None = None
+    workspace: HostPath = ""
+
+
+class PolicySuggestion(Message, frozen=True):
+    """`text` is the whole new file with its comments kept; equal if nothing is to add."""
+
+    run_id: str
+    rules: list[PolicyRule]
+    text: str
+    changed: bool
+    notes: list[str] = field(default_factory=list)
+
+
+class PolicyInitRequest(Message, frozen=True):
+    """What the client found for a first policy. Hosts only, no credentials, no whole URLs."""
+
+    project: Word = ""
+    lockfiles: dict[str, str] = field(default_factory=dict)  # file name -> text
+    configured: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # "npm" -> hosts of its configured registries
+    defaults: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # "pip" -> hosts the client uses when nothing is said
+    git_remotes: list[Word] = field(default_factory=list)
+    managers: list[Word] = field(
+        default_factory=list
+    )  # package managers whose files are in the workspace
+
+
+class PolicyInit(Message, frozen=True):
+    """The text of a first cleanroom.yaml."""
+
+    text: str
+    notes: list[str] = field(default_factory=list)
