@@ -1,1 +1,1 @@
-"""Decisions: (CompiledPolicy, question) -> Verdict. Pure; a decision is a value that says why."""
+"""Every decision of the gateway: (compiled policy, question) -> Allow | Deny, without any I/O."""

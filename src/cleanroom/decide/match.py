@@ -1,0 +1,98 @@
+"""The normative match semantics: which rule speaks for a name or an address on a port.
+
+In: a compiled policy, a canonical host name or IP address, a port. Out: Allow | Deny.
+Never: canonicalisation (cleanroom.policy.hosts did it), or an allow that no rule wrote.
+
+Order: deny exact or IP, allow exact or IP, deny wildcard, allow wildcard, default deny. A wildcard
+means any depth below its value and never the value itself. An IP literal is judged by IP and CIDR
+rules only.
+"""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from cleanroom.decide.model import Allow, Deny, Verdict
+from cleanroom.errors import Code
+from cleanroom.policy.model import CompiledPolicy, NetworkPolicy, Rule, RuleKind
+
+Address = IPv4Address | IPv6Address
+_Matches = Callable[[Rule], bool]
+
+
+def match_name(policy: CompiledPolicy, name: str, port: int) -> Verdict:
+    """Judge `name`, a canonical host name, on `port`."""
+    network = policy.network
+    exact = _first(network, port, lambda rule: _is_exactly(rule, name))
+    if exact is not None:
+        return exact
+    wildcard = _first(network, port, lambda rule: _is_below(rule, name))
+    if wildcard is not None:
+        return wildcard
+    allowed_ports = ports_of_name(policy, name)
+    return _default(name, port, allowed_ports)
+
+
+def match_address(policy: CompiledPolicy, address: Address, port: int) -> Verdict:
+    """Judge a dial to the IP literal `address` on `port`, by IP and CIDR rules only."""
+    verdict = _first(policy.network, port, lambda rule: _contains(rule, address))
+    if verdict is not None:
+        return verdict
+    rules = [rule for rule in policy.network.allow_rules if _contains(rule, address)]
+    return _default(str(address), port, _ports(rules))
+
+
+def denied_address(policy: CompiledPolicy, address: Address, port: int) -> Deny | None:
+    """Return the denial if a deny rule names `address`, which an allowed name resolved to.
+
+    A deny rule on addresses would be worth nothing if a name could lead there.
+    """
+    for rule in policy.network.deny_rules:
+        if port in rule.ports and _contains(rule, address):
+            reason = f"the name resolves to {address}, which the rule {rule.rule_id} denies"
+            return Deny(Code.ADDRESS_NOT_ALLOWED, reason, rule)
+    return None
+
+
+def ports_of_name(policy: CompiledPolicy, name: str) -> tuple[int, ...]:
+    """Return the ports that allow rules name for `name`, sorted; deny rules may take some away."""
+    rules = policy.network.allow_rules
+    return _ports(rule for rule in rules if _is_exactly(rule, name) or _is_below(rule, name))
+
+
+def _first(network: NetworkPolicy, port: int, matches: _Matches) -> Verdict | None:
+    for rule in network.deny_rules:
+        if port in rule.ports and matches(rule):
+            return Deny(
+                Code.HOST_NOT_ALLOWED, f"the rule {rule.rule_id} of the policy denies it", rule
+            )
+    for rule in network.allow_rules:
+        if port in rule.ports and matches(rule):
+            return Allow(rule)
+    return None
+
+
+def _default(host: str, port: int, allowed_ports: tuple[int, ...]) -> Deny:
+    if not allowed_ports:
+        return Deny(
+            Code.HOST_NOT_ALLOWED, f"no rule of the policy allows {host}; add it to network.allow"
+        )
+    listed = ", ".join(map(str, allowed_ports))
+    reason = f"the policy allows {host} on port {listed} only; add port {port} to its rule"
+    return Deny(Code.PORT_NOT_ALLOWED, reason)
+
+
+def _is_exactly(rule: Rule, name: str) -> bool:
+    return rule.kind is RuleKind.EXACT and rule.value == name
+
+
+def _is_below(rule: Rule, name: str) -> bool:
+    # The dot belongs to the comparison: evilexample.com is not below example.com.
+    return rule.kind is RuleKind.WILDCARD and name.endswith("." + rule.value)
+
+
+def _contains(rule: Rule, address: Address) -> bool:
+    return rule.kind is RuleKind.NETWORK and address in ip_network(rule.value)
+
+
+def _ports(rules: Iterable[Rule]) -> tuple[int, ...]:
+    return tuple(sorted({port for rule in rules for port in rule.ports}))
