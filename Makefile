@@ -51,6 +51,7 @@ demo: install
 	@$(PY) examples/demo.py
 
 test: dev
+	@tools/check-system test
 	$(RUN) pytest $(PYTEST_ARGS)
 
 lint: dev

@@ -1,0 +1,107 @@
+"""Fixtures that every part shares, and the rule that a test may not quietly skip.
+
+In: this machine. Out: short temporary folders, built programs, a fresh user environment.
+Never: a file outside the checkout and the temporary folder.
+"""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / "src" / "cleanroom" / "bin"
+NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
+
+# A skip that is not about the machine hides a test that nobody runs.
+ACCEPTED_SKIP = re.compile(r"^(Skipped: )?this machine lacks ")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A person's empty home with its XDG folders; `environment` points every program at it."""
+
+    home: Path
+    runtime: Path
+    state: Path
+    cache: Path
+    config: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a process of this person: nothing of the caller's own."""
+        return {
+            "HOME": str(self.home),
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "LANG": "C.UTF-8",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_STATE_HOME": str(self.state),
+            "XDG_CACHE_HOME": str(self.cache),
+            "XDG_CONFIG_HOME": str(self.config),
+        }
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder even where an overlay left a work directory that nobody may read."""
+    for parent, names, _ in os.walk(folder, topdown=True):
+        for name in names:
+            child = Path(parent) / name
+            if not child.is_symlink():
+                child.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A temporary folder whose path leaves room for a unix socket (107 bytes in all)."""
+    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
+    yield folder
+    remove_tree(folder)
+
+
+@pytest.fixture
+def home(short_path: Path) -> Home:
+    """An empty home; see Home."""
+    folders = {name: short_path / name[0] for name in ("home", "runtime", "state", "cache")}
+    made = Home(config=short_path / "x", **folders)
+    for folder in (*folders.values(), made.config):
+        folder.mkdir(mode=0o700)
+    return made
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """The folder of the C programs, built if they are not there yet."""
+    if not all((PROGRAMS / f"cleanroom-{name}").exists() for name in ("launch", "agent")):
+        for folder in ("native", "agent"):
+            subprocess.run(["/usr/bin/make", "-C", str(ROOT / folder)], check=True)
+    return PROGRAMS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the nightly tests out of every other run; they are deselected, not skipped."""
+    if NIGHTLY:
+        return
+    kept = [item for item in items if item.get_closest_marker("nightly") is None]
+    left_out = [item for item in items if item.get_closest_marker("nightly") is not None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure unless its reason says what this machine lacks."""
+    report = yield
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    if report.skipped and not hasattr(report, "wasxfail") and not ACCEPTED_SKIP.match(reason):
+        report.outcome = "failed"
+        report.longrepr = f"{reason!r}: a skip must say 'this machine lacks ...'"
+    return report
