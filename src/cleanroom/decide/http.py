@@ -4,11 +4,12 @@ In: a compiled policy, the connection's canonical name or IP address and port, t
 value (RFC 9110 section 7.2). Out: Allow | Deny. Never: HTTP parsing (gateway/http1.py does that).
 """
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Final
 
 from cleanroom.decide.match import Address, match_address, match_name
 from cleanroom.decide.model import Deny, Verdict
+from cleanroom.decide.tcp import parse_address
 from cleanroom.decide.tls import same_name
 from cleanroom.errors import Code
 from cleanroom.policy.model import CompiledPolicy
@@ -21,7 +22,7 @@ def decide_host_header(policy: CompiledPolicy, name: str, host_header: str, port
 
     A Host without a port means port 80, so on any other port it must be written.
     """
-    literal = _literal(name)
+    literal = parse_address(name)
     if not _is_authority(host_header, _bracketed(name, literal), port):
         reason = (
             f"the Host of the request is not {name}:{port}, which the connection is for; "
@@ -42,10 +43,3 @@ def _is_authority(text: str, host: str, port: int) -> bool:
 
 def _bracketed(name: str, literal: Address | None) -> str:
     return f"[{name}]" if isinstance(literal, IPv6Address) else name
-
-
-def _literal(name: str) -> Address | None:
-    try:
-        return ip_address(name)
-    except ValueError:
-        return None

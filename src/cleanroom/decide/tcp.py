@@ -1,0 +1,56 @@
+"""May a connection be made, and may this address be dialled for it?
+
+In: a compiled policy, a target as text or as a name and address, a port. Out: Allow | Deny.
+Never: a resolver; addresses arrive resolved.
+"""
+
+from ipaddress import ip_address
+
+from cleanroom.decide.address import Guard, judge_address
+from cleanroom.decide.match import Address, denied_address, match_address, match_name
+from cleanroom.decide.model import Allow, Deny, Verdict
+from cleanroom.errors import Code
+from cleanroom.policy.hosts import canonical_host
+from cleanroom.policy.model import CompiledPolicy
+
+
+def decide_target(policy: CompiledPolicy, host_text: str, port: int) -> Verdict:
+    """Judge what a person writes: a host name, or an IP address with or without brackets.
+
+    Raises InvalidHostError if the text names no host.
+    """
+    literal = parse_address(host_text.removeprefix("[").removesuffix("]"))
+    if literal is not None:
+        return match_address(policy, literal, port)
+    return match_name(policy, canonical_host(host_text), port)
+
+
+def decide_connection(policy: CompiledPolicy, name: str, address: str, port: int) -> Verdict:
+    """Judge an accepted connection: by its canonical name, or if that is "" by its address."""
+    literal = parse_address(address)
+    if name:
+        verdict = match_name(policy, name, port)
+    elif literal is not None:
+        verdict = match_address(policy, literal, port)
+    else:
+        return Deny(Code.HOST_NOT_ALLOWED, "the connection has neither a name nor an address")
+    if isinstance(verdict, Allow) and verdict.rule.inspect:
+        # SECURITY: a rule that asks for inspection must not fall back to an uninspected relay.
+        reason = f"the rule {verdict.rule.rule_id} asks to inspect TLS, which cannot be done yet"
+        return Deny(Code.PROTOCOL_NOT_ALLOWED, reason, verdict.rule)
+    return verdict
+
+
+def decide_dial(
+    policy: CompiledPolicy, guard: Guard, name: str, address: Address, port: int
+) -> Deny | None:
+    """Return why the gateway may not connect to `address` for `name` ("": an IP literal)."""
+    return judge_address(guard, name, address) or denied_address(policy, address, port)
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the IP address `text` spells in full, or None. No zone, no short forms."""
+    try:
+        return None if "%" in text else ip_address(text)
+    except ValueError:
+        return None

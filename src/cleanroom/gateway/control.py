@@ -1,0 +1,153 @@
+"""Messages between the daemon and the gateway process, and their bytes.
+
+In: values, or bytes from the other end of the control socket. Out: bytes, or values.
+Never: I/O; descriptors of a door travel beside OpenDoor by SCM_RIGHTS (see DOOR_DESCRIPTORS).
+
+A message is 4 bytes of big-endian length and that many bytes of JSON. The gateway answers
+OpenDoor with DoorOpened, CloseDoor with DoorClosed. Each of its Reports is answered with
+Acknowledge(last sequence number) once the audit lines are written; there is no negative answer,
+a daemon that cannot write closes the socket.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from cleanroom.events import NetworkEvent
+from cleanroom.policy.model import CompiledPolicy
+
+# tcp4, tcp6, dns4, dns6, udp4, udp6: the order of backends.base.DoorSockets
+DOOR_DESCRIPTORS: Final = 6
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+_PREFIX_BYTES: Final = 4
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
+    """Base of every message."""
+
+
+class Configure(Message, frozen=True):
+    """First message of the daemon: what the operator's configuration and the host say.
+
+    `host_networks`: every address and on-link prefix of the host, as CIDR text. `resolvers`:
+    addresses "IP" or "IP:PORT" / "[IP6]:PORT"; empty means the host's own resolver. `proxy`:
+    "HOST:PORT" of a CONNECT proxy, or "".
+    """
+
+    host_networks: tuple[str, ...] = ()
+    private_hosts: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    proxy: str = ""
+
+
+class OpenDoor(Message, frozen=True):
+    """Serve this sandbox; six descriptors come with it."""
+
+    sandbox_id: str
+    policy: CompiledPolicy
+
+
+class NarrowPolicy(Message, frozen=True):
+    """From now on judge by this policy; live connections it does not allow are cut."""
+
+    sandbox_id: str
+    policy: CompiledPolicy
+
+
+class CloseDoor(Message, frozen=True):
+    """Cut every connection of this sandbox and forget it."""
+
+    sandbox_id: str
+
+
+class Acknowledge(Message, frozen=True):
+    """The audit lines of every report up to this sequence number are written."""
+
+    sequence: int
+
+
+class DoorOpened(Message, frozen=True):
+    """The gateway listens at this sandbox's door."""
+
+    sandbox_id: str
+
+
+class DoorClosed(Message, frozen=True):
+    """Nothing of this sandbox is left in the gateway; all its reports were sent before."""
+
+    sandbox_id: str
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """One event of one sandbox. Sequence numbers rise by one over the life of the gateway."""
+
+    sequence: int
+    sandbox_id: str
+    event: NetworkEvent
+
+
+class Reports(Message, frozen=True):
+    """Events to write, in order."""
+
+    reports: tuple[Report, ...]
+
+
+ToGateway = Configure | OpenDoor | NarrowPolicy | CloseDoor | Acknowledge
+ToDaemon = DoorOpened | DoorClosed | Reports
+
+_ENCODER: Final = msgspec.json.Encoder()
+_TO_GATEWAY: Final[msgspec.json.Decoder[ToGateway]] = msgspec.json.Decoder(ToGateway)
+_TO_DAEMON: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
+
+
+class ControlError(Exception):
+    """The other end sent what is no message: the connection cannot go on."""
+
+
+def encode(message: ToGateway | ToDaemon) -> bytes:
+    """Return the message's bytes, length first. Raises ControlError if it is too long."""
+    body = _ENCODER.encode(message)
+    if len(body) > MAX_MESSAGE_BYTES:
+        error = f"cannot send a message of {len(body)} bytes"
+        raise ControlError(error)
+    return len(body).to_bytes(_PREFIX_BYTES, "big") + body
+
+
+class Inbox:
+    """Cuts a byte stream into message bodies."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def bodies(self, data: bytes) -> Iterator[bytes]:
+        """Take more bytes, yield each body that is whole. Raises ControlError."""
+        self._bytes += data
+        start = 0
+        while len(self._bytes) - start >= _PREFIX_BYTES:
+            end = start + _PREFIX_BYTES
+            length = int.from_bytes(self._bytes[start:end], "big")
+            if length > MAX_MESSAGE_BYTES:
+                error = f"cannot read a message of {length} bytes"
+                raise ControlError(error)
+            if len(self._bytes) - end < length:
+                break
+            yield bytes(self._bytes[end : end + length])
+            start = end + length
+        del self._bytes[:start]
+
+
+def decode_for_gateway(body: bytes) -> ToGateway:
+    """Parse what the daemon sent. Raises ControlError."""
+    try:
+        return _TO_GATEWAY.decode(body)
+    except msgspec.DecodeError as error:
+        raise ControlError(str(error)) from error
+
+
+def decode_for_daemon(body: bytes) -> ToDaemon:
+    """Parse what the gateway sent. Raises ControlError."""
+    try:
+        return _TO_DAEMON.decode(body)
+    except msgspec.DecodeError as error:
+        raise ControlError(str(error)) from error
