@@ -26,7 +26,7 @@ PYTHON_WORK = (
 )
 
 
-class DemoFailed(Exception):
+class BrokenPromiseError(Exception):
     """Something was not as promised."""
 
 
@@ -43,6 +43,10 @@ class Demo:
             "XDG_CONFIG_HOME": str(folder / "config"),
             "CLEANROOM_HOST": f"unix://{folder}/run/cleanroom/cleanroom.sock",
         }
+        # The registries are the person's own, wherever they configured them.
+        npmrc = Path.home() / ".npmrc"
+        if npmrc.exists():
+            self.environment.setdefault("NPM_CONFIG_USERCONFIG", str(npmrc))
         for name in ("home", "run", "state", "cache", "config"):
             (folder / name).mkdir(mode=0o700)
 
@@ -59,7 +63,7 @@ class Demo:
         say(f"  [status {done.returncode}, {time.monotonic() - began:.2f} s]")
         if expect is not None and done.returncode != expect:
             message = f"the status should be {expect}"
-            raise DemoFailed(message)
+            raise BrokenPromiseError(message)
         return done.stdout
 
     def repository(self, name: str) -> Path:
@@ -68,8 +72,9 @@ class Demo:
         shutil.copytree(
             HERE / name, project, ignore=shutil.ignore_patterns("node_modules", ".venv")
         )
+        git = shutil.which("git") or "/usr/bin/git"
         for arguments in (["init", "--quiet"], ["add", "--all"]):
-            subprocess.run(["git", *arguments], cwd=project, env=self.environment, check=True)
+            subprocess.run([git, *arguments], cwd=project, env=self.environment, check=True)
         return project
 
     def run_node(self) -> None:
@@ -80,7 +85,7 @@ class Demo:
         self.cleanroom(project, "exec", "--", "npm install && npm test")
         if (project / "node_modules").exists():
             message = "node_modules is on the host: the workspace was not a view"
-            raise DemoFailed(message)
+            raise BrokenPromiseError(message)
 
     def run_python(self) -> None:
         """Install from pinned hashes, ask for a denied host, change a file, look at it all."""
@@ -98,21 +103,21 @@ class Demo:
         )  # fmt: skip
         if (project / "report.py").read_bytes() != before:
             message = "report.py changed on the host"
-            raise DemoFailed(message)
+            raise BrokenPromiseError(message)
         run_id = json.loads(self.cleanroom(project, "status", "--json"))["run"]["id"]
 
         say("\n== What was refused, and why")
         refused = self.cleanroom(project, "audit", "--denied", "--run-id", run_id)
         if DENIED not in refused:
             message = f"the audit does not name {DENIED}"
-            raise DemoFailed(message)
+            raise BrokenPromiseError(message)
         say("\n== How long each step took")
         self.cleanroom(project, "status", "--run-id", run_id)
         say("\n== What the run changed; nothing of it is on the host until: cleanroom apply")
         patch = self.cleanroom(project, "diff", "--patch", "--run-id", run_id)
         if "+# changed inside" not in patch:
             message = "the change set does not show the changed line"
-            raise DemoFailed(message)
+            raise BrokenPromiseError(message)
         self.cleanroom(project, "audit", "verify")
 
 
@@ -135,7 +140,7 @@ def wait_for_socket(path: Path, daemon: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.02)
     message = "the daemon did not start"
-    raise DemoFailed(message)
+    raise BrokenPromiseError(message)
 
 
 def remove(folder: Path) -> None:
@@ -157,7 +162,7 @@ def prepare_machine() -> None:
         subprocess.run([*doctor, "--fix"], check=False)
     if subprocess.run(doctor, check=False).returncode != 0:
         message = "no runtime is ready on this machine; the lines above say what to repair"
-        raise DemoFailed(message)
+        raise BrokenPromiseError(message)
 
 
 def main() -> int:
@@ -190,6 +195,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except DemoFailed as failure:
+    except BrokenPromiseError as failure:
         say(f"\nThe demo failed: {failure}")
         sys.exit(1)
