@@ -21,7 +21,7 @@ MIN_PREFIX_V6 = 16
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 section 2.1
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_ADDRESS_LIKE = re.compile(r"[0-9.]+(?:/[0-9.]*)?|[0-9a-fA-F.:]*:[0-9a-fA-F.:]*(?:/.*)?")
+_ADDRESS_LIKE = re.compile(r"[0-9.]+(?:/.*)?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*(?:[%/].*)?", re.I)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -42,21 +42,26 @@ def canonical_host(text: str) -> str:
     """
     name = text.removesuffix(".")
     if not name:
-        raise InvalidHostError("it is empty")
+        msg = "it is empty"
+        raise InvalidHostError(msg)
     if len(text) > MAX_NAME + 1:
-        raise InvalidHostError(f"it is longer than {MAX_NAME} characters")
+        msg = f"it is longer than {MAX_NAME} characters"
+        raise InvalidHostError(msg)
     name = ".".join(_canonical_label(label) for label in name.lower().split("."))
     if len(name) > MAX_NAME:
-        raise InvalidHostError(f"it is longer than {MAX_NAME} characters")
+        msg = f"it is longer than {MAX_NAME} characters"
+        raise InvalidHostError(msg)
     if _NUMERIC.fullmatch(name.rpartition(".")[2]):
         # The rule of the WHATWG URL standard ("ends in a number"): no resolver may see these.
-        raise InvalidHostError("it is read as an IP address", "write all four numbers of it")
+        msg = "it is read as an IP address"
+        raise InvalidHostError(msg, "write all four numbers of it")
     return name
 
 
 def _canonical_label(label: str) -> str:
     if not label:
-        raise InvalidHostError("it has an empty label", "names have one dot between labels")
+        msg = "it has an empty label"
+        raise InvalidHostError(msg, "names have one dot between labels")
     if label.isascii() and not label.startswith("xn--"):
         if not _LABEL.fullmatch(label):
             raise InvalidHostError(*_why_no_label(label))
@@ -81,7 +86,8 @@ def canonical_network(text: str) -> str:
     than /8 (IPv4) or /16 (IPv6).
     """
     if "%" in text:
-        raise InvalidHostError("an address with a zone belongs to one machine", "remove the zone")
+        msg = "an address with a zone belongs to one machine"
+        raise InvalidHostError(msg, "remove the zone")
     try:
         network: Network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
@@ -96,19 +102,23 @@ def canonical_network(text: str) -> str:
 def _check_prefix(text: str, network: Network) -> None:
     prefix = text.partition("/")[2]
     if prefix and prefix != str(network.prefixlen):
-        raise InvalidHostError("its prefix is no plain number", f"write /{network.prefixlen}")
+        msg = "its prefix is no plain number"
+        raise InvalidHostError(msg, f"write /{network.prefixlen}")
     shortest = MIN_PREFIX_V4 if network.version == 4 else MIN_PREFIX_V6
     if network.prefixlen < shortest:
-        raise InvalidHostError(f"a block may not be wider than /{shortest}", "name the hosts instead")
+        msg = f"a block may not be wider than /{shortest}"
+        raise InvalidHostError(msg, "name the hosts instead")
     if prefix and str(ipaddress.ip_interface(text).ip) != str(network.network_address):
-        raise InvalidHostError("bits after its prefix are set", f"write {network}")
+        msg = "bits after its prefix are set"
+        raise InvalidHostError(msg, f"write {network}")
     if network.version == 6 and int(network.network_address) >> 32 in (0, 0xFFFF):
-        raise InvalidHostError("it holds an IPv4 address", "write the IPv4 address")
+        msg = "it holds an IPv4 address"
+        raise InvalidHostError(msg, "write the IPv4 address")
 
 
 def is_address_like(text: str) -> bool:
     """Tell whether the text was meant as an address or CIDR block rather than as a name."""
-    return "/" in text and "://" not in text or bool(_ADDRESS_LIKE.fullmatch(text))
+    return bool(_ADDRESS_LIKE.fullmatch(text.strip("[]")))
 
 
 def parse_host_pattern(text: str) -> tuple[RuleKind, str]:
@@ -119,13 +129,10 @@ def parse_host_pattern(text: str) -> tuple[RuleKind, str]:
     """
     if "*" in text:
         return RuleKind.WILDCARD, _wildcard_base(text)
-    for part, (reason, hint) in _NOT_HOSTS.items():
-        if part in text:
-            raise InvalidHostError(reason, hint)
-    if text.startswith("[") or is_address_like(text):
+    _refuse_parts(text, _NOT_HOSTS)
+    if is_address_like(text):
         return RuleKind.NETWORK, canonical_network(text)
-    if ":" in text:
-        raise InvalidHostError("a port does not belong in it", "write it under 'ports'")
+    _refuse_parts(text, _NOT_NAMES)
     return RuleKind.EXACT, canonical_host(text)
 
 
@@ -133,19 +140,33 @@ _NOT_HOSTS = {
     "://": ("it is a URL", "write the host name only"),
     "@": ("it has a user name", "write the host name only"),
     " ": ("it has a space", "write one host an entry"),
+    "[": ("an address has no brackets here", "remove them"),
 }
+_NOT_NAMES = {
+    ":": ("a port does not belong in it", "write it under 'ports'"),
+    "/": ("a path does not belong in it", "write the host name only"),
+}
+
+
+def _refuse_parts(text: str, parts: dict[str, tuple[str, str]]) -> None:
+    for part, (reason, hint) in parts.items():
+        if part in text:
+            raise InvalidHostError(reason, hint)
 
 
 def _wildcard_base(text: str) -> str:
     base = text.removeprefix("*.")
     if text == "*":
-        raise InvalidHostError("it would allow everything", "name the hosts")
+        msg = "it would allow everything"
+        raise InvalidHostError(msg, "name the hosts")
     if base == text or "*" in base:
         hint = "write '*.' once, in front of a domain"
-        raise InvalidHostError("a wildcard is the whole first label", hint)
+        msg = "a wildcard is the whole first label"
+        raise InvalidHostError(msg, hint)
     name = canonical_host(base)
     if "." not in name:
-        raise InvalidHostError("it would allow a whole top-level domain", "name a domain below it")
+        msg = "it would allow a whole top-level domain"
+        raise InvalidHostError(msg, "name a domain below it")
     return name
 
 
@@ -153,5 +174,6 @@ def parse_port(text: str) -> int:
     """Return a port from decimal ASCII text, 1 to 65535. Raises InvalidHostError."""
     if not _PORT.fullmatch(text) or int(text) > 65535:
         hint = "a port is a whole number from 1 to 65535, without quotes, sign or leading zero"
-        raise InvalidHostError(f"{quoted(text)} is no port", hint)
+        msg = f"{quoted(text)} is no port"
+        raise InvalidHostError(msg, hint)
     return int(text)

@@ -36,7 +36,7 @@ class RuleKind(StrEnum):
     """How a rule names its target."""
 
     EXACT = "exact"  # one canonical host name
-    WILDCARD = "wildcard"  # "*.example.com": any depth below, never the apex; value is "example.com"
+    WILDCARD = "wildcard"  # "*.example.com": all below, never the apex; value is "example.com"
     NETWORK = "network"  # an IP address or CIDR block, canonical text
 
 
@@ -58,6 +58,11 @@ class Rule:
     inspect: bool = False
     ech_allowed: bool = False
     place: Place = field(default=Place(), compare=False)
+    port_places: tuple[Place, ...] = field(default=(), compare=False)
+
+    def place_of(self, port: int) -> Place:
+        """Return where this port was written: equal rules of several lines are one rule."""
+        return dict(zip(self.ports, self.port_places, strict=False)).get(port, self.place)
 
     @property
     def rule_id(self) -> str:
@@ -117,6 +122,16 @@ class LockfilePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryException:
+    """A package that passes although unlocked or too young, until the end of a day (UTC)."""
+
+    purl: str
+    expires: str  # "2027-01-31"
+    reason: str
+    digest: str | None = None  # "sha256:<hex>"
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryPolicy:
     """One package manager's registry section."""
 
@@ -128,6 +143,7 @@ class RegistryPolicy:
     lockfile: LockfilePolicy = LockfilePolicy()
     cooldown_s: int | None = None
     read_only: bool = True
+    exceptions: tuple[RegistryException, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +153,16 @@ class SecretBinding:
     secret_id: str
     env: str
     allowed_hosts: tuple[str, ...]
-    target: str = "header"
+    target: tuple[str, ...] = ("header",)
     ttl_s: int = 900
     single_use: bool = False
+    ports: tuple[int, ...] = (443,)
+    header: str | None = None  # None: Authorization and the well-known token headers
+    paths: tuple[str, ...] = ()  # prefixes; empty: any
+    methods: tuple[str, ...] = ()  # empty: any
+    on_violation: str = "block"
+    required: bool = True
+    place: Place = field(default=Place(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
-class FileErrors(UserError):
+class FileErrors(UserError):  # noqa: N818 -- it carries several
     """A configuration file is wrong; `problems` holds every problem found, in file order."""
 
     def __init__(self, code: Code, problems: Iterable[Problem]) -> None:
@@ -62,6 +62,12 @@ class Problems:
         self._found.append(Problem(self._path, place.line, place.column, message, hint))
         if len(self._found) >= MAX_PROBLEMS:
             raise TooManyProblemsError
+
+    def close(self) -> None:
+        """Say that more may be wrong than is listed."""
+        last = self._found[-1]
+        rest = f"cannot list more than {MAX_PROBLEMS} problems: the rest of the file was not read"
+        self._found.append(Problem(self._path, last.line, last.column, rest))
 
     @property
     def found(self) -> tuple[Problem, ...]:

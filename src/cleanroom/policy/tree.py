@@ -4,6 +4,7 @@ In: events, one at a time. Out: `root`. Never: recursion, an alias followed, a k
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import yaml
 
@@ -49,15 +50,14 @@ class Tree:
                 return self._start_document(event)
             case yaml.AliasEvent():
                 self._refuse(event, "cannot use an alias ('*name')", "write the value out")
-                return self._add(Scalar("", plain=True, place=_place(event), start=event.start_mark.index, end=event.end_mark.index))
+                return self._add(_scalar(event, "", plain=True))
             case yaml.ScalarEvent():
                 self._refuse_properties(event)
-                plain = event.style is None and event.implicit[0]
-                return self._add(Scalar(event.value, plain=plain, place=_place(event), start=event.start_mark.index, end=event.end_mark.index))
+                return self._add(_scalar(event, event.value, plain=event.implicit[0]))
             case yaml.CollectionStartEvent():
                 return self._start_collection(event)
             case yaml.CollectionEndEvent():
-                return self._add(self._open.pop().close(event.end_mark.index))
+                return self._add(self._open.pop().close(_marks(event)[1].index))
             case _:
                 return True
 
@@ -76,8 +76,8 @@ class Tree:
             self._refuse(event, f"cannot nest deeper than {self._max_depth} levels")
             return False
         mapping = isinstance(event, yaml.MappingStartEvent)
-        mark = event.start_mark
-        self._open.append(_Open(mapping, bool(event.flow_style), _place(event), mark.index))
+        start = _marks(event)[0].index
+        self._open.append(_Open(mapping, bool(event.flow_style), _place(event), start))
         return True
 
     def _add(self, node: Node) -> bool:
@@ -117,7 +117,9 @@ class Tree:
 
     def _refuse_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
-            self._refuse(event, "cannot use an anchor ('&name')", "write the value out where needed")
+            self._refuse(
+                event, "cannot use an anchor ('&name')", "write the value out where needed"
+            )
         if event.tag is not None:
             self._refuse(event, "cannot use a tag ('!…')", "quote the value if it is text")
 
@@ -125,5 +127,24 @@ class Tree:
         self._problems.add(_place(event), message, hint)
 
 
+class _Mark(Protocol):
+    index: int
+    line: int
+    column: int
+
+
+_NOWHERE = yaml.Mark("", 0, 0, 0, None, 0)  # the types allow no mark; libyaml marks every event
+
+
+def _marks(event: yaml.Event) -> tuple[_Mark, _Mark]:
+    return event.start_mark or _NOWHERE, event.end_mark or _NOWHERE
+
+
 def _place(event: yaml.Event) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    start = _marks(event)[0]
+    return Place(start.line + 1, start.column + 1)
+
+
+def _scalar(event: yaml.Event, text: str, *, plain: bool) -> Scalar:
+    start, end = _marks(event)
+    return Scalar(text, plain, _place(event), start.index, end.index)

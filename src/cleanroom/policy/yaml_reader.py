@@ -101,7 +101,9 @@ def _forbidden_characters(text: str, problems: Problems) -> bool:
         line_start = text.rfind("\n", 0, match.start()) + 1
         place = Place(line, match.start() - line_start + 1)
         code = f"U+{ord(match.group()):04X}"
-        problems.add(place, f"cannot read character {code}: it is invisible or no text", "remove it")
+        problems.add(
+            place, f"cannot read character {code}: it is invisible or no text", "remove it"
+        )
     return found
 
 

@@ -1,0 +1,153 @@
+"""Policy -> CompiledPolicy: expanded, merged, sorted, judged for contradictions, hashed.
+
+In: a policy as written. Out: the frozen value that everything below enforces.
+Never: a file, a clock, or a hash that depends on order, places, labels or the file's name.
+"""
+
+import dataclasses
+import hashlib
+import json
+from typing import Final
+
+from cleanroom.policy.capabilities import needs
+from cleanroom.policy.merge import merge_rules, refuse_conflicts
+from cleanroom.policy.model import (
+    BackendPolicy,
+    CompiledPolicy,
+    Labels,
+    LockfilePolicy,
+    NetworkPolicy,
+    RegistryPolicy,
+    Rule,
+    SandboxPolicy,
+    SecretBinding,
+)
+from cleanroom.policy.problems import PolicyErrors, Problem
+from cleanroom.policy.written import Policy, SandboxSection
+
+# Part of the hash: a change of what a field means must change every hash.
+MEANING_VERSION: Final = 1
+
+
+def compile_policy(policy: Policy) -> CompiledPolicy:
+    """Return what is enforced. Equal meaning gives equal values and hashes, in any order.
+
+    Raises PolicyErrors: policy_conflict if the same target and port is both allowed and denied,
+    policy_invalid if two secrets share an id or a variable.
+    """
+    network = _compile_network(policy.sandbox.network, policy.path)
+    registries = tuple(sorted(map(_compile_registry, policy.registries), key=_manager))
+    secrets = _compile_secrets(policy)
+    compiled = CompiledPolicy(
+        policy_hash="",
+        source_path=policy.path,
+        network=network,
+        registries=registries,
+        secrets=secrets,
+        sandbox=policy.sandbox.rest,
+        backends=policy.backends,
+        labels=Labels(*map(_sorted_pairs, (policy.labels.project, policy.labels.metadata))),
+        required_capabilities=tuple(needs(network, registries, secrets, policy.sandbox.rest)),
+    )
+    return dataclasses.replace(compiled, policy_hash=_hash(compiled))
+
+
+def compile_nothing() -> CompiledPolicy:
+    """Return the policy of a workspace without a policy file: no egress at all."""
+    sandbox = SandboxSection(NetworkPolicy(), SandboxPolicy())
+    return compile_policy(Policy("", sandbox, (), (), BackendPolicy(), Labels()))
+
+
+def _compile_network(network: NetworkPolicy, path: str) -> NetworkPolicy:
+    allow = merge_rules(network.allow_rules, path)
+    deny = merge_rules(network.deny_rules, path)
+    refuse_conflicts(allow, deny, path)
+    return NetworkPolicy(allow, deny)
+
+
+def _compile_registry(policy: RegistryPolicy) -> RegistryPolicy:
+    lockfile = policy.lockfile
+    exceptions = sorted(
+        set(policy.exceptions), key=lambda each: (each.purl, each.expires, str(each))
+    )
+    return dataclasses.replace(
+        policy,
+        allowed_hosts=_sorted_set(policy.allowed_hosts),
+        lockfile=dataclasses.replace(lockfile, lockfiles=_sorted_set(lockfile.lockfiles)),
+        exceptions=tuple(exceptions),
+    )
+
+
+def _manager(policy: RegistryPolicy) -> str:
+    return policy.manager
+
+
+def _compile_secrets(policy: Policy) -> tuple[SecretBinding, ...]:
+    seen: set[str] = set()
+    problems = []
+    for secret in policy.secrets:
+        for word, name in (("id", secret.secret_id), ("env", secret.env)):
+            if f"{word}={name}" in seen:
+                message = f"cannot bind two secrets with {word} '{name}'"
+                place = secret.place
+                problems.append(
+                    Problem(policy.path, place.line, place.column, message, "rename one")
+                )
+            seen.add(f"{word}={name}")
+    if problems:
+        raise PolicyErrors(problems)
+    return tuple(sorted(map(_sorted_secret, policy.secrets), key=lambda each: each.secret_id))
+
+
+def _sorted_secret(secret: SecretBinding) -> SecretBinding:
+    return dataclasses.replace(
+        secret,
+        allowed_hosts=_sorted_set(secret.allowed_hosts),
+        target=_sorted_set(secret.target),
+        ports=tuple(sorted(set(secret.ports))),
+        paths=_sorted_set(secret.paths),
+        methods=_sorted_set(secret.methods),
+    )
+
+
+def _sorted_set(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(words)))
+
+
+def _sorted_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(pairs))
+
+
+def _hash(policy: CompiledPolicy) -> str:
+    """Return the digest of canonical JSON: sorted keys, no spaces, ASCII, meaning only."""
+    sandbox = dataclasses.asdict(policy.sandbox)
+    sandbox["mise"]["config_files"] = sorted(set(policy.sandbox.mise.config_files))
+    if not policy.sandbox.mise.enabled:
+        sandbox["mise"] = {"enabled": policy.sandbox.mise.enabled}
+    meaning = {
+        "version": MEANING_VERSION,
+        "allow": list(map(_rule_meaning, policy.network.allow_rules)),
+        "deny": list(map(_rule_meaning, policy.network.deny_rules)),
+        "registries": [_registry_meaning(each) for each in policy.registries if each.enabled],
+        "secrets": list(map(_secret_meaning, policy.secrets)),
+        "sandbox": sandbox,
+        "backends": dataclasses.asdict(policy.backends),
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+
+
+def _rule_meaning(rule: Rule) -> list[object]:
+    return [rule.kind, rule.value, rule.ports, rule.inspect, rule.ech_allowed]
+
+
+def _registry_meaning(policy: RegistryPolicy) -> dict[str, object]:
+    if not policy.lockfile.enabled:
+        policy = dataclasses.replace(policy, lockfile=LockfilePolicy())
+    return dataclasses.asdict(policy)
+
+
+def _secret_meaning(secret: SecretBinding) -> dict[str, object]:
+    fields = dataclasses.asdict(secret)
+    del fields["place"]
+    return fields

@@ -1,0 +1,200 @@
+"""`registries`: package managers whose traffic the gateway takes part in.
+
+In: fields. Out: one RegistryPolicy a manager that is written. Never: a host outside allowed_hosts.
+"""
+
+from typing import Final
+
+from cleanroom.policy.fields import Fields, Key, ListOf, Section
+from cleanroom.policy.model import LockfilePolicy, RegistryException, RegistryPolicy
+from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
+from cleanroom.policy.values import choice, duration, flag, host, text
+
+MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
+MAX_HOSTS: Final = 64
+MAX_EXCEPTIONS: Final = 256
+_DAY_S: Final = 86_400
+_LATER = "an enabled registry refuses to run"
+
+_PURL = Key(
+    "purl",
+    text(r"pkg:[a-z0-9.+-]+/[A-Za-z0-9._~%@/+:-]+", "a package URL like pkg:npm/left-pad@1.3.0"),
+    "",
+    "Which package, as a package URL.",
+    required=True,
+)
+_HASH = Key(
+    "hash",
+    text(r"(?:sha256|sha384|sha512):[0-9a-f]{64,128}", "a digest like sha256:…"),
+    None,
+    "The digest its file must have.",
+)
+_EXPIRES = Key(
+    "expires",
+    text(r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", "a date like 2027-01-31"),
+    "",
+    "The last day it holds, UTC.",
+    required=True,
+)
+_REASON = Key("reason", text(), "", "Why, for whoever reads the audit.", required=True)
+
+
+def _build_exception(fields: Fields) -> RegistryException:
+    return RegistryException(
+        purl=fields.read(_PURL),
+        digest=fields.read(_HASH),
+        expires=fields.read(_EXPIRES),
+        reason=fields.read(_REASON),
+    )
+
+
+EXCEPTION: Final = Section((_PURL, _HASH, _EXPIRES, _REASON), _build_exception, "exception")
+
+_LOCK_ENABLED = Key(
+    "enabled",
+    flag(),
+    default=False,
+    meaning="Hold artifacts to the lock files.",
+    shown="false",
+    later=_LATER,
+)
+_MODE = Key(
+    "mode",
+    choice("deny_unknown", "warn", "off"),
+    "deny_unknown",
+    "What happens to an artifact that no lock file pins.",
+    shown="deny_unknown",
+    later=_LATER,
+)
+_LOCKFILES = Key(
+    "lockfiles",
+    ListOf(text(RELATIVE_PATH, "a path or glob inside the repository"), MAX_PATHS),
+    (),
+    "Lock files, as paths or globs beside the policy.",
+    shown="[]",
+    later=_LATER,
+)
+
+
+def _build_lockfile(fields: Fields) -> LockfilePolicy:
+    policy = LockfilePolicy(
+        enabled=fields.read(_LOCK_ENABLED),
+        mode=fields.read(_MODE),
+        lockfiles=fields.read(_LOCKFILES),
+    )
+    if policy.enabled and policy.mode != "off" and not policy.lockfiles:
+        hint = "name at least one lock file"
+        fields.wrong(_LOCKFILES, "cannot enforce lock files: none is named", hint)
+    return policy
+
+
+LOCKFILE: Final = Key(
+    "lockfile_enforcement",
+    Section((_LOCK_ENABLED, _MODE, _LOCKFILES), _build_lockfile),
+    LockfilePolicy(),
+    "Only what the repository's lock files pin is fetched.",
+)
+_ENABLE = Key(
+    "enable",
+    flag(),
+    default=False,
+    meaning="Open this registry through the content cache.",
+    shown="false",
+    later="`true` refuses to run",
+)
+_HOSTS = Key(
+    "allowed_hosts",
+    ListOf(host(), MAX_HOSTS),
+    (),
+    "The registry's hosts; they need no network rule.",
+    shown="[]",
+    later=_LATER,
+)
+_CACHE = Key(
+    "cache_ref",
+    text(
+        r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", "a name of lower-case letters, digits, hyphens"
+    ),
+    None,
+    "Which content cache of the operator.",
+    later=_LATER,
+)
+_FALLBACK = Key(
+    "fallback",
+    choice("deny", "direct"),
+    "deny",
+    "What happens when the cache itself fails; never applies to a refusal.",
+    shown="deny",
+    later=_LATER,
+)
+_COOLDOWN = Key(
+    "cooldown",
+    duration(1, 3650 * _DAY_S),
+    None,
+    "Hide versions younger than this.",
+    later=_LATER,
+)
+_EXCEPTIONS = Key(
+    "exceptions",
+    ListOf(EXCEPTION, MAX_EXCEPTIONS),
+    (),
+    "Packages that pass although unlocked or too young.",
+    shown="[]",
+    later=_LATER,
+)
+_READ_ONLY = Key(
+    "read_only",
+    flag(),
+    default=True,
+    meaning="Refuse publish, audit, search and login.",
+    shown="true",
+    later=_LATER,
+)
+
+
+def _registry(manager: str) -> Key[RegistryPolicy | None]:
+    def build(fields: Fields) -> RegistryPolicy:
+        policy = RegistryPolicy(
+            manager=manager,
+            enabled=fields.read(_ENABLE),
+            allowed_hosts=fields.read(_HOSTS),
+            cache_ref=fields.read(_CACHE),
+            fallback=fields.read(_FALLBACK),
+            lockfile=fields.read(LOCKFILE),
+            cooldown_s=fields.read(_COOLDOWN),
+            read_only=fields.read(_READ_ONLY),
+            exceptions=fields.read(_EXCEPTIONS),
+        )
+        if policy.enabled and not policy.allowed_hosts:
+            hint = "name the registry's hosts"
+            fields.wrong(_HOSTS, f"cannot enable {manager}: allowed_hosts is empty", hint)
+        return policy
+
+    section = Section(
+        (_ENABLE, _HOSTS, _CACHE, _FALLBACK, LOCKFILE, _COOLDOWN, _EXCEPTIONS, _READ_ONLY), build
+    )
+    return Key(manager, section, None, f"Packages of {manager}.")
+
+
+_REGISTRIES = tuple(map(_registry, MANAGERS))
+_ALIASES = {
+    "pip": "did you mean 'pypi'?",
+    "python": "did you mean 'pypi'?",
+    "yarn": "did you mean 'npm'?",
+    "node": "did you mean 'npm'?",
+    "crates": "did you mean 'cargo'?",
+    "golang": "did you mean 'go'?",
+}
+
+
+def _build_registries(fields: Fields) -> tuple[RegistryPolicy, ...]:
+    read = (fields.read(key) for key in _REGISTRIES)
+    return tuple(policy for policy in read if policy is not None)
+
+
+REGISTRIES: Final = Key(
+    "registries",
+    Section(_REGISTRIES, _build_registries, elsewhere=_ALIASES),
+    (),
+    "Package registries opened by name.",
+)
