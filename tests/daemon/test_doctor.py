@@ -1,0 +1,94 @@
+"""`cleanroom doctor` as a whole, with a backend that says what the test needs."""
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cleanroom.backends.base import Door, Probe, Sandbox
+from cleanroom.daemon.doctor import examine, main, this_machine
+from cleanroom.daemon.doctor_fix import Machine
+from cleanroom.errors import Code, Refused
+from cleanroom.sandbox.spec import SandboxSpec
+
+HEALTHY = Machine(bubblewrap="/usr/bin/bwrap", launcher="/opt/launch", restricted=False)
+
+
+class ProbeOnly:
+    """A backend that answers its probe, or raises it, and can do nothing else."""
+
+    name = "local"
+
+    def __init__(self, answer: Probe | Refused) -> None:
+        self._answer = answer
+
+    async def probe(self) -> Probe:
+        if isinstance(self._answer, Refused):
+            raise self._answer
+        return self._answer
+
+    async def start(self, spec: SandboxSpec, door: Door) -> Sandbox:
+        raise AssertionError(spec, door)
+
+    async def reclaim(self, sandbox_id: str) -> None:
+        raise AssertionError(sandbox_id)
+
+
+def test_what_a_backend_proved_is_in_the_report() -> None:
+    probe = Probe(ready=True, runtime="bubblewrap 0.12.0", capabilities=frozenset())
+    report = asyncio.run(examine([ProbeOnly(probe)], HEALTHY))
+    assert report.ready
+    assert report.backends == (("local", probe),)
+    assert report.repairs == ()
+
+
+def test_a_probe_that_fails_is_a_backend_that_is_not_ready() -> None:
+    refusal = Refused(Code.BACKEND_UNAVAILABLE, "cannot make a user namespace", "run: repair")
+    report = asyncio.run(examine([ProbeOnly(refusal)], HEALTHY))
+    assert not report.ready
+    [(_, probe)] = report.backends
+    assert probe.missing == {"probe": "cannot make a user namespace (run: repair)"}
+
+
+def test_a_broken_machine_shows_its_repairs_without_doing_them() -> None:
+    probe = Probe(ready=False, runtime="", capabilities=frozenset())
+    broken = Machine(bubblewrap="", launcher="/opt/launch", restricted=False)
+    report = asyncio.run(examine([ProbeOnly(probe)], broken))
+    assert [repair.title for repair in report.repairs] == ["install bubblewrap"]
+    assert not report.repairs[0].done
+
+
+def test_this_machine_is_described_by_absolute_paths() -> None:
+    machine = this_machine()
+    assert machine.launcher.endswith("/cleanroom/bin/cleanroom-launch")
+    assert machine.bubblewrap.startswith("/")
+
+
+@pytest.mark.parametrize("backend", ["sprites", "docker", "kubernetes"])
+def test_a_backend_of_a_later_version_is_not_ready(
+    backend: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--backend", backend]) == 1
+    assert f"cannot use {backend}" in capsys.readouterr().err
+
+
+def test_the_command_works_without_a_daemon() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cleanroom.daemon.doctor", "--json"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert document["version"] == 1
+    assert [backend["name"] for backend in document["backends"]] == ["local"]
+    assert done.returncode == (0 if document["ready"] else 1)
+    assert document["ready"], "this machine runs sandboxes, so doctor must find a ready runtime"
+
+
+def test_a_wrong_option_is_a_usage_error() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cleanroom.daemon.doctor", "--wrong"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
