@@ -1,0 +1,238 @@
+"""`cleanroom exec`: one command in a sandbox, its bytes untouched, its exit status ours.
+
+In: flags and the workload's words. Out: the workload's output and status, else 124 or 125. Never:
+a run started where the result file cannot be written, or a loss of the connection taken for success.
+"""
+
+import argparse
+import json
+import os
+import signal
+import stat
+import sys
+from contextlib import suppress
+from typing import Final, TextIO
+
+from cleanroom.cli.environment import given_environment, look_like_credentials
+from cleanroom.cli.exec_output import JsonReport, PlainReport, Report, result_fields
+from cleanroom.cli.parser import Parser, seconds
+from cleanroom.cli.render import SCHEMA_VERSION
+from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
+from cleanroom.client.attach import Attachment, Left
+from cleanroom.client.calls import Call, known_code
+from cleanroom.client.facts import client_facts
+from cleanroom.client.reply import Reply
+from cleanroom.errors import CleanroomError, Code, UsageError, UserError
+
+TIMED_OUT: Final = 124
+NOT_RUN: Final = 125
+LEFT: Final = 128 + signal.SIGINT
+UNREAD: Final = 128 + signal.SIGPIPE
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parser of `exec`."""
+    parser = Parser(
+        "exec",
+        "Run a command in a sandbox. One word goes to the shell, several are an argv.",
+        'cleanroom exec --timeout 10m -- "npm install && npm test"',
+    )
+    parser.value("-C", "DIR", "the folder to run for: its repository, its policy")
+    parser.value("-w --workdir", "DIR", "the working directory inside")
+    parser.values("-e --env", "K[=V]", "set a variable; K alone takes your value")
+    parser.values("--env-file", "FILE", "set variables from lines NAME=VALUE")
+    parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
+    parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
+    parser.switch("--keep", "keep the sandbox until its time to live ends")
+    parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
+    parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
+    parser.switch("--json", "one JSON object a line on stdout, instead of raw output")
+    parser.value("--result-file", "FILE", "write the result as one JSON object")
+    parser.switch("--fail-on-denied", "exit 1 if the command succeeded but something was denied")
+    parser.switch("--dry-run", "show the plan, start nothing")
+    parser.switch("--no-input", "never ask; a question fails and names its flag")
+    parser.switch("-v --verbose", "also say ids, backend, policy and timings")
+    add_daemon_flags(parser)
+    parser.operands.append(("[--] COMMAND…", "the command; flags end at its first word"))
+    return (parser,)
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run it. Anything unforeseen is 125, not python's 1, which would be the workload's word."""
+    (parser,) = parsers()
+    flags, command = parser.split(words)
+    options = parser.read(flags)
+    if options.help:
+        shell.screen.out(parser.help_text())
+        return 0
+    if not command:
+        message = "cannot run nothing: the command is missing"
+        raise UsageError(Code.REQUEST_INVALID, message, parser.example)
+    sys.excepthook = _crash
+    shell.screen.quiet = options.quiet
+    request = run_request(options, command, shell)
+    if options.dry_run:
+        return _show_plan(request, options, shell)
+    with _result_file(options.result_file) as result:
+        return _run(request, options, shell, result)
+
+
+def run_request(
+    options: argparse.Namespace, command: list[str], shell: Shell
+) -> dict[str, object]:
+    """Return RunRequest (api/types.py) for these flags."""
+    workspace = shell.workspace(options.C)
+    given = given_environment(options.env, options.env_file, shell.environ)
+    for name in look_like_credentials(given):
+        shell.screen.warn(
+            f"cleanroom: {name} looks like a credential; everything inside can read it"
+        )
+    wanted: dict[str, object] = {
+        "backend": options.backend,
+        "isolation": options.isolation,
+        "timeout_s": seconds(options.timeout) if options.timeout else None,
+        "sandbox": options.sandbox,
+        "cwd": options.workdir,
+        "environment": given,
+        "keep": options.keep,
+        "stdin": stdin_to_forward() is not None,
+    }
+    return {
+        "workspace": workspace.root,
+        "subfolder": workspace.subfolder,
+        "command": command,
+        "policy": policy_fields(workspace),
+        "options": {name: value for name, value in wanted.items() if value},
+        "facts": client_facts(shell.environ, shell.home),
+    }
+
+
+def stdin_to_forward() -> int | None:
+    """Return 0 if standard input is a pipe, a file or a socket; a terminal is not sent."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISCHR(mode) else 0
+
+
+def _run(
+    request: dict[str, object], options: argparse.Namespace, shell: Shell, result: TextIO | None
+) -> int:
+    report: Report = (
+        JsonReport(shell.screen)
+        if options.json
+        else PlainReport(shell.screen, verbose=options.verbose)
+    )
+    run = Reply.of({})
+    try:
+        with shell.connect(options) as connection:
+            run = connection.call(Call("create_run", body=request))
+            report.started(run)
+            path = {"sandbox_id": run.text("sandbox_id"), "execution_id": run.text("execution_id")}
+            sock, first = connection.upgrade(Call("attach_execution", path))
+            attachment = Attachment(sock, first, stdin_to_forward(), report)
+            run = attachment.run().item("run")
+    except Left:
+        shell.screen.say(_how_back(run))
+        return LEFT
+    except BrokenPipeError:
+        return UNREAD  # the closed connection cancels the command
+    except CleanroomError as error:
+        _write_result(result, _failed(run, error), _status_of_failure(error.code))
+        if options.json:
+            report.ended(_failed(run, error), _status_of_failure(error.code))
+        raise
+    status = exit_status(run, attachment.signalled, fail_on_denied=options.fail_on_denied)
+    with suppress(BrokenPipeError):
+        report.ended(run, status)
+    _write_result(result, run, status)
+    _say_failure(run, shell)
+    return status
+
+
+def exit_status(run: Reply, signalled: int, *, fail_on_denied: bool) -> int:
+    """Return the status of docs/cli.md for a run that has ended."""
+    failure = run.item("failure").text("code") if "failure" in run else ""
+    status = run.maybe_number("exit_code")
+    if failure == Code.TIMED_OUT:
+        return TIMED_OUT
+    if signalled:
+        return 128 + signalled
+    if status is None:
+        return LEFT if failure == Code.CANCELED else NOT_RUN
+    return 1 if status == 0 and fail_on_denied and run.items("denied") else status
+
+
+def _status_of_failure(code: Code) -> int:
+    return TIMED_OUT if code is Code.TIMED_OUT else NOT_RUN
+
+
+def _failed(run: Reply, error: CleanroomError) -> Reply:
+    failure = {"code": error.code, "reason": error.message, "hint": error.hint}
+    return Reply.of({**run.fields, "failure": failure})
+
+
+def _say_failure(run: Reply, shell: Shell) -> None:
+    if "failure" in run:
+        failure = run.item("failure")
+        if failure.text("code") != Code.CANCELED:
+            shell.screen.error(
+                CleanroomError(
+                    known_code(failure.text("code")),
+                    failure.text("reason"),
+                    failure.text("hint", ""),
+                )
+            )
+
+
+def _how_back(run: Reply) -> str:
+    return (
+        "cleanroom: left; the command is being canceled. See: cleanroom executions get"
+        f" {run.text('sandbox_id')} {run.text('execution_id')}"
+    )
+
+
+def _show_plan(request: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:
+    with shell.connect(options) as connection:
+        plan = connection.call(Call("plan_run", body=request))
+    if options.json:
+        shell.screen.json({"type": "plan", **plan.fields})
+        return 0
+    for name, value in plan.fields.items():
+        shell.screen.out(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    return 0
+
+
+class _result_file:  # noqa: N801 -- a context manager, read as a function
+    """The open result file, or None; opened before the run so that nothing runs in vain."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> TextIO | None:
+        if self._path:
+            try:
+                self._file = open(self._path, "w", encoding="utf-8")
+            except OSError as error:
+                message = f"cannot write {self._path}: {error.strerror}"
+                raise UserError(Code.REQUEST_INVALID, message) from None
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+
+def _write_result(result: TextIO | None, run: Reply, status: int) -> None:
+    if result:
+        json.dump({"version": SCHEMA_VERSION, **result_fields(run, status)}, result)
+        result.write("\n")
+
+
+def _crash(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Show a bug's traceback and end with 125: python's own 1 would look like the workload's."""
+    sys.__excepthook__(kind, error, trace)  # type: ignore[arg-type]
+    sys.stderr.flush()
+    os._exit(NOT_RUN)

@@ -1,0 +1,209 @@
+"""What `exec` shows: the workload's bytes untouched, or NDJSON; news and the summary on stderr.
+
+In: output and messages of the run. Out: bytes on 1 and 2, lines on stderr. Never: a byte of
+cleanroom's on stdout beside the workload's, or one denied host said twice.
+"""
+
+import binascii
+import os
+import select
+from typing import Final, Protocol
+
+from cleanroom.cli.render import Screen
+from cleanroom.client.reply import Reply
+
+LONGEST_UTF8: Final = 4
+
+
+class Report(Protocol):
+    """A sink of the attachment (client/attach.py) that also sees the start and the end."""
+
+    def started(self, run: Reply) -> None:
+        """The run exists; its command may already run."""
+        ...
+
+    def output(self, stream: int, data: bytes) -> None:
+        """Take bytes of the workload."""
+        ...
+
+    def news(self, message: Reply) -> None:
+        """Take a `denied` or `note` message."""
+        ...
+
+    def canceling(self) -> None:
+        """The first Ctrl-C was seen."""
+        ...
+
+    def ended(self, run: Reply, status: int) -> None:
+        """The run has ended; `status` is what the command line will exit with."""
+        ...
+
+
+class PlainReport:
+    """For people: everything of cleanroom's goes to stderr."""
+
+    def __init__(self, screen: Screen, *, verbose: bool) -> None:
+        self._screen = screen
+        self._verbose = verbose
+        self._said: set[str] = set()
+
+    def started(self, run: Reply) -> None:
+        """Say the notes, and the ids if asked."""
+        if self._verbose:
+            self._screen.say(
+                f"cleanroom: run {run.text('id')} in sandbox {run.text('sandbox_id')}"
+                f" ({run.text('backend')}), policy {run.text('policy_hash')}"
+            )
+        self._notes(run)
+
+    def output(self, stream: int, data: bytes) -> None:
+        """Write the bytes as they are. Raises BrokenPipeError if nobody reads them any more."""
+        write_all(stream, data)
+
+    def news(self, message: Reply) -> None:
+        """Say the first refusal of each host, and each note once."""
+        if message.text("type") == "denied":
+            host = message.text("name") or message.text("address")
+            if self._first(f"host {host}"):
+                self._screen.warn(
+                    f"cleanroom: denied {host}:{message.number('port')}:"
+                    f" {message.text('reason')} ({message.text('code')})"
+                )
+        elif message.text("type") == "note":
+            self._note(message.text("text"))
+
+    def canceling(self) -> None:
+        """Say what a second Ctrl-C does."""
+        self._screen.say("\ncleanroom: canceling; Ctrl-C again leaves it to end by itself")
+
+    def ended(self, run: Reply, status: int) -> None:  # noqa: ARG002
+        """Say what was denied and changed, each with the next command."""
+        self._notes(run)
+        denied = run.items("denied")
+        if denied:
+            self._screen.warn(denied_summary(denied))
+            self._screen.say(
+                "  the policy says no, and looking for a way round is no use;"
+                " next: cleanroom policy suggest"
+            )
+        changed = run.maybe_number("changed_files")
+        if changed:
+            self._screen.say(f"cleanroom: {counted(changed, 'file')} changed: cleanroom diff")
+        if self._verbose:
+            times = run.table("timings").items()
+            said = ", ".join(f"{name} {value}" for name, value in times if value is not None)
+            self._screen.say(f"cleanroom: timings {said}")
+
+    def _notes(self, run: Reply) -> None:
+        for note in run.texts("notes"):
+            self._note(note)
+
+    def _note(self, note: str) -> None:
+        if self._first(f"note {note}"):
+            self._screen.say(f"cleanroom: {note}")
+
+    def _first(self, key: str) -> bool:
+        new = key not in self._said
+        self._said.add(key)
+        return new
+
+
+class JsonReport:
+    """For programs: one JSON object a line on stdout, the last one of type `exit`."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._tails = {1: b"", 2: b""}
+
+    def started(self, run: Reply) -> None:
+        """Write the ids."""
+        self._screen.json(
+            {
+                "type": "start",
+                "run_id": run.text("id"),
+                "sandbox_id": run.text("sandbox_id"),
+                "execution_id": run.text("execution_id"),
+                "policy_hash": run.text("policy_hash"),
+                "notes": run.texts("notes"),
+            }
+        )
+
+    def output(self, stream: int, data: bytes) -> None:
+        """Write text, or base64 where the bytes are not UTF-8; a cut character waits."""
+        data = self._tails[stream] + data
+        end = whole_characters(data)
+        self._tails[stream] = data[end:]
+        if end:
+            self._write(stream, data[:end])
+
+    def news(self, message: Reply) -> None:
+        """Pass on what the daemon said."""
+        self._screen.json(message.fields)
+
+    def canceling(self) -> None:
+        """Programs do not press Ctrl-C twice."""
+
+    def ended(self, run: Reply, status: int) -> None:
+        """Write the end."""
+        for stream, tail in self._tails.items():
+            if tail:
+                self._write(stream, tail)
+        self._screen.json({"type": "exit", **result_fields(run, status)})
+
+    def _write(self, stream: int, data: bytes) -> None:
+        kind = "stdout" if stream == 1 else "stderr"
+        try:
+            content = {"text": data.decode()}
+        except UnicodeDecodeError:
+            content = {"base64": binascii.b2a_base64(data, newline=False).decode()}
+        self._screen.json({"type": kind, **content})
+
+
+def result_fields(run: Reply, status: int) -> dict[str, object]:
+    """Return what `--result-file` and the last line of `--json` hold."""
+    return {
+        "run_id": run.text("id", "") or None,
+        "sandbox_id": run.text("sandbox_id", "") or None,
+        "exit_code": status,
+        "failure": run.item("failure").fields if "failure" in run else None,
+        "denied": [denial.fields for denial in run.items("denied")],
+        "changed_files": run.maybe_number("changed_files"),
+        "timings": run.table("timings"),
+        "notes": run.texts("notes"),
+    }
+
+
+def denied_summary(denied: list[Reply]) -> str:
+    """Return e.g. "cleanroom: 3 connections denied (2 hosts)"."""
+    count = sum(denial.maybe_number("count") or 1 for denial in denied)
+    hosts = {denial.text("name") or denial.text("address") for denial in denied}
+    return f"cleanroom: {counted(count, 'connection')} denied ({counted(len(hosts), 'host')})"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 file", "2 files"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def whole_characters(data: bytes) -> int:
+    """Return the length of `data` without a UTF-8 character whose end has not come yet."""
+    for back in range(1, min(LONGEST_UTF8, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            return len(data)
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) - back if needed > back else len(data)
+    return len(data)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything, waiting where the other end made the descriptor non-blocking."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            ready = select.poll()
+            ready.register(descriptor, select.POLLOUT)
+            ready.poll()

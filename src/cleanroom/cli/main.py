@@ -1,0 +1,123 @@
+"""argv -> one command, imported when it is called; the only catch that prints errors.
+
+In: the words after `cleanroom`. Out: an exit status (docs/cli.md). Never: a command's module
+loaded for another command, or a bug turned into a friendly sentence.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final, Protocol, cast
+
+from cleanroom import __version__
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.shell import Shell
+from cleanroom.errors import CleanroomError, Code, Refused, UsageError
+
+COMMANDS: Final = {
+    "exec": "run a command in a sandbox",
+    "policy": "validate, explain, check, suggest: what cleanroom.yaml means",
+    "init": "write a first cleanroom.yaml",
+    "doctor": "say what this host can run, and repair it",
+    "status": "timings and result of a run",
+    "diff": "what a run changed",
+    "apply": "bring what a run changed into the workspace",
+    "sandboxes": "list, inspect, stop sandboxes; their events",
+    "executions": "list, get, cancel executions; their output",
+    "audit": "what was allowed and denied",
+    "serve": "run the daemon",
+    "config": "settings in force, and where each comes from",
+    "schema": "the JSON Schema of cleanroom.yaml",
+    "explain": "what a code means",
+    "version": "versions of this program and the daemon",
+}
+ALIASES: Final = {
+    "ps": ("sandboxes", "list"),
+    "stop": ("sandboxes", "stop"),
+    "logs": ("executions", "logs"),
+    "wait": ("executions", "wait"),
+}
+EVERYWHERE: Final = ("version", "explain")  # of use where nothing can run
+BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+INTERRUPTED: Final = 128 + signal.SIGINT
+
+
+class Command(Protocol):
+    """What a module cmd_<word>.py offers."""
+
+    def parsers(self) -> tuple[Parser, ...]:
+        """Return its parser, or one for each of its subcommands."""
+        ...
+
+    def run(self, words: list[str], shell: Shell) -> int:
+        """Do it; return the exit status."""
+        ...
+
+
+def load(name: str) -> Command:
+    """Import the module of one command."""
+    return cast("Command", importlib.import_module(f"cleanroom.cli.cmd_{name}"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    shell = Shell(os.environ)
+    name = words[0] if words else "help"
+    try:
+        return dispatch(name, words[1:], shell)
+    except CleanroomError as error:
+        shell.screen.error(error)
+        return _status(name, error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output left; python would complain about it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def dispatch(name: str, words: list[str], shell: Shell) -> int:
+    """Run the command of this name."""
+    if name in ("help", "-h", "--help"):
+        return _help(words, shell)
+    if name == "--version":
+        name = "version"
+    name, *first = ALIASES.get(name, (name,))
+    if name not in COMMANDS:
+        raise _unknown(name)
+    if sys.platform != "linux" and name not in EVERYWHERE:
+        message = "cannot run here: cleanroom needs Linux (a virtual machine, WSL2, or --host)"
+        raise Refused(Code.BACKEND_UNAVAILABLE, message)
+    return load(name).run([*first, *words], shell)
+
+
+def _status(name: str, error: CleanroomError) -> int:
+    """Return 2 for a wrong command line; else exec's own statuses, and 1 for other commands."""
+    if isinstance(error, UsageError):
+        return error.exit_status
+    if name == "exec" or sys.platform != "linux":
+        return 124 if error.code is Code.TIMED_OUT else 125
+    return 1
+
+
+def _help(words: list[str], shell: Shell) -> int:
+    if words:
+        return dispatch(words[0], [*words[1:], "--help"], shell)
+    width = max(map(len, COMMANDS))
+    shell.screen.out(f"cleanroom {__version__}: run untrusted commands in sandboxes\n")
+    shell.screen.out("Usage: cleanroom COMMAND [flags]\n")
+    for command, summary in COMMANDS.items():
+        shell.screen.out(f"  {command.ljust(width)}  {summary}")
+    shell.screen.out('\nExample:\n  cleanroom exec "npm install && npm test"')
+    return 0
+
+
+def _unknown(name: str) -> UsageError:
+    from difflib import get_close_matches  # noqa: PLC0415 -- 2 ms that only a typing error pays
+
+    near = get_close_matches(name, [*COMMANDS, *ALIASES], 1)
+    hint = f"cleanroom {near[0]}" if near else "cleanroom help"
+    return UsageError(Code.REQUEST_INVALID, f"cannot find a command named {name!r}", hint)

@@ -1,0 +1,112 @@
+"""The command line of one command as data: argparse without its own exits and its own help.
+
+In: words. Out: a namespace, or UsageError. Never: a process that ends inside the parser, an
+abbreviated flag, or a flag taken out of the workload's own arguments.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from cleanroom.errors import Code, UsageError
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Flag:
+    """One flag: its names, what its value is called ("" for none), and its help."""
+
+    def __init__(self, names: str, value: str, text: str) -> None:
+        self.names = tuple(names.split())
+        self.value = value
+        self.text = text
+
+    @property
+    def usage(self) -> str:
+        """How it is written, e.g. `-e, --env K[=V]`."""
+        return ", ".join(self.names) + (f" {self.value}" if self.value else "")
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's parser. `flags` and `operands` are what help and docs/cli.md are made of."""
+
+    def __init__(self, name: str, summary: str, example: str) -> None:
+        super().__init__(prog=f"cleanroom {name}", add_help=False, allow_abbrev=False)
+        self.summary = summary
+        self.example = example
+        self.flags: list[Flag] = []
+        self.operands: list[tuple[str, str]] = []
+        self.switch("-h --help", "show this help")
+
+    def switch(self, names: str, text: str) -> None:
+        """Add a flag without a value."""
+        self.flags.append(Flag(names, "", text))
+        self.add_argument(*names.split(), action="store_true")
+
+    def value(self, names: str, value: str, text: str, default: str | None = None) -> None:
+        """Add a flag with a value; the last one counts."""
+        self.flags.append(Flag(names, value, text))
+        self.add_argument(*names.split(), default=default)
+
+    def values(self, names: str, value: str, text: str) -> None:
+        """Add a flag with a value that may be repeated."""
+        self.flags.append(Flag(names, value, text))
+        self.add_argument(*names.split(), action="append", default=[])
+
+    def operand(self, name: str, text: str, count: str | None = None) -> None:
+        """Add a word; `count` is argparse's nargs ("?", "*")."""
+        shown = {"?": f"[{name}]", "*": f"[{name}…]"}.get(count or "", name)
+        self.operands.append((shown, text))
+        self.add_argument(name.lower(), nargs=count, metavar=name)
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return the values of the flags and operands, or raise UsageError."""
+        return self.parse_args(list(words))
+
+    def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Split flags from the workload's words: at `--`, else at the first plain word."""
+        with_value = {name for flag in self.flags if flag.value for name in flag.names}
+        index = 0
+        while index < len(words):
+            word = words[index]
+            if word == "--":
+                return list(words[:index]), list(words[index + 1 :])
+            if word == "-" or not word.startswith("-"):
+                break
+            index += 2 if word in with_value else 1
+        return list(words[:index]), list(words[index:])
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found as UsageError."""
+        raise UsageError(
+            Code.REQUEST_INVALID, f"cannot read the command line: {message}", f"{self.prog} --help"
+        )
+
+    def help_text(self) -> str:
+        """Return the help: usage, flags, one example."""
+        operands = " ".join(name for name, _ in self.operands)
+        usage = f"Usage: {self.prog} [flags] {operands}".rstrip()
+        lines = [usage, "", self.summary, ""]
+        rows = self.operands + [(flag.usage, flag.text) for flag in self.flags]
+        width = max(len(name) for name, _ in rows)
+        lines += [f"  {name.ljust(width)}  {text}" for name, text in rows]
+        return "\n".join([*lines, "", "Example:", f"  {self.example}"])
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of `90s`, `10m` or `1h`. Raises UsageError for anything else."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit()) or unit not in _UNITS or int(number) == 0:
+        message = f"cannot read {text!r} as a duration"
+        raise UsageError(Code.REQUEST_INVALID, message, "write 90s, 10m or 1h")
+    return float(int(number) * _UNITS[unit])
+
+
+def variable_name(text: str) -> str:
+    """Return `text` if it can name an environment variable, or raise UsageError."""
+    if not _VARIABLE.fullmatch(text):
+        message = f"cannot set a variable named {text!r}"
+        raise UsageError(Code.REQUEST_INVALID, message, "write -e NAME or -e NAME=VALUE")
+    return text

@@ -1,0 +1,91 @@
+"""Everything a person or a program reads of the command line: the only print.
+
+In: sentences, tables, JSON values, errors. Out: lines on stdout (results) or stderr (all else).
+Never: prose on stdout beside JSON, colour where nobody asked for it, or a control character that
+came from a sandbox.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, TextIO
+
+from cleanroom.errors import CleanroomError
+
+SCHEMA_VERSION: Final = 1
+BOLD: Final = "1"
+RED: Final = "31"
+YELLOW: Final = "33"
+DIM: Final = "2"
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether to colour: FORCE_COLOR, NO_COLOR, CLICOLOR_FORCE, else a terminal."""
+    if environ.get("FORCE_COLOR", "") not in ("", "0"):
+        return True
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("CLICOLOR_FORCE", "") not in ("", "0"):
+        return True
+    return stream.isatty() and environ.get("TERM", "dumb") != "dumb"
+
+
+def plain(text: str) -> str:
+    """Return `text` with control and direction-changing characters made visible."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+class Screen:
+    """Where a command writes. `quiet` leaves results and errors."""
+
+    def __init__(self, environ: Mapping[str, str], *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._colour = wants_colour(sys.stderr, environ)
+
+    def out(self, text: str = "") -> None:
+        """Write a line of the result."""
+        print(text, flush=True)
+
+    def raw(self, text: str) -> None:
+        """Write a result that has its own line ends (a file, a patch)."""
+        print(text, end="", flush=True)
+
+    def say(self, text: str) -> None:
+        """Tell the person something."""
+        if not self.quiet:
+            self._err(text, "")
+
+    def warn(self, text: str) -> None:
+        """Tell the person something they should act on."""
+        if not self.quiet:
+            self._err(text, YELLOW)
+
+    def json(self, fields: Mapping[str, object]) -> None:
+        """Write one JSON object with the version of its shape."""
+        self.out(json.dumps({"version": SCHEMA_VERSION, **fields}, ensure_ascii=False))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Write rows in columns; nothing but the heads if there are none."""
+        lines = [tuple(heads), *(tuple(plain(cell) for cell in row) for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.out("  ".join(cells).rstrip())
+
+    def error(self, error: CleanroomError) -> None:
+        """Write what failed, where, why, its code and the next command."""
+        self._err(f"cleanroom: {error.message}", RED)
+        for placed in getattr(error, "placed", ()):
+            where = f"{placed.path}:{placed.line}:{placed.column}: " if placed.line else ""
+            self._err(f"  {where}{placed.message}", "")
+            if placed.hint:
+                self._err(f"    {placed.hint}", DIM)
+        if error.hint:
+            self._err(f"  next: {error.hint}", "")
+        self._err(f"  code: {error.code} (cleanroom explain {error.code})", DIM)
+
+    def _err(self, text: str, colour: str) -> None:
+        line = plain(text)
+        if self._colour and colour:
+            line = f"\x1b[{colour}m{line}\x1b[0m"
+        print(line, file=sys.stderr, flush=True)

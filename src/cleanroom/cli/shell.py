@@ -1,0 +1,59 @@
+"""What every command is given: the caller's environment, and ways to the screen and the daemon.
+
+In: the environment and the flags all commands share. Out: a Screen, a Connection, a Workspace.
+Never: a policy read here; the daemon does.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.render import Screen
+from cleanroom.client.blocking import Connection
+from cleanroom.client.connect import Caller, connect
+from cleanroom.client.endpoint import home_of, passwd_home
+from cleanroom.client.workspace import Caller as Owner
+from cleanroom.client.workspace import Workspace, find_workspace
+
+
+class Shell:
+    """One call of the command line."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.screen = Screen(environ)
+        self.uid = os.getuid()
+
+    @property
+    def home(self) -> str:
+        """The caller's home folder."""
+        return home_of(self.environ, self.uid)
+
+    def connect(self, options: argparse.Namespace) -> Connection:
+        """Return a connection to the daemon that the flags mean."""
+        autostart = not options.no_autostart
+        return connect(Caller(options.host, autostart, self.environ, self.screen.say))
+
+    def workspace(self, folder: str | None) -> Workspace:
+        """Return the workspace around `folder`, by default the current one."""
+        homes = (self.environ.get("HOME", ""), passwd_home(self.uid))
+        workspace = find_workspace(folder or ".", Owner(self.uid, homes))
+        if workspace.ignored:
+            self.screen.warn(
+                f"cleanroom: {workspace.ignored} is not read: the policy is the one at the root,"
+                f" {workspace.root}/cleanroom.yaml"
+            )
+        return workspace
+
+
+def add_daemon_flags(parser: Parser) -> None:
+    """Add the flags that say which daemon to ask."""
+    parser.value("--host", "URL", "the daemon's address: unix:///PATH (CLEANROOM_HOST)")
+    parser.switch("--no-autostart", "do not start a daemon (CLEANROOM_AUTOSTART=0)")
+    parser.switch("-q --quiet", "say nothing but results and errors")
+
+
+def policy_fields(workspace: Workspace) -> dict[str, object]:
+    """Return PolicyText (api/policy_types.py) of this workspace."""
+    return workspace.policy._asdict()

@@ -1,0 +1,204 @@
+"""A command's streams over one attached connection: stdin in, output out, signals told.
+
+In: an upgraded socket, the caller's stdin, a Sink. Out: the exit message. Never: a byte changed or
+lost, output held in memory beyond one read, or a wait for a stdin that never ends.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+from collections import deque
+from typing import Final, Protocol
+
+from cleanroom.client import frames
+from cleanroom.client.blocking import READ_SIZE
+from cleanroom.client.calls import Remote, read_json
+from cleanroom.client.reply import Reply
+from cleanroom.errors import Code, Fault
+
+STDIN_SIZE: Final = 64 * 1024
+LEAVE_TIMEOUT_S: Final = 2.0
+
+
+class Sink(Protocol):
+    """Where a running command's output and news go."""
+
+    def output(self, stream: int, data: bytes) -> None:
+        """Take bytes of stream 1 (standard output) or 2; may block, which slows the command."""
+        ...
+
+    def news(self, message: Reply) -> None:
+        """Take a `denied` or `note` message."""
+        ...
+
+    def canceling(self) -> None:
+        """The first Ctrl-C was seen."""
+        ...
+
+
+class Left(Exception):  # noqa: N818 -- not an error: the person chose to go
+    """The person pressed Ctrl-C a second time: the command goes on without them."""
+
+
+class Attachment:
+    """One attached execution. `signalled` is the last signal that asked for its end, or 0."""
+
+    def __init__(self, sock: socket.socket, first: bytes, stdin: int | None, sink: Sink) -> None:
+        self._socket = sock
+        self._socket.setblocking(False)
+        self._reader = frames.FrameReader()
+        self._first = first
+        self._stdin = stdin
+        self._sink = sink
+        self._queue: deque[bytes] = deque()
+        self._flushing = False
+        self._delivering = False  # the sink has the data; a blocked write ends only by a signal
+        self._leaving = False
+        self.signalled = 0
+
+    def run(self) -> Reply:
+        """Carry bytes until the exit message and return it.
+
+        Raises Left after a second Ctrl-C, Remote if the daemon says why it failed,
+        Fault(outcome_unknown) if the connection is lost.
+        """
+        wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        # Started by nohup or in the background of a script: an ignored signal stays ignored.
+        numbers = tuple(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        wake_before = signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        try:
+            return self._carry(wake_reader)
+        finally:
+            signal.set_wakeup_fd(wake_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(wake_reader)
+            os.close(wake_writer)
+
+    def _carry(self, wake: int) -> Reply:
+        ended = self._take(self._first)
+        while ended is None:
+            if self._leaving:
+                self._leave()
+            ready = self._wait(wake)
+            if wake in ready:
+                os.read(wake, 64)
+            if self._stdin is not None and self._stdin in ready:
+                self._forward_stdin(self._stdin)
+            self._flush()
+            if self._socket.fileno() in ready:
+                ended = self._receive()
+        return ended
+
+    def _wait(self, wake: int) -> set[int]:
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._queue else 0))
+        if self._stdin is not None and not self._queue:
+            poll.register(self._stdin, select.POLLIN)
+        return {descriptor for descriptor, _ in poll.poll()}
+
+    def _receive(self) -> Reply | None:
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except BlockingIOError:
+            return None  # it was ready for writing only
+        except OSError:
+            data = b""
+        if not data:
+            message = "cannot learn how the command ended: the daemon closed the connection"
+            raise Fault(Code.OUTCOME_UNKNOWN, message, "cleanroom status")
+        return self._take(data)
+
+    def _take(self, data: bytes) -> Reply | None:
+        for message in self._reader.feed(data):
+            if message.opcode == frames.BINARY:
+                self._deliver(message.data)
+            elif message.opcode == frames.TEXT:
+                reply = read_json(message.data)
+                if reply.text("type") == "exit":
+                    return reply
+                self._hear(reply)
+            elif message.opcode == frames.PING:
+                self._send(frames.PONG, message.data)
+        return None
+
+    def _hear(self, reply: Reply) -> None:
+        if reply.text("type") == "error":
+            raise Remote(reply.item("problem"))
+        self._sink.news(reply)
+
+    def _deliver(self, data: bytes) -> None:
+        self._delivering = True
+        try:
+            self._sink.output(data[0], data[1:])
+        except Left:
+            self._leave()
+        finally:
+            self._delivering = False
+
+    def _forward_stdin(self, stdin: int) -> None:
+        try:
+            data = os.read(stdin, STDIN_SIZE)
+        except OSError:  # a terminal that is gone ends the input
+            data = b""
+        if data:
+            self._send(frames.BINARY, data)
+        else:
+            self._stdin = None
+            self.tell(type="eof")
+
+    def tell(self, **fields: str) -> None:
+        """Send a message; `type` is one of eof, signal, cancel, detach (api/streams.py)."""
+        self._send(frames.TEXT, json.dumps(fields).encode())
+
+    def _send(self, opcode: int, data: bytes) -> None:
+        self._queue.append(frames.frame_bytes(opcode, data, frames.LOCAL_MASK))
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what the socket takes. Safe in a signal handler: the call it interrupted goes on."""
+        if self._flushing:
+            return
+        self._flushing = True
+        try:
+            while self._queue:
+                sent = self._socket.send(self._queue[0])
+                rest = self._queue.popleft()[sent:]
+                if rest:
+                    self._queue.appendleft(rest)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._queue.clear()  # the daemon is gone; the next read says so
+        finally:
+            self._flushing = False
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        """First: cancel. A second Ctrl-C: leave. Other signals that mean "end" cancel too."""
+        if number == signal.SIGINT and self.signalled == signal.SIGINT:
+            self._leaving = True
+            if self._delivering:  # perhaps in a write that nobody reads
+                raise Left
+            return
+        self.signalled = number
+        self.tell(type="cancel")
+        if number == signal.SIGINT:
+            self._sink.canceling()
+
+    def _leave(self) -> None:
+        """Say `detach` and wait, briefly, until the daemon has heard it."""
+        self.tell(type="detach")
+        self._socket.settimeout(LEAVE_TIMEOUT_S)
+        try:
+            for frame in self._queue:
+                self._socket.sendall(frame)
+            while self._socket.recv(READ_SIZE):
+                pass
+        except OSError:
+            pass  # it is busy or gone; either way the person wants their terminal back
+        raise Left

@@ -1,0 +1,144 @@
+"""One connection to the daemon with plain blocking sockets: what the command line uses.
+
+In: an endpoint's path. Out: replies, streams of lines, an upgraded socket. Never: asyncio, or a
+second connection for what one can do.
+"""
+
+import socket
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from cleanroom import __version__
+from cleanroom.client import frames
+from cleanroom.client.calls import BODY_LIMIT, Call, call_bytes, endpoint_of, lines_of, read_reply
+from cleanroom.client.http1 import ResponseReader, broken
+from cleanroom.client.reply import Reply
+from cleanroom.errors import Code, Fault
+
+READ_SIZE: Final = 256 * 1024
+ANSWER_TIMEOUT_S: Final = 120.0  # starting a sandbox is the slowest answer
+CONNECT_TIMEOUT_S: Final = 5.0
+
+
+class Connection:
+    """A kept-alive connection; one call at a time. A context manager."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Connect. Raises FileNotFoundError or ConnectionRefusedError if no daemon listens."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(CONNECT_TIMEOUT_S)
+            sock.connect(path)
+            sock.settimeout(ANSWER_TIMEOUT_S)
+        except BaseException:
+            sock.close()
+            raise
+        return cls(sock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it. Idempotent."""
+        self._socket.close()
+
+    def peer_pid(self) -> int:
+        """Return the pid of the process that listens, as the kernel says (unix(7))."""
+        packed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int.from_bytes(packed[:4], sys.byteorder)
+
+    def call(self, call: Call) -> Reply:
+        """Send a request and return the whole JSON answer.
+
+        Raises Remote for an error of the daemon, Fault(backend_transport_error) for a broken one.
+        """
+        status, body = self._exchange(call)
+        return read_reply(status, body)
+
+    def read(self, call: Call) -> bytes:
+        """Send a request and return the whole answer as bytes (a patch, a schema)."""
+        status, body = self._exchange(call)
+        if status >= 400:
+            read_reply(status, body)
+        return body
+
+    def lines(self, call: Call) -> Iterator[Reply]:
+        """Send a request and yield the lines of its NDJSON answer; it waits as long as it takes."""
+        reader, first = self._start(call, Accept="application/x-ndjson")
+        status = reader.head.status if reader.head else 0
+        if status >= 400:
+            read_reply(status, first + self._body(reader))
+        self._socket.settimeout(None)
+        yield from lines_of(self._pieces(reader, first))
+
+    def upgrade(self, call: Call) -> tuple[socket.socket, bytes]:
+        """Become a WebSocket; return the socket and the bytes that came with the answer."""
+        reader, first = self._start(
+            call,
+            Connection="Upgrade",
+            Upgrade="websocket",
+            Sec_WebSocket_Version="13",
+            Sec_WebSocket_Key=frames.HANDSHAKE_KEY,
+        )
+        head = reader.head
+        if head is None or head.status != 101:
+            read_reply(head.status if head else 0, first + self._body(reader))
+            raise broken("it does not attach")
+        if head.headers.get("sec-websocket-accept") != frames.HANDSHAKE_ACCEPT:
+            raise broken("it does not speak WebSocket")
+        return self._socket, reader.rest()
+
+    def _exchange(self, call: Call) -> tuple[int, bytes]:
+        reader, first = self._start(call, Accept="application/json")
+        body = first + self._body(reader)
+        return (reader.head.status if reader.head else 0), body
+
+    def _start(self, call: Call, **headers: str) -> tuple[ResponseReader, bytes]:
+        """Send the request; read until the head of the answer is complete."""
+        reader = ResponseReader()
+        body = b""
+        try:
+            self._socket.sendall(call_bytes(call, Cleanroom_Client=__version__, **headers))
+            while reader.head is None:
+                body += reader.feed(self._socket.recv(READ_SIZE))
+        except OSError as error:
+            raise _lost(call, error) from error
+        return reader, body
+
+    def _body(self, reader: ResponseReader) -> bytes:
+        body = bytearray()
+        for piece in self._pieces(reader, b""):
+            body += piece
+            if len(body) > BODY_LIMIT:
+                raise broken("it is too long")
+        return bytes(body)
+
+    def _pieces(self, reader: ResponseReader, first: bytes) -> Iterator[bytes]:
+        if first:
+            yield first
+        while not reader.ended:
+            yield reader.feed(self._socket.recv(READ_SIZE))
+
+
+def _lost(call: Call, error: OSError) -> Fault:
+    endpoint = endpoint_of(call)
+    why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror
+    return Fault(
+        Code.BACKEND_TRANSPORT_ERROR,
+        f"cannot ask the daemon ({endpoint.method} {endpoint.path}): {why}",
+        "cleanroom doctor",
+    )
