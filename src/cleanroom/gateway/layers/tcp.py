@@ -1,0 +1,211 @@
+"""One TCP connection out of a sandbox: judged, peeked into, dialled, then relayed or handed on.
+
+In: events of gateway/wire.py. Out: commands. Never: a byte upstream before its verdict is an
+allow and is reported.
+
+Ports 80 and 443 carry TLS and HTTP only, and are dialled when the first bytes have been judged. On
+any other port servers may speak first, so it is dialled at once; if the client then turns out to
+speak TLS or HTTP, that is judged too before its bytes pass.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import assert_never
+
+from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.tcp import decide_connection
+from cleanroom.decide.tls import decide_client_hello
+from cleanroom.errors import Code
+from cleanroom.events import Protocol
+from cleanroom.gateway.layers.peek import STRICT_PORTS, Speech, classify, sniff
+from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.layers.tls import ClientHello, HelloReader, Malformed
+from cleanroom.gateway.wire import (
+    Abort,
+    Command,
+    DataReceived,
+    Dial,
+    DialFailed,
+    Dialled,
+    Ended,
+    Event,
+    Expired,
+    Finish,
+    Layer,
+    Opened,
+    Relay,
+    Report,
+    Send,
+    Side,
+    Target,
+)
+from cleanroom.policy.model import CompiledPolicy
+
+HttpFactory = Callable[[CompiledPolicy, Target], Layer]
+
+
+class _Stage(Enum):
+    PEEKING = auto()  # strict port: what does it speak?
+    HELLO = auto()  # strict port: the ClientHello is not whole yet
+    DIALLING = auto()
+    SNIFFING = auto()  # other port, connected: the client has not spoken yet
+    SNIFFED_HELLO = auto()  # other port, connected: the ClientHello is not whole yet
+    HTTP = auto()  # an HTTP layer has taken over
+    OVER = auto()
+
+
+class TcpLayer:
+    """The root layer of every connection but DNS."""
+
+    def __init__(self, policy: CompiledPolicy, target: Target, http: HttpFactory) -> None:
+        self._policy = policy
+        self._target = target
+        self._make_http = http
+        self._http: Layer | None = None
+        self._stage = _Stage.PEEKING
+        self._speech = Protocol.TCP
+        self._hello = HelloReader()
+        self._held = bytearray()  # from the sandbox, not yet allowed to pass
+        self._allow: Allow | None = None
+        self._dialled: Dialled | None = None
+
+    def handle(self, event: Event) -> Sequence[Command]:
+        """Implement Layer."""
+        if self._stage is _Stage.HTTP:
+            return self._through_http(event)
+        match event:
+            case Opened():
+                commands = self._open()
+            case DataReceived(side=side, data=data):
+                is_sandbox = side is Side.SANDBOX
+                commands = self._speak(data) if is_sandbox else [Send(Side.SANDBOX, data)]
+            case Dialled():
+                commands = self._connected(event)
+            case DialFailed(deny=deny, address=address):
+                commands = self._refuse(deny, address)
+            case Ended():
+                commands = self._ended()
+            case Expired():
+                reason = "the client did not say in time what it wants; on ports 80 and 443 only"
+                commands = self._refuse(_no_protocol(f"{reason} TLS and HTTP pass"))
+            case _:
+                assert_never(event)
+        return commands
+
+    def _open(self) -> Sequence[Command]:
+        target = self._target
+        verdict = decide_connection(self._policy, target.name, target.address, target.port)
+        if isinstance(verdict, Deny):
+            return self._refuse(verdict)
+        self._allow = verdict
+        if target.port in STRICT_PORTS:
+            return []
+        self._stage = _Stage.DIALLING
+        return [Dial()]
+
+    def _speak(self, data: bytes) -> Sequence[Command]:
+        self._held += data
+        match self._stage:
+            case _Stage.PEEKING:
+                return self._peek()
+            case _Stage.SNIFFING:
+                return self._sniff()
+            case _Stage.HELLO | _Stage.SNIFFED_HELLO:
+                return self._read_hello(data)
+            case _:
+                # Dialling (the server delivers nothing then) and over: nothing may pass.
+                return [Abort()]
+
+    def _peek(self) -> Sequence[Command]:
+        match classify(bytes(self._held[:32])):
+            case None:
+                return []
+            case Speech.TLS:
+                self._stage = _Stage.HELLO
+                return self._read_hello(bytes(self._held))
+            case Speech.HTTP:
+                return self._hand_to_http()
+            case Speech.OTHER:
+                what = f"on port {self._target.port} only TLS and HTTP pass, and this is neither"
+                return self._refuse(_no_protocol(f"{what}; allow another port for it"))
+
+    def _sniff(self) -> Sequence[Command]:
+        match sniff(bytes(self._held[:32])):
+            case Speech.TLS:
+                self._stage = _Stage.SNIFFED_HELLO
+                return self._read_hello(bytes(self._held))
+            case Speech.HTTP:
+                return self._hand_to_http()
+            case Speech.OTHER:
+                return self._relay_held()
+
+    def _read_hello(self, data: bytes) -> Sequence[Command]:
+        self._speech = Protocol.TLS
+        match self._hello.feed(data):
+            case None:
+                return []
+            case Malformed(why=why):
+                return self._refuse(_no_protocol(f"the client sent {why}"))
+            case ClientHello() as hello:
+                return self._judge_hello(hello)
+
+    def _judge_hello(self, hello: ClientHello) -> Sequence[Command]:
+        if self._allow is None:
+            return [Abort()]
+        verdict = decide_client_hello(
+            self._allow.rule,
+            self._target.name,
+            hello.server_name,
+            ech_present=hello.ech_present,
+        )
+        if isinstance(verdict, Deny):
+            return self._refuse(verdict)
+        if self._stage is _Stage.SNIFFED_HELLO:
+            return self._relay_held()
+        self._stage = _Stage.DIALLING
+        return [Dial()]
+
+    def _connected(self, event: Dialled) -> Sequence[Command]:
+        if self._allow is None:
+            return [Abort()]
+        self._dialled = event
+        report = Report(verdict_event(self._target, self._speech, self._allow, event.address))
+        if self._held:
+            return [report, *self._relay_held()]
+        self._stage = _Stage.SNIFFING
+        return [report]
+
+    def _relay_held(self) -> list[Command]:
+        self._stage = _Stage.OVER
+        return [Send(Side.UPSTREAM, bytes(self._held)), Relay()]
+
+    def _ended(self) -> Sequence[Command]:
+        if self._stage is _Stage.SNIFFING:
+            self._stage = _Stage.OVER
+            return [Relay()]  # which knows half-closed sides
+        if self._held:
+            return self._refuse(_no_protocol("the client went away within its first message"))
+        return [Finish()]
+
+    def _hand_to_http(self) -> Sequence[Command]:
+        self._stage = _Stage.HTTP
+        self._http = self._make_http(self._policy, self._target)
+        opened = self._through_http(Opened())
+        return [*opened, *self._through_http(DataReceived(Side.SANDBOX, bytes(self._held)))]
+
+    def _through_http(self, event: Event) -> list[Command]:
+        if self._http is None:
+            return [Abort()]
+        commands = list(self._http.handle(event))
+        if commands and isinstance(commands[-1], Dial) and self._dialled is not None:
+            # On a port that was dialled before anybody spoke, the connection is there already.
+            return [*commands[:-1], *self._through_http(self._dialled)]
+        return commands
+
+    def _refuse(self, deny: Deny, address: str = "") -> Sequence[Command]:
+        self._stage = _Stage.OVER
+        return [Report(verdict_event(self._target, self._speech, deny, address)), Abort()]
+
+
+def _no_protocol(reason: str) -> Deny:
+    return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
