@@ -76,7 +76,7 @@ class PlainReport:
         """Say what a second Ctrl-C does."""
         self._screen.say("\ncleanroom: canceling; Ctrl-C again leaves it to end by itself")
 
-    def ended(self, run: Reply, status: int) -> None:  # noqa: ARG002
+    def ended(self, run: Reply, status: int) -> None:
         """Say what was denied and changed, each with the next command."""
         self._notes(run)
         denied = run.items("denied")

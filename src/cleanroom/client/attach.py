@@ -14,11 +14,12 @@ from typing import Final, Protocol
 
 from cleanroom.client import frames
 from cleanroom.client.blocking import READ_SIZE
-from cleanroom.client.calls import Remote, read_json
+from cleanroom.client.calls import RemoteError, read_json
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
 STDIN_SIZE: Final = 64 * 1024
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LEAVE_TIMEOUT_S: Final = 2.0
 
 
@@ -47,7 +48,7 @@ class Attachment:
 
     def __init__(self, sock: socket.socket, first: bytes, stdin: int | None, sink: Sink) -> None:
         self._socket = sock
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         self._reader = frames.FrameReader()
         self._first = first
         self._stdin = stdin
@@ -61,13 +62,12 @@ class Attachment:
     def run(self) -> Reply:
         """Carry bytes until the exit message and return it.
 
-        Raises Left after a second Ctrl-C, Remote if the daemon says why it failed,
+        Raises Left after a second Ctrl-C, RemoteError if the daemon says why it failed,
         Fault(outcome_unknown) if the connection is lost.
         """
         wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         # Started by nohup or in the background of a script: an ignored signal stays ignored.
-        numbers = tuple(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)
+        numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
         wake_before = signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
         try:
@@ -129,7 +129,7 @@ class Attachment:
 
     def _hear(self, reply: Reply) -> None:
         if reply.text("type") == "error":
-            raise Remote(reply.item("problem"))
+            raise RemoteError(reply.item("problem"))
         self._sink.news(reply)
 
     def _deliver(self, data: bytes) -> None:

@@ -6,11 +6,10 @@ second connection for what one can do.
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-from cleanroom import __version__
 from cleanroom.client import frames
 from cleanroom.client.calls import BODY_LIMIT, Call, call_bytes, endpoint_of, lines_of, read_reply
 from cleanroom.client.http1 import ResponseReader, broken
@@ -64,7 +63,7 @@ class Connection:
     def call(self, call: Call) -> Reply:
         """Send a request and return the whole JSON answer.
 
-        Raises Remote for an error of the daemon, Fault(backend_transport_error) for a broken one.
+        Raises RemoteError for an error of the daemon, Fault for an answer that is broken.
         """
         status, body = self._exchange(call)
         return read_reply(status, body)
@@ -78,7 +77,7 @@ class Connection:
 
     def lines(self, call: Call) -> Iterator[Reply]:
         """Send a request and yield the lines of its NDJSON answer; it waits as long as it takes."""
-        reader, first = self._start(call, Accept="application/x-ndjson")
+        reader, first = self._start(call, {"Accept": "application/x-ndjson"})
         status = reader.head.status if reader.head else 0
         if status >= 400:
             read_reply(status, first + self._body(reader))
@@ -87,32 +86,26 @@ class Connection:
 
     def upgrade(self, call: Call) -> tuple[socket.socket, bytes]:
         """Become a WebSocket; return the socket and the bytes that came with the answer."""
-        reader, first = self._start(
-            call,
-            Connection="Upgrade",
-            Upgrade="websocket",
-            Sec_WebSocket_Version="13",
-            Sec_WebSocket_Key=frames.HANDSHAKE_KEY,
-        )
+        reader, first = self._start(call, frames.HANDSHAKE)
         head = reader.head
         if head is None or head.status != 101:
             read_reply(head.status if head else 0, first + self._body(reader))
-            raise broken("it does not attach")
+            broken("it does not attach")
         if head.headers.get("sec-websocket-accept") != frames.HANDSHAKE_ACCEPT:
-            raise broken("it does not speak WebSocket")
+            broken("it does not speak WebSocket")
         return self._socket, reader.rest()
 
     def _exchange(self, call: Call) -> tuple[int, bytes]:
-        reader, first = self._start(call, Accept="application/json")
+        reader, first = self._start(call, {"Accept": "application/json"})
         body = first + self._body(reader)
         return (reader.head.status if reader.head else 0), body
 
-    def _start(self, call: Call, **headers: str) -> tuple[ResponseReader, bytes]:
+    def _start(self, call: Call, headers: Mapping[str, str]) -> tuple[ResponseReader, bytes]:
         """Send the request; read until the head of the answer is complete."""
         reader = ResponseReader()
         body = b""
         try:
-            self._socket.sendall(call_bytes(call, Cleanroom_Client=__version__, **headers))
+            self._socket.sendall(call_bytes(call, headers))
             while reader.head is None:
                 body += reader.feed(self._socket.recv(READ_SIZE))
         except OSError as error:
@@ -124,7 +117,7 @@ class Connection:
         for piece in self._pieces(reader, b""):
             body += piece
             if len(body) > BODY_LIMIT:
-                raise broken("it is too long")
+                broken("it is too long")
         return bytes(body)
 
     def _pieces(self, reader: ResponseReader, first: bytes) -> Iterator[bytes]:

@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
 from cleanroom.client.http1 import broken, request_bytes
 from cleanroom.client.reply import Reply
-from cleanroom.errors import CleanroomError, Code
+from cleanroom.errors import CleanroomError, Code, UserError
 
 BY_NAME: Final = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-UNRESERVED: Final = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:"
-)
+UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:")
 BODY_LIMIT: Final = 64 * 1024 * 1024
 
 
@@ -39,7 +37,7 @@ class Placed(NamedTuple):
     hint: str
 
 
-class Remote(CleanroomError):
+class RemoteError(CleanroomError):
     """What the daemon answered instead of a result; `placed` are faults in the caller's file."""
 
     def __init__(self, reply: Reply) -> None:
@@ -77,21 +75,18 @@ def quoted(text: str) -> str:
     return "".join(chr(byte) if chr(byte) in UNRESERVED else f"%{byte:02X}" for byte in encoded)
 
 
-def call_bytes(call: Call, **headers: str) -> bytes:
-    """Return the whole request."""
+def call_bytes(call: Call, headers: Mapping[str, str]) -> bytes:
+    """Return the whole request. Raises UserError for a text that is not UTF-8."""
+    method, target = endpoint_of(call).method, target_of(call)
     if call.body is None:
-        return request_bytes(endpoint_of(call).method, target_of(call), **headers)
-    # surrogateescape: a command line may hold bytes that are not UTF-8. JSON cannot carry them,
-    # so they are refused here, by name, and not by the daemon's parser.
+        return request_bytes(method, target, headers)
     try:
         body = json.dumps(call.body, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise CleanroomError(
-            Code.REQUEST_INVALID, f"cannot send {error.object[:80]!r}: it is not UTF-8"
-        ) from None
-    return request_bytes(
-        endpoint_of(call).method, target_of(call), body, Content_Type="application/json", **headers
-    )
+        # A command line may hold any bytes; JSON cannot. Said here, by name.
+        message = f"cannot send {error.object[:80]!r}: it is not UTF-8"
+        raise UserError(Code.REQUEST_INVALID, message) from None
+    return request_bytes(method, target, {**headers, "Content-Type": "application/json"}, body)
 
 
 def read_json(body: bytes) -> Reply:
@@ -99,43 +94,43 @@ def read_json(body: bytes) -> Reply:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise broken("it is not JSON") from None
+        broken("it is not JSON")
     return Reply.of(value)
 
 
 def read_reply(status: int, body: bytes) -> Reply:
-    """Return the answer, or raise the Remote error that the daemon sent."""
+    """Return the answer, or raise the RemoteError that the daemon sent."""
     if status >= 400:
-        raise Remote(_problem(status, body))
+        raise RemoteError(_problem(status, body))
     return read_json(body) if body else Reply.of({})
 
 
 def _problem(status: int, body: bytes) -> Reply:
     reply = read_json(body)
     if "code" not in reply or "detail" not in reply:
-        raise broken(f"status {status} without a problem document")
+        broken(f"status {status} without a problem document")
     return reply
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[Reply]:
     """Split a stream of bytes into its JSON lines and check that the last one is terminal.
 
-    An `error` line is raised as Remote; a stream that just stops raises
+    An `error` line is raised as RemoteError; a stream that just stops raises
     Fault(backend_transport_error).
     """
     rest = b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         if len(rest) > BODY_LIMIT:
-            raise broken("a line is too long")
+            broken("a line is too long")
         for line in lines:
             reply = read_json(line)
             if reply.text("type") == "error":
-                raise Remote(reply.item("problem"))
+                raise RemoteError(reply.item("problem"))
             yield reply
             if reply.text("type") == "exit":
                 return
-    raise broken("the stream was cut")
+    broken("the stream was cut")
 
 
 def _placed(error: Reply) -> Placed:

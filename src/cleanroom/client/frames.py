@@ -21,6 +21,12 @@ PONG: Final = 10
 # that the other side speaks WebSocket, and costs neither `secrets` nor `hashlib`.
 HANDSHAKE_KEY: Final = "Y2xlYW5yb29tLWxvY2FsIQ=="
 HANDSHAKE_ACCEPT: Final = "OVh6p4+KNxc3zXlQhK4KmF09/i8="
+HANDSHAKE: Final = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": HANDSHAKE_KEY,
+}
 
 # Section 10.3: masking protects intermediaries from bytes a hostile page chose. None exist on a
 # unix socket, and a zero key makes it free.
@@ -80,16 +86,16 @@ class FrameReader:
     def _join(self, opcode: int, payload: bytes, *, final: bool) -> Message | None:
         if opcode >= CLOSE:
             if not final or len(payload) > 125:
-                raise broken("a control frame is too long")
+                broken("a control frame is too long")
             return Message(opcode, payload)
         if (opcode == 0) != bool(self._opcode):
-            raise broken("its frames are out of order")
+            broken("its frames are out of order")
         if final and opcode:
             return Message(opcode, payload)
         self._opcode = opcode or self._opcode
         self._parts += payload
         if len(self._parts) > MESSAGE_LIMIT:
-            raise broken("a message is too long")
+            broken("a message is too long")
         if not final:
             return None
         message = Message(self._opcode, bytes(self._parts))
@@ -104,9 +110,9 @@ def _next_frame(view: memoryview, offset: int) -> tuple[int, bytes, int] | None:
         return None
     first, size = view[offset], view[offset + 1]
     if first & 0x70 or first & 0x0F not in (0, TEXT, BINARY, CLOSE, PING, PONG):
-        raise broken("it uses an extension that was not agreed")
+        broken("it uses an extension that was not agreed")
     if size & 0x80:
-        raise broken("its frames are masked")
+        broken("its frames are masked")
     start = offset + 2
     if size > 125:
         width = 2 if size == 126 else 8
@@ -115,7 +121,7 @@ def _next_frame(view: memoryview, offset: int) -> tuple[int, bytes, int] | None:
         size = int.from_bytes(view[start : start + width], "big")
         start += width
     if size > MESSAGE_LIMIT:
-        raise broken("a message is too long")
+        broken("a message is too long")
     if len(view) < start + size:
         return None
     return first, bytes(view[start : start + size]), start + size

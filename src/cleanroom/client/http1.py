@@ -5,7 +5,8 @@ Never: I/O, a second request before the first answer ended, or a body without a 
 Framing follows RFC 9112 sections 6.3 (length) and 7.1 (chunks).
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple, NoReturn
 
 from cleanroom.errors import Code, Fault
 
@@ -20,22 +21,19 @@ class Head(NamedTuple):
     headers: dict[str, str]
 
 
-def request_bytes(method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
-    """One request to the daemon; `headers` are written with `-` for `_`."""
+def request_bytes(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """Return one request to the daemon."""
     lines = [f"{method} {target} HTTP/1.1", "Host: cleanroom"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     if body or method != "GET":
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def broken(what: str) -> Fault:
-    """Return the error for an answer that does not follow the protocol, or ends too early."""
-    return Fault(
-        Code.BACKEND_TRANSPORT_ERROR,
-        f"cannot read the daemon's answer: {what}",
-        "cleanroom doctor",
-    )
+def broken(what: str) -> NoReturn:
+    """Raise the error for an answer that does not follow the protocol, or ends too early."""
+    message = f"cannot read the daemon's answer: {what}"
+    raise Fault(Code.BACKEND_TRANSPORT_ERROR, message, "cleanroom doctor")
 
 
 class ResponseReader:
@@ -55,7 +53,7 @@ class ResponseReader:
         Raises Fault(backend_transport_error) if the answer is malformed or cut short.
         """
         if not data:
-            raise broken("it ended too early")
+            broken("it ended too early")
         self._buffer += data
         if self.head is None and not self._read_head():
             return b""
@@ -71,7 +69,7 @@ class ResponseReader:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > HEAD_LIMIT:
-                raise broken("its head is too long")
+                broken("its head is too long")
             return False
         lines = self._buffer[:end].decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
@@ -90,7 +88,7 @@ class ResponseReader:
             self._left = int(length)
             self.ended = self._left == 0
         else:
-            raise broken("it states no length")
+            broken("it states no length")
 
     def _take(self) -> bytes:
         piece = bytes(self._buffer[: self._left])
@@ -120,7 +118,7 @@ class ResponseReader:
             if len(self._buffer) < 2:
                 return False
             if self._buffer[:2] != b"\r\n":
-                raise broken("a chunk is longer than it says")
+                broken("a chunk is longer than it says")
             del self._buffer[:2]
             self._left = 0
         line = self._line()
@@ -132,7 +130,7 @@ class ResponseReader:
         try:
             size = int(line.split(b";")[0], 16)
         except ValueError:
-            raise broken("a chunk states no size") from None
+            broken("a chunk states no size")
         self._trailing = size == 0
         self._left = size + 2 if size else 0
         return True
@@ -141,7 +139,7 @@ class ResponseReader:
         end = self._buffer.find(b"\r\n")
         if end < 0:
             if len(self._buffer) > CHUNK_LINE_LIMIT:
-                raise broken("a chunk states no size")
+                broken("a chunk states no size")
             return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
@@ -151,12 +149,12 @@ class ResponseReader:
 def _status(line: str) -> int:
     version, _, rest = line.partition(" ")
     if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-        raise broken("it is not HTTP")
+        broken("it is not HTTP")
     return int(rest[:3])
 
 
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        raise broken("a header has no colon")
+        broken("a header has no colon")
     return name.lower(), value.strip(" \t")

@@ -21,7 +21,7 @@ class Reply:
     def of(cls, value: object) -> "Reply":
         """Return `value` as a Reply. Raises Fault if it is not an object."""
         if not isinstance(value, dict):
-            raise broken("it is not an object")
+            broken("it is not an object")
         return cls(value)
 
     def __contains__(self, name: str) -> bool:
@@ -33,35 +33,35 @@ class Reply:
         if value is None and default is not _REQUIRED:
             return default
         if not isinstance(value, str):
-            raise broken(f"{name} is not a text")
+            broken(f"{name} is not a text")
         return value
 
     def maybe_number(self, name: str) -> int | None:
         """Return an integer, or None for null or absent."""
         value = self.fields.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise broken(f"{name} is not a number")
+            broken(f"{name} is not a number")
         return value
 
     def number(self, name: str) -> int:
         """Return an integer."""
         value = self.maybe_number(name)
         if value is None:
-            raise broken(f"{name} is missing")
+            broken(f"{name} is missing")
         return value
 
     def flag(self, name: str) -> bool:
         """Return a boolean; absent or null: False."""
         value = self.fields.get(name)
         if value is not None and not isinstance(value, bool):
-            raise broken(f"{name} is neither true nor false")
+            broken(f"{name} is neither true nor false")
         return bool(value)
 
     def item(self, name: str) -> "Reply":
         """Return an object."""
         value = self.fields.get(name)
         if not isinstance(value, dict):
-            raise broken(f"{name} is not an object")
+            broken(f"{name} is not an object")
         return Reply(value)
 
     def _list(self, name: str) -> list[object]:
@@ -69,7 +69,7 @@ class Reply:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise broken(f"{name} is not a list")
+            broken(f"{name} is not a list")
         return value
 
     def items(self, name: str) -> list["Reply"]:
@@ -81,7 +81,7 @@ class Reply:
         values = self._list(name)
         texts = [value for value in values if isinstance(value, str)]
         if len(texts) != len(values):
-            raise broken(f"{name} holds something that is not a text")
+            broken(f"{name} holds something that is not a text")
         return texts
 
     def table(self, name: str) -> dict[str, object]:
