@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cleanroom.errors import CleanroomError
 from cleanroom.policy.model import Capability
 from cleanroom.sandbox.spec import SandboxSpec
 
@@ -147,6 +148,19 @@ class Sandbox(Protocol):
     @property
     def limited(self) -> Mapping[str, str]:
         """How each limit is enforced in this sandbox ("memory": "cgroup v1"), for the record."""
+        ...
+
+    @property
+    def failure(self) -> CleanroomError | None:
+        """Why the backend itself ended it (a limit: resource_limit); None otherwise."""
+        ...
+
+    async def refresh(self) -> None:
+        """Mount the overlays anew over the same uppers, so that edits made on the host show.
+
+        To be called only when no execution is live. Raises Fault(runtime_launch_failed); then the
+        sandbox has ended, for it must not go on with half a view.
+        """
         ...
 
     async def execute(self, command: Command) -> Process:

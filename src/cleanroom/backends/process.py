@@ -65,7 +65,7 @@ class Child:
     async def wait(self) -> int:
         """Wait for its end, reap it, return its status. May be called by several tasks."""
         if self._pidfd >= 0:
-            await _readable(self._pidfd)
+            await readable(self._pidfd)
         status = self._process.wait()  # at once: the pidfd was readable
         if self._pidfd >= 0:
             os.close(self._pidfd)
@@ -73,7 +73,7 @@ class Child:
         return status
 
 
-async def _readable(descriptor: int) -> None:
+async def readable(descriptor: int) -> None:
     """Wait until a descriptor is readable; several tasks may wait for the same one."""
     loop = asyncio.get_running_loop()
     own = os.dup(descriptor)  # the loop has one reader a number

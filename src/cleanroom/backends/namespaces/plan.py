@@ -1,0 +1,191 @@
+"""The plan of one sandbox on Linux namespaces, as data.
+
+In: a SandboxSpec and a Place (who and where on this host). Out: the launcher's steps, ending with
+bubblewrap's argv, and the files to pass. Never: I/O; a weaker plan than the spec.
+"""
+
+import os.path
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from cleanroom.backends.launcher import FIRST_FD, SECCOMP_FD, STAGE, Step
+from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, SandboxSpec, Symlink, Tmpfs
+
+AGENT: Final = "/.cleanroom/agent"
+AGENT_FD: Final = FIRST_FD
+INFO_FD: Final = FIRST_FD + 1
+_FILES_FD: Final = FIRST_FD + 2
+_SHM_BYTES: Final = 512 * 1024 * 1024
+
+_FIXED: Final = (
+    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+    "--disable-userns",  # no user namespace of its own, so no capability over anything, ever
+    "--as-pid-1",  # the agent is process 1: nothing stands between it and the workload
+    "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
+    "--seccomp", str(SECCOMP_FD), "--info-fd", str(INFO_FD),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """A user and a group by number."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who and where. `host` is the sandbox's own user on this host, never 0 unless `rootless`.
+
+    `rootless`: the daemon is the ordinary user `host` and makes a user namespace. `owners` are the
+    owners of overlay lowers that are not the lowest (which the spec states itself).
+    """
+
+    bubblewrap: str
+    agent: str
+    rootless: bool
+    host: Ids
+    owners: dict[str, Ids] = field(default_factory=dict)
+    cgroups: tuple[str, ...] = ()
+    agent_limits: tuple[tuple[str, int], ...] = ()  # ("nofile", 1024): its options
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to carry out. Descriptors to pass: the agent's socket, the info pipe, then `files`."""
+
+    steps: tuple[Step, ...]
+    files: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan in the making."""
+
+    take: list[Step] = field(default_factory=list)
+    idmap: list[Step] = field(default_factory=list)
+    overlay: list[Step] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
+
+
+def make_plan(spec: SandboxSpec, place: Place) -> Plan:
+    """Return the plan. Same input, same plan."""
+    draft = _Draft()
+    for index, mount in enumerate(spec.mounts):
+        _add(draft, mount, index, place)
+    draft.take.append(Step("take", ("agent", place.agent, "l")))
+    steps = [
+        *([Step("cgroup", place.cgroups)] if place.cgroups else []),
+        *([_userns(place)] if place.rootless else []),
+        Step("netns"),
+        Step("door"),
+        *_view(draft),
+        Step("rlimit", ("core", "0")),
+        # SECURITY: after the mounts, before the wait: nothing of ours runs with rights meanwhile.
+        Step("drop", ("0", "0") if place.rootless else (str(place.host.uid), str(place.host.gid))),
+        Step("wait"),
+        Step("exec", (place.bubblewrap, *_bubblewrap(spec, place, draft))),
+    ]
+    return Plan(tuple(steps), tuple(draft.files))
+
+
+def _userns(place: Place) -> Step:
+    return Step("userns", (str(place.host.uid), str(place.host.gid)))
+
+
+def _view(draft: _Draft) -> Iterable[Step]:
+    return (Step("mountns"), *draft.take, *draft.idmap, Step("stage"), *draft.overlay)
+
+
+def make_refresh(spec: SandboxSpec, place: Place) -> tuple[Step, ...]:
+    """Return the steps that mount the writable overlays of a running sandbox anew.
+
+    For a launcher that is given, as descriptors, the user namespace and the sandbox's process 1.
+    """
+    draft = _Draft()
+    anew: list[Step] = []
+    for index, mount in enumerate(spec.mounts):
+        if isinstance(mount, Overlay) and mount.upper is not None:
+            _add_overlay(draft, mount, index, place)
+            anew += (Step("keep", (f"o{index}", target)) for target in mount.targets)
+    enter = [Step("enter", ("user",))] if place.rootless else []
+    return (*enter, *_view(draft), *anew, Step("enter", ("mount",)), Step("replace"))
+
+
+def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
+    limits = [word for name, value in place.agent_limits for word in (f"--{name}", str(value))]
+    return [
+        *_FIXED,
+        "--uid", str(spec.uid), "--gid", str(spec.gid), "--hostname", spec.hostname,
+        *draft.options,
+        "--proc", "/proc",
+        "--ro-bind", "/proc/sys", "/proc/sys",
+        "--dev", "/dev",
+        "--perms", "1777", "--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm",
+        "--ro-bind", f"{STAGE}/agent", AGENT,
+        # bubblewrap's own tmpfs for / and /dev has no size limit: nothing may be written there
+        "--remount-ro", "/dev", "--remount-ro", "/",
+        "--chdir", "/",
+        "--", AGENT, str(AGENT_FD), *limits,
+    ]  # fmt: skip
+
+
+def _add(draft: _Draft, mount: Mount, index: int, place: Place) -> None:
+    match mount:
+        case Bind(source, target, writable):
+            name = f"b{index}"
+            draft.take.append(Step("take", (name, source, "rl")))
+            draft.options += ("--bind" if writable else "--ro-bind", f"{STAGE}/{name}", target)
+        case Overlay():
+            _add_overlay(draft, mount, index, place)
+            how = "--ro-bind" if mount.upper is None else "--bind"
+            for target in mount.targets:
+                draft.options += (how, f"{STAGE}/o{index}", target)
+        case Tmpfs(target, size_bytes, mode):
+            draft.options += ("--perms", f"{mode:04o}", "--size", str(size_bytes), "--tmpfs", target)
+        case Symlink(points_to, target):
+            draft.options += ("--symlink", points_to, target)
+        case File(content, target, mode):
+            number = str(_FILES_FD + len(draft.files))
+            draft.files.append(content)
+            draft.options += ("--perms", f"{mode:04o}", "--ro-bind-data", number, target)
+        case _:
+            assert_never(mount)
+
+
+def _add_overlay(draft: _Draft, mount: Overlay, index: int, place: Place) -> None:
+    flags = "r" if place.rootless else ""  # a user namespace may only copy a mount whole
+    lowers = []
+    for depth, lower in enumerate(mount.lowers):
+        name = f"l{index}.{depth}"
+        draft.take.append(Step("take", (name, lower, flags)))
+        lowers.append(f"{STAGE}/{name}")
+        lowest = depth == len(mount.lowers) - 1
+        owner = Ids(mount.owner_uid, mount.owner_gid) if lowest else place.owners.get(lower)
+        _show_owner(draft, name, owner, place)
+    options = []
+    if mount.upper is not None and mount.work is not None:
+        parent = os.path.commonpath((mount.upper, mount.work))  # overlayfs wants one mount for both
+        draft.take.append(Step("take", (f"u{index}", parent, flags)))
+        upper, work = (os.path.relpath(path, parent) for path in (mount.upper, mount.work))
+        options = [f"upperdir={STAGE}/u{index}/{upper}", f"workdir={STAGE}/u{index}/{work}"]
+    elif len(lowers) == 1:
+        lowers.insert(0, f"{STAGE}/empty")  # overlayfs wants two where nothing is written
+    # The upper must stay plain files: it is the change set. With userxattr redirects are off
+    # already, and the kernel refuses to be told so.
+    options += ["userxattr"] if place.rootless else ["redirect_dir=off"]
+    options += ["metacopy=off", "index=off"]
+    draft.overlay.append(
+        Step("overlay", (f"o{index}", ",".join([f"lowerdir={':'.join(lowers)}", *options])))
+    )
+
+
+def _show_owner(draft: _Draft, name: str, owner: Ids | None, place: Place) -> None:
+    """As host root: what `owner` owns appears as the sandbox's own. Rootless it is so anyway."""
+    if place.rootless or owner is None or owner == place.host:
+        return
+    ids = (owner.uid, place.host.uid, owner.gid, place.host.gid)
+    draft.idmap.append(Step("idmap", (name, *map(str, ids))))
