@@ -100,7 +100,8 @@ class ListOf(Generic[T_co]):
     def json_schema(self) -> Mapping[str, object]:
         """Return the draft-07 schema of the list."""
         bounds = {"minItems": self.least} if self.least else {}
-        return {"type": "array", "items": self.item.json_schema(), "maxItems": self.most, **bounds}
+        kind = "array" if self.least else ["array", "null"]
+        return {"type": kind, "items": self.item.json_schema(), "maxItems": self.most, **bounds}
 
     def read(self, node: Node, spot: Spot) -> tuple[T_co, ...] | None:
         """Return the values that could be read; None if it is no list of the right length."""
@@ -182,7 +183,8 @@ class Section(Generic[T_co]):
         properties = {key.name: _property(key) for key in self.keys}
         required = [key.name for key in self.keys if key.required]
         more = {"required": required} if required else {}
-        return {"type": "object", "properties": properties, "additionalProperties": False, **more}
+        kind = ["object", "null"]
+        return {"type": kind, "properties": properties, "additionalProperties": False, **more}
 
     def read(self, node: Node, spot: Spot) -> T_co | None:
         """Return the section's value; None if it is no mapping."""

@@ -14,7 +14,7 @@ from cleanroom.policy.written import SandboxSection
 KIB, MIB, TIB = 1 << 10, 1 << 20, 1 << 40
 MAX_PATHS: Final = 64
 
-# Relative, with globs, below the folder of the policy: no leading slash, no "..", "." or empty part.
+# Relative, with globs, below the folder of the policy; no empty, "." or ".." part.
 RELATIVE_PATH: Final = r"(?!/)(?!(?:.*/)?\.{0,2}(?:/|$))[^\\\x00-\x1f]+"
 
 _MEMORY = Key("memory", size(16 * MIB, 64 * TIB), None, "Memory of all processes together.")

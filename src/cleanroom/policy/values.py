@@ -197,7 +197,7 @@ class TextMap:
         names = self._key.json_schema()
         values = self._value.json_schema()
         return {
-            "type": "object",
+            "type": ["object", "null"],
             "propertyNames": names,
             "additionalProperties": values,
             "maxProperties": MAX_ENTRIES,

@@ -1,0 +1,126 @@
+"""A compiled policy in words: what may be reached, what is refused, what it needs to run.
+
+In: a compiled policy. Out: a Plan of sentences. Never: anything the policy does not enforce said as
+if it did.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cleanroom.policy.capabilities import needs
+from cleanroom.policy.model import Capability, CompiledPolicy, Rule, RuleKind
+
+# What is parsed today and enforced by no backend: a policy that needs it refuses to run.
+NOT_ENFORCED_YET: Final = frozenset(
+    {
+        Capability.REGISTRY_ENFORCEMENT,
+        Capability.SECRET_ISOLATION,
+        Capability.TLS_INSPECTION,
+        Capability.CUSTOM_IMAGE,
+        Capability.MISE_BOOTSTRAP,
+        Capability.ISOLATION_GVISOR,
+        Capability.ISOLATION_VM,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A capability a backend must prove, and which words of the policy need it."""
+
+    capability: Capability
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sentences by subject, without full stop."""
+
+    reach: tuple[str, ...]
+    refused: tuple[str, ...]
+    sandbox: tuple[str, ...]
+    needs: tuple[Need, ...]
+    notes: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the whole plan as lines for a terminal."""
+        return (
+            "May be reached:",
+            *_indented(self.reach or ("nothing",)),
+            "Is refused:",
+            *_indented(self.refused),
+            "The sandbox:",
+            *_indented(self.sandbox),
+            "A backend must prove:",
+            *_indented(tuple(f"{need.capability} ({need.because})" for need in self.needs)),
+        )
+
+
+def explain(policy: CompiledPolicy) -> Plan:
+    """Return what `policy` means for whoever reads it."""
+    found = needs(policy.network, policy.registries, policy.secrets, policy.sandbox)
+    wanted = tuple(Need(capability, because) for capability, because in found.items())
+    return Plan(
+        reach=tuple(map(_reach, policy.network.allow_rules)),
+        refused=(*map(_refused, policy.network.deny_rules), "everything else"),
+        sandbox=tuple(_sandbox(policy)),
+        needs=wanted,
+        notes=tuple(_notes(policy, wanted)),
+    )
+
+
+def rule_words(rule: Rule) -> str:
+    """Return who a rule names and on which ports: `api.example on ports 80 and 443`."""
+    who = _who(rule)
+    ports = list(map(str, rule.ports))
+    if len(ports) == 1:
+        return f"{who} on port {ports[0]}"
+    return f"{who} on ports {', '.join(ports[:-1])} and {ports[-1]}"
+
+
+def _who(rule: Rule) -> str:
+    match rule.kind:
+        case RuleKind.EXACT:
+            return rule.value
+        case RuleKind.WILDCARD:
+            return f"every name below {rule.value}, not {rule.value} itself,"
+        case RuleKind.NETWORK:
+            return f"{'addresses in' if '/' in rule.value else 'address'} {rule.value}"
+
+
+def _reach(rule: Rule) -> str:
+    inspected = ", TLS opened" if rule.inspect else ""
+    hidden = ", hidden names (ECH) allowed" if rule.ech_allowed else ""
+    return f"{rule_words(rule)}{inspected}{hidden} (line {rule.place.line})"
+
+
+def _refused(rule: Rule) -> str:
+    return f"{rule_words(rule)} (line {rule.place.line})"
+
+
+def _sandbox(policy: CompiledPolicy) -> Iterator[str]:
+    sandbox = policy.sandbox
+    yield f"lives {sandbox.ttl_s // 60} minutes at most"
+    yield f"is isolated by {sandbox.isolation} or stronger"
+    if sandbox.image is not None:
+        yield f"has the root file system of {sandbox.image}"
+    overrides = "may" if policy.backends.allow_overrides else "may not"
+    yield f"runs on {policy.backends.default}; --backend {overrides} name another place"
+
+
+def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
+    for need in wanted:
+        if need.capability in NOT_ENFORCED_YET:
+            yield f"{need.because} is parsed, not enforced yet: this policy cannot run"
+    if not policy.source_path:
+        yield "there is no policy file: write a first one with: cleanroom init"
+    elif not policy.network.allow_rules:
+        yield "sandbox.network allows nothing: every connection is refused"
+    for registry in policy.registries:
+        if not registry.enabled:
+            yield f"registries.{registry.manager} is not enabled: its hosts need network rules"
+
+
+def _indented(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"  {line}" for line in lines)

@@ -1,0 +1,131 @@
+"""A first cleanroom.yaml: what this repository's package managers need, and nothing else.
+
+In: facts that the client found. Out: the text of a policy that parses. Never: a host known to us:
+every host comes from the facts, and the text says from which.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cleanroom.policy.lock_hosts import Target, hosts_in_lockfile, target_of
+from cleanroom.policy.model import Rule, RuleKind
+from cleanroom.policy.render import block_rule, quoted_text
+from cleanroom.policy.values import MAX_TEXT
+
+SCHEMA_FILE: Final = "cleanroom.schema.json"
+
+_HEAD: Final = f"""\
+# yaml-language-server: $schema=./{SCHEMA_FILE}
+# (editors complete and check this file after: cleanroom schema > {SCHEMA_FILE})
+#
+# What commands run by `cleanroom exec` may reach. Everything else is refused, and said.
+# Check this file:          cleanroom policy validate
+# Ask about one target:     cleanroom policy check HOST:PORT
+# After a refusal:          cleanroom policy suggest
+version: 1
+"""
+_NETWORK: Final = """
+sandbox:
+  ttl_minutes: 30
+  network:
+    default: deny
+"""
+_INDENT: Final = " " * 6
+
+# Managers that read another one's configuration when they have none of their own.
+_SAME_AS: Final = {
+    "yarn": "npm",
+    "pnpm": "npm",
+    "bun": "npm",
+    "uv": "pip",
+    "poetry": "pip",
+    "pdm": "pip",
+    "pipenv": "pip",
+    "pypi": "pip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InitFacts:
+    """What the client found. Hosts are `host` or `host:port`; without a port it is 443.
+
+    `lockfiles` are (path, text); `managers` are those whose files are in the workspace;
+    `configured` and `defaults` map a manager to the hosts of its configured registries and to those
+    it uses when nothing is said, file hosts included.
+    """
+
+    project: str = ""
+    lockfiles: tuple[tuple[str, str], ...] = ()
+    managers: tuple[str, ...] = ()
+    configured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defaults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    git_remotes: tuple[str, ...] = ()
+
+
+def init_policy(facts: InitFacts) -> str:
+    """Return the text of a first policy; every host is a rule under a comment that says why."""
+    lines = list(_rules(_reasons(facts)))
+    allow = ["    allow:", *lines] if lines else ["    allow: []"]
+    return "\n".join([*_opening(facts), *allow, *_remotes(facts), ""])
+
+
+def _opening(facts: InitFacts) -> list[str]:
+    name = "".join(filter(str.isprintable, facts.project))[:MAX_TEXT]
+    project = ["project:", f"  name: {quoted_text(name)}"] if name else []
+    return [_HEAD, *project, _NETWORK.rstrip("\n")]
+
+
+def _reasons(facts: InitFacts) -> Iterator[tuple[str, Target]]:
+    """Yield each target with the fact it comes from."""
+    for manager in dict.fromkeys(facts.managers):
+        for origin, hosts in _hosts_of(manager, facts):
+            yield from ((origin, target) for target in _targets(hosts))
+    for path, text in facts.lockfiles:
+        name = path.rpartition("/")[2]
+        for target in hosts_in_lockfile(name, text):
+            yield f"packages named in {_one_line(path)}", target
+
+
+def _hosts_of(manager: str, facts: InitFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name in (manager, _SAME_AS.get(manager, manager)):
+        if facts.configured.get(name):
+            yield f"{_one_line(manager)}: the registry it is configured for", facts.configured[name]
+            return
+        if facts.defaults.get(name):
+            yield f"{_one_line(manager)}: its own default registry", facts.defaults[name]
+            return
+
+
+def _targets(hosts: Iterable[str]) -> Iterator[Target]:
+    yield from (target for target in map(target_of, hosts) if target is not None)
+
+
+def _rules(reasons: Iterable[tuple[str, Target]]) -> Iterator[str]:
+    """Yield the lines of all rules: one rule a host, under the first reason for it."""
+    ports: dict[str, set[int]] = {}
+    origins: dict[str, str] = {}
+    for origin, (host, port) in reasons:
+        ports.setdefault(host, set()).add(port)
+        origins.setdefault(host, origin)
+    said = ""
+    for host, origin in origins.items():
+        if origin != said:
+            yield f"{_INDENT}# {origin}"
+            said = origin
+        rule = Rule(RuleKind.EXACT, host, tuple(sorted(ports[host])))
+        yield from block_rule(rule, _INDENT)
+
+
+def _remotes(facts: InitFacts) -> Iterator[str]:
+    """Yield the git remotes as comments: reaching one is a way out for the repository's content."""
+    targets = sorted(set(_targets(facts.git_remotes)))
+    if targets:
+        yield ""
+        yield "# Git remotes of this repository; to fetch or push inside, move them under 'allow':"
+    for host, port in targets:
+        yield from block_rule(Rule(RuleKind.EXACT, host, (port,)), f"#{_INDENT[1:]}")
+
+
+def _one_line(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:80]

@@ -1,0 +1,90 @@
+"""Refusals -> the smallest rules that would have let them through, for a person to judge.
+
+In: what a run was refused, and its policy. Out: rules, and notes for what no rule can grant.
+Never: a wildcard, a port nobody asked for, or a rule that contradicts a deny rule.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cleanroom.errors import Code
+from cleanroom.policy.hosts import InvalidHostError, canonical_host, canonical_network
+from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
+
+MAX_RULES: Final = 50
+
+# A name that was only asked for, never connected to: the port is a guess, the commonest.
+_UNKNOWN_PORT: Final = 443
+_LOOKUP: Final = "dns"
+
+_NOTES: Final = {
+    Code.ADDRESS_NOT_ALLOWED: "leads to a private address: only the operator can allow it,"
+    " with gateway.private_hosts in config.yaml",
+    Code.ECH_NOT_ALLOWED: "hides its name (ECH): turn that off in the client, or write 'ech: allow'"
+    " on its rule",
+    Code.SNI_MISMATCH: "was asked for by one name and spoken to by another: no rule allows that",
+    Code.HOST_HEADER_MISMATCH: "got a request for another host: no rule allows that",
+    Code.PROTOCOL_NOT_ALLOWED: "got neither TLS nor HTTP: another protocol needs its own port",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refused connection or lookup. `name` "" means it was dialled by `address` alone."""
+
+    name: str
+    port: int
+    address: str = ""
+    protocol: str = "tcp"
+    code: str = Code.HOST_NOT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Rules to add, sorted, and one sentence for each refusal that no rule lifts."""
+
+    rules: tuple[Rule, ...]
+    notes: tuple[str, ...] = ()
+
+
+def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Suggestion:
+    """Return what to add to `policy` so that these refusals do not happen again."""
+    ports: dict[tuple[RuleKind, str], set[int]] = {}
+    notes: dict[str, None] = {}
+    for refusal in refusals:
+        target = _target(refusal)
+        if target is None:
+            continue
+        port = _UNKNOWN_PORT if refusal.protocol == _LOOKUP else refusal.port
+        note = _note(refusal, policy, target, port)
+        if note:
+            notes.setdefault(note)
+        elif port:
+            ports.setdefault(target, set()).add(port)
+    rules = [Rule(*target, tuple(sorted(ports[target]))) for target in sorted(ports)]
+    if len(rules) > MAX_RULES:
+        notes.setdefault(f"only the first {MAX_RULES} of {len(rules)} hosts are suggested")
+    return Suggestion(tuple(rules[:MAX_RULES]), tuple(notes))
+
+
+def _target(refusal: Refusal) -> tuple[RuleKind, str] | None:
+    try:
+        if refusal.name:
+            return RuleKind.EXACT, canonical_host(refusal.name)
+        return RuleKind.NETWORK, canonical_network(refusal.address)
+    except InvalidHostError:
+        return None  # no rule can name it
+
+
+def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> str:
+    """Return why no rule would help; "" if one would."""
+    kind, value = target
+    if refusal.protocol == "udp":
+        return f"{value}: UDP other than DNS is never allowed"
+    if refusal.code in _NOTES:
+        return f"{value} {_NOTES[Code(refusal.code)]}"
+    for rule in policy.network.deny_rules:
+        if (rule.kind, rule.value) == (kind, value) and port in rule.ports:
+            return f"{value} is denied by line {rule.place_of(port).line} of the policy"
+    return ""
