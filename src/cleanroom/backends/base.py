@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cleanroom.errors import CleanroomError
 from cleanroom.policy.model import Capability
+from cleanroom.sandbox.spec import Command as Command
 from cleanroom.sandbox.spec import SandboxSpec
 
 
@@ -55,18 +56,6 @@ class Door(Protocol):
         workload starts; raises Fault(gateway_lost), and then the sandbox must not start.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command for the agent: `argv` is executed as it is, with exactly this environment."""
-
-    argv: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...]
-    cwd: str
-    tty: bool = False
-    rows: int = 24
-    columns: int = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +188,5 @@ class Backend(Protocol):
         ...
 
     async def reclaim(self, sandbox_id: str) -> None:
-        """Remove what a killed daemon left of this sandbox: processes, mounts, cgroups. Idempotent."""
+        """Remove a killed daemon's leftovers of it: processes, mounts, cgroups. Idempotent."""
         ...

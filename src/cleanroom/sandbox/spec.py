@@ -80,3 +80,15 @@ class SandboxSpec:
     needs: frozenset[Capability]
     uid: int = 1000
     gid: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command for the agent: `argv` is executed as it is, with exactly this environment."""
+
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    cwd: str
+    tty: bool = False
+    rows: int = 24
+    columns: int = 80
