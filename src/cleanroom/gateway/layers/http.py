@@ -1,0 +1,310 @@
+"""Plain HTTP: each request of a connection is judged, reported and only then passed on.
+
+In: events of gateway/wire.py. Out: commands. Never: a byte of a request upstream before its
+verdict is an allow and is reported; a request the codec finds ambiguous; CONNECT; an upgrade.
+
+Messages pass as they came, since nothing that two readers could understand differently is let
+through. Requests may be pipelined: they go upstream at once, each after its own report, and a
+denial waits its turn behind the answers of the requests before it.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final, assert_never
+
+from cleanroom.decide.http import decide_host_header
+from cleanroom.decide.model import Deny, Verdict
+from cleanroom.errors import Code
+from cleanroom.events import NetworkEvent, Protocol
+from cleanroom.gateway.http1.bodies import Body, body_of
+from cleanroom.gateway.http1.heads import (
+    HeadReader,
+    MalformedError,
+    RequestHead,
+    ResponseHead,
+    parse_request,
+    parse_response,
+)
+from cleanroom.gateway.layers.http_denial import (
+    BAD_GATEWAY,
+    BAD_REQUEST,
+    denial_response,
+    status_of,
+)
+from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.wire import (
+    Abort,
+    Command,
+    DataReceived,
+    Dial,
+    DialFailed,
+    Dialled,
+    Ended,
+    Event,
+    Expired,
+    Finish,
+    Opened,
+    Report,
+    Send,
+    Side,
+    Target,
+)
+from cleanroom.policy.model import CompiledPolicy
+
+MAX_WAITING: Final = 64  # requests without an answer yet
+MAX_PATH: Final = 2048  # characters that are audited
+
+# Fields by which a front server may be talked into serving another host than Host names.
+_ROUTING: Final = frozenset(
+    {
+        "forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override",
+        "x-original-host", "x-original-url", "x-rewrite-url",
+    }
+)  # fmt: skip
+
+
+class _Stage(Enum):
+    OPEN = auto()  # requests are read
+    DIALLING = auto()  # the first request waits for its connection
+    LAST = auto()  # answers are still passed on, but no further request is read
+    OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The request that made us dial, and all that came with and after its head."""
+
+    request: RequestHead
+    verdict: Verdict
+    head: bytes
+    rest: bytes
+
+
+class HttpLayer:
+    """One plain-HTTP connection; implements Layer of gateway/wire.py."""
+
+    def __init__(self, policy: CompiledPolicy, target: Target) -> None:
+        self._policy = policy
+        self._target = target
+        self._stage = _Stage.OPEN
+        self._requests = HeadReader(responses=False)
+        self._request_body: Body | None = None
+        self._is_last = False  # nothing may follow the request that is being passed on
+        self._first: _First | None = None
+        self._address = ""  # of the upstream; "" until it is connected
+        self._waiting: deque[str] = deque()  # methods of requests that have no answer yet
+        self._answers = HeadReader(responses=True)
+        self._answer: ResponseHead | None = None
+        self._answer_body: Body | None = None
+        self._refusal = b""  # our own answer, once those of `_waiting` are through
+
+    def handle(self, event: Event) -> Sequence[Command]:
+        """Implement Layer."""
+        if self._stage is _Stage.OVER:
+            return []
+        commands: Sequence[Command] = ()
+        match event:
+            case Opened():
+                pass
+            case DataReceived(side=side, data=data):
+                is_sandbox = side is Side.SANDBOX
+                commands = self._from_sandbox(data) if is_sandbox else self._from_upstream(data)
+            case Dialled(address=address):
+                commands = self._connected(address)
+            case DialFailed(deny=deny, address=address):
+                commands = self._not_connected(deny, address)
+            case Ended(side=side):
+                is_sandbox = side is Side.SANDBOX
+                commands = self._sandbox_ended() if is_sandbox else self._upstream_ended()
+            case Expired():
+                commands = () if self._is_busy() else self._over(Finish())
+            case _:
+                assert_never(event)
+        return commands
+
+    # --- requests ----------------------------------------------------------------------------
+
+    def _from_sandbox(self, data: bytes) -> list[Command]:
+        commands: list[Command] = []
+        position = 0
+        try:
+            while position < len(data) and self._stage is _Stage.OPEN:
+                if self._request_body is not None:
+                    start, position = position, self._request_body.read(data, position)
+                    commands.append(Send(Side.UPSTREAM, data[start:position]))
+                    commands += self._end_request()
+                    continue
+                head, position = self._requests.read(data, position)
+                if head is not None:
+                    commands += self._judge(parse_request(head), head, data[position:])
+        except MalformedError as error:
+            commands += self._malformed_request(error)
+        return commands
+
+    def _judge(self, request: RequestHead, head: bytes, rest: bytes) -> list[Command]:
+        host = self._target.name or self._target.address
+        verdict: Verdict = self._objection(request) or decide_host_header(
+            self._policy, host, request.host, self._target.port
+        )
+        if isinstance(verdict, Deny):
+            report = Report(self._event(verdict, request))
+            smuggles = verdict.code is Code.HOST_HEADER_MISMATCH and _routes(request)
+            status = BAD_REQUEST if smuggles else status_of(verdict)
+            head_only = request.method == "HEAD"
+            refusal = denial_response(verdict, status=status, head_only=head_only)
+            return [report, *self._refuse(refusal)]
+        if not self._address:
+            self._stage = _Stage.DIALLING
+            self._first = _First(request, verdict, head, rest)
+            return [Dial()]
+        return self._pass_on(request, verdict, head)
+
+    def _objection(self, request: RequestHead) -> Deny | None:
+        if request.method == "CONNECT":
+            return _no_protocol("CONNECT asks for a tunnel, and there is none through a host")
+        if request.upgrades:
+            what = "the request asks to upgrade to another protocol (WebSocket, h2c)"
+            return _no_protocol(f"{what}, which plain HTTP may not")
+        if _routes(request):
+            reason = "the request names a second host in a forwarding field; leave it out"
+            return Deny(Code.HOST_HEADER_MISMATCH, reason)
+        if len(self._waiting) >= MAX_WAITING:
+            reason = f"more than {MAX_WAITING} requests were sent without awaiting an answer"
+            return Deny(Code.RESOURCE_LIMIT, reason)
+        return None
+
+    def _pass_on(self, request: RequestHead, verdict: Verdict, head: bytes) -> list[Command]:
+        self._waiting.append(request.method)
+        self._request_body = body_of(request.framing)
+        self._is_last = not request.persistent
+        report, send = Report(self._event(verdict, request)), Send(Side.UPSTREAM, head)
+        return [report, send, *self._end_request()]
+
+    def _end_request(self) -> list[Command]:
+        if self._request_body is None or not self._request_body.done:
+            return []
+        self._request_body = None
+        if self._is_last:
+            self._stage = _Stage.LAST
+        return self._after_answer()  # it may have come before the request's last byte
+
+    def _malformed_request(self, error: MalformedError) -> list[Command]:
+        deny = _no_protocol(f"the request is not beyond doubt HTTP/1.1: {error}")
+        report = Report(self._event(deny))
+        if self._request_body is not None:
+            # The upstream has the head and part of the body already: it must not see an end.
+            return [report, *self._over(Abort())]
+        return [report, *self._refuse(denial_response(deny, status=BAD_REQUEST))]
+
+    def _refuse(self, refusal: bytes) -> list[Command]:
+        self._refusal = refusal
+        self._stage = _Stage.LAST
+        return self._after_answer()
+
+    # --- the upstream ------------------------------------------------------------------------
+
+    def _connected(self, address: str) -> list[Command]:
+        first = self._first
+        if first is None:
+            return self._over(Abort())
+        self._first = None
+        self._address = address
+        self._stage = _Stage.OPEN
+        commands = self._pass_on(first.request, first.verdict, first.head)
+        return commands + self._from_sandbox(first.rest)
+
+    def _not_connected(self, deny: Deny, address: str) -> list[Command]:
+        request = self._first.request if self._first else None
+        event = self._event(deny, request)
+        head_only = request is not None and request.method == "HEAD"
+        refusal = denial_response(deny, status=status_of(deny), head_only=head_only)
+        report = Report(replace(event, address=address or event.address))
+        return [report, *self._refuse(refusal)]
+
+    def _from_upstream(self, data: bytes) -> list[Command]:
+        commands: list[Command] = []
+        position = 0
+        try:
+            while position < len(data) and self._stage is not _Stage.OVER:
+                if self._answer_body is not None:
+                    start, position = position, self._answer_body.read(data, position)
+                    commands.append(Send(Side.SANDBOX, data[start:position]))
+                elif self._waiting:
+                    head, position = self._answers.read(data, position)
+                    if head is not None:
+                        commands += self._begin_answer(head)
+                else:  # nobody asked: a server that says why it is about to close
+                    return [*commands, *self._over(Finish())]
+                commands += self._end_answer()
+        except MalformedError as error:
+            commands += self._malformed_answer(error)
+        return commands
+
+    def _begin_answer(self, head: bytes) -> list[Command]:
+        answer = parse_response(head, self._waiting[0])
+        if answer.status == 101:
+            message = "it switches to another protocol, which nobody asked for"
+            raise MalformedError(message)
+        if not answer.interim:
+            self._answer = answer
+            self._answer_body = body_of(answer.framing)
+        return [Send(Side.SANDBOX, head)]
+
+    def _end_answer(self) -> list[Command]:
+        if self._answer is None or self._answer_body is None or not self._answer_body.done:
+            return []
+        persistent = self._answer.persistent
+        self._answer = self._answer_body = None
+        self._waiting.popleft()
+        return self._after_answer() if persistent else self._over(Finish())
+
+    def _after_answer(self) -> list[Command]:
+        if self._stage is not _Stage.LAST or self._waiting:
+            return []
+        answer = [Send(Side.SANDBOX, self._refusal)] if self._refusal else []
+        return [*answer, *self._over(Finish())]
+
+    def _malformed_answer(self, error: MalformedError) -> list[Command]:
+        deny = _no_protocol(f"the server's answer is not beyond doubt HTTP/1.1: {error}")
+        report = Report(self._event(deny))
+        if self._answer_body is not None:
+            return [report, *self._over(Abort())]  # the client must not take it for whole
+        refusal = denial_response(deny, status=BAD_GATEWAY, head_only=self._waiting[0] == "HEAD")
+        return [report, Send(Side.SANDBOX, refusal), *self._over(Finish())]
+
+    # --- ends --------------------------------------------------------------------------------
+
+    def _sandbox_ended(self) -> list[Command]:
+        if self._request_body is not None:
+            return self._over(Abort())  # the upstream must not take the request for whole
+        self._stage = _Stage.LAST
+        return self._after_answer()
+
+    def _upstream_ended(self) -> list[Command]:
+        if self._answer_body is not None:
+            return self._over(Finish() if self._answer_body.close() else Abort())
+        return self._over(Finish() if self._answers.is_empty else Abort())
+
+    def _over(self, command: Command) -> list[Command]:
+        self._stage = _Stage.OVER
+        return [command]
+
+    def _is_busy(self) -> bool:
+        return bool(self._waiting) or self._stage is _Stage.DIALLING
+
+    def _event(self, verdict: Verdict, request: RequestHead | None = None) -> NetworkEvent:
+        event = verdict_event(self._target, Protocol.HTTP, verdict, self._address)
+        if request is None:
+            return event
+        path = request.target.partition("?")[0][:MAX_PATH]
+        return replace(event, method=request.method, path=path)
+
+
+def _routes(request: RequestHead) -> bool:
+    return any(name in _ROUTING for name, _ in request.fields)
+
+
+def _no_protocol(reason: str) -> Deny:
+    return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)

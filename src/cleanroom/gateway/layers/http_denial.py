@@ -1,0 +1,46 @@
+"""The answer a refused plain-HTTP request gets, in a form package managers show to people.
+
+In: a denial. Out: one whole response that ends the connection. Never: text of the request that
+was not checked, a status that makes clients try again (404, 5xx) where policy said no.
+
+npm, pnpm, yarn and pip print the reason phrase, npm also `npm-notice` and `error`, uv prints
+`title` and `detail` of a problem document (RFC 9457); so the sentence stands in all of them.
+"""
+
+import json
+from typing import Final
+
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.http1.write import MAX_REASON, encode_response, printable
+
+BAD_REQUEST: Final = 400
+FORBIDDEN: Final = 403
+BAD_GATEWAY: Final = 502
+
+
+def denial_response(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:
+    """Return the response for `deny`."""
+    sentence = printable(f"{deny.code}: {deny.reason}", MAX_REASON)
+    problem = {
+        "type": "about:blank",
+        "status": status,
+        "code": str(deny.code),
+        "title": sentence,
+        "detail": deny.reason,
+        "error": sentence,
+        "errors": [{"code": "DENIED", "message": sentence, "detail": deny.reason}],
+    }
+    fields = (
+        ("Content-Type", "application/problem+json"),
+        ("Cache-Control", "no-store"),
+        ("npm-notice", f"cleanroom: {deny.reason}"),
+        ("X-Cleanroom-Code", str(deny.code)),
+    )
+    body = json.dumps(problem, ensure_ascii=True).encode("ascii") + b"\n"
+    return encode_response(status, sentence, fields, body, head_only=head_only)
+
+
+def status_of(deny: Deny) -> int:
+    """Return 502 if the upstream is at fault, else 403."""
+    return BAD_GATEWAY if deny.code is Code.UPSTREAM_UNREACHABLE else FORBIDDEN
