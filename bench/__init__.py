@@ -1,0 +1,1 @@
+"""What cleanroom costs, measured beside its peers in the same run on the same machine."""
