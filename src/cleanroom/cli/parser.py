@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         """Add a word; `count` is argparse's nargs ("?", "*")."""
         shown = {"?": f"[{name}]", "*": f"[{name}…]"}.get(count or "", name)
         self.operands.append((shown, text))
-        self.add_argument(name.lower(), nargs=count, metavar=name)
+        self.add_argument(re.sub(r"\W", "_", name.lower()), nargs=count, metavar=name)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the flags and operands, or raise UsageError."""
@@ -67,7 +67,6 @@ class Parser(argparse.ArgumentParser):
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
         """Split flags from the workload's words: at `--`, else at the first plain word."""
-        with_value = {name for flag in self.flags if flag.value for name in flag.names}
         index = 0
         while index < len(words):
             word = words[index]
@@ -75,8 +74,16 @@ class Parser(argparse.ArgumentParser):
                 return list(words[:index]), list(words[index + 1 :])
             if word == "-" or not word.startswith("-"):
                 break
-            index += 2 if word in with_value else 1
+            index += 2 if self._value_follows(word) else 1
         return list(words[:index]), list(words[index:])
+
+    def _value_follows(self, word: str) -> bool:
+        """Tell whether the next word is the value of this one: `--env`, `-e`, `-ve`."""
+        with_value = {name for flag in self.flags if flag.value for name in flag.names}
+        if word.startswith("--"):
+            return word in with_value
+        ending = [index for index, char in enumerate(word) if f"-{char}" in with_value]
+        return bool(ending) and ending[0] == len(word) - 1
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found as UsageError."""

@@ -5,14 +5,17 @@ Never: a policy read here; the daemon does.
 """
 
 import argparse
+import json
 import os
 from collections.abc import Mapping
 
 from cleanroom.cli.parser import Parser
-from cleanroom.cli.render import Screen
+from cleanroom.cli.render import Screen, plain
 from cleanroom.client.blocking import Connection
+from cleanroom.client.calls import Call
 from cleanroom.client.connect import Caller, connect
 from cleanroom.client.endpoint import home_of, passwd_home
+from cleanroom.client.reply import Reply
 from cleanroom.client.workspace import Caller as Owner
 from cleanroom.client.workspace import Workspace, find_workspace
 
@@ -45,6 +48,29 @@ class Shell:
                 f" {workspace.root}/cleanroom.yaml"
             )
         return workspace
+
+    def fields(self, reply: Reply, *, as_json: bool) -> None:
+        """Show every field of an answer, one a line, or as it is."""
+        if as_json:
+            self.screen.json(reply.fields)
+            return
+        width = max(map(len, reply.fields), default=0)
+        for name, value in reply.fields.items():
+            if value not in (None, {}, []):
+                shown = value if isinstance(value, str) else json.dumps(value)
+                self.screen.out(f"{name.ljust(width)}  {plain(shown)}")
+
+
+def pages(connection: Connection, call: Call, name: str) -> list[Reply]:
+    """Return the items of all pages of a list."""
+    found: list[Reply] = []
+    query = dict(call.query)
+    while True:
+        page = connection.call(Call(call.name, call.path, query))
+        found += page.items(name)
+        if "next" not in page:
+            return found
+        query["before"] = page.text("next")
 
 
 def add_daemon_flags(parser: Parser) -> None:

@@ -1,0 +1,65 @@
+"""`cleanroom apply`: bring what a run changed into the workspace.
+
+In: a run, by default the last one, or a sandbox; paths. Out: what was applied; 1 on a conflict, and
+then nothing was. Never: a change chosen by anybody but the person.
+"""
+
+import argparse
+
+from cleanroom.cli.changes import changes_of
+from cleanroom.cli.exec_output import counted
+from cleanroom.cli.group import Sub, run_one
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.render import plain
+from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.client.calls import Call
+from cleanroom.client.reply import Reply
+
+
+def apply_parser() -> Parser:
+    """Return the parser of `apply`."""
+    parser = Parser(
+        "apply", "Bring what a run changed into the workspace.", "cleanroom apply src/ --check"
+    )
+    parser.operand("PATHS", "only these; by default all", "*")
+    parser.value("--run-id", "ID", "the run; by default the last one")
+    parser.value("--sandbox", "NAME", "a sandbox instead of a run")
+    parser.switch("--check", "say what would happen, change nothing")
+    parser.switch("--json", "one JSON object on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def apply(options: argparse.Namespace, shell: Shell) -> int:
+    """Apply, and say what became of each path."""
+    path = changes_of(options.run_id, options.sandbox)
+    body = {"paths": options.paths, "check": options.check}
+    with shell.connect(options) as connection:
+        report = connection.call(Call("apply_changes", path, body=body))
+    if options.json:
+        shell.screen.json(report.fields)
+    else:
+        _show(report, shell, "would be applied" if options.check else "applied")
+    return 1 if report.items("conflicts") else 0
+
+
+def _show(report: Reply, shell: Shell, done: str) -> None:
+    for path in report.texts("applied"):
+        shell.screen.out(plain(path))
+    for skipped in report.items("skipped"):
+        shell.screen.warn(f"left out {skipped.text('path')}: {skipped.text('reason')}")
+    conflicts = report.items("conflicts")
+    for conflict in conflicts:
+        shell.screen.warn(f"conflict {conflict.text('path')}: {conflict.text('reason')}")
+    count = counted(len(report.texts("applied")), "path")
+    shell.screen.say("nothing was applied" if conflicts else f"{count} {done}")
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parser of `apply`."""
+    return (apply_parser(),)
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run it."""
+    return run_one(Sub(apply_parser, apply), words, shell)

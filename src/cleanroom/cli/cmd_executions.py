@@ -1,0 +1,164 @@
+"""`cleanroom executions`: commands in sandboxes, their output, their end.
+
+In: ids. Out: tables, JSON, or the output's own bytes. Never: a stream that was cut taken for its
+end.
+"""
+
+import argparse
+import binascii
+
+from cleanroom.cli.exec_output import write_all
+from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.shell import Shell, add_daemon_flags, pages
+from cleanroom.client.calls import Call
+from cleanroom.client.reply import Reply
+
+WAIT_S = 60  # of one request; `wait` asks again
+
+
+def _parser(name: str, summary: str) -> Parser:
+    parser = Parser(f"executions {name}", summary, f"cleanroom executions {name} SANDBOX EXECUTION")
+    parser.operand("SANDBOX", "its id or name")
+    parser.operand("EXECUTION", "its id")
+    parser.switch("--json", "JSON on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def list_parser() -> Parser:
+    """Return the parser of `executions list`."""
+    parser = Parser(
+        "executions list", "List the executions of a sandbox.", "cleanroom executions list dev"
+    )
+    parser.operand("SANDBOX", "its id or name")
+    parser.switch("--json", "JSON on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def logs_parser() -> Parser:
+    """Return the parser of `executions logs`."""
+    parser = _parser("logs", "Show the output that was kept; stdout and stderr as they were.")
+    parser.switch("-f --follow", "go on until it ends")
+    return parser
+
+
+def kill_parser() -> Parser:
+    """Return the parser of `executions kill`."""
+    parser = _parser("kill", "Send a signal to a command.")
+    parser.value("--signal", "NAME", "the signal", default="KILL")
+    return parser
+
+
+def _path(options: argparse.Namespace) -> dict[str, str]:
+    return {"sandbox_id": options.sandbox, "execution_id": options.execution}
+
+
+def list_all(options: argparse.Namespace, shell: Shell) -> int:
+    """Show one row an execution."""
+    call = Call("list_executions", {"sandbox_id": options.sandbox})
+    with shell.connect(options) as connection:
+        found = pages(connection, call, "executions")
+    if options.json:
+        shell.screen.json({"executions": [execution.fields for execution in found]})
+        return 0
+    rows = [
+        (
+            execution.text("id"),
+            execution.text("state"),
+            "-" if (code := execution.maybe_number("exit_code")) is None else str(code),
+            execution.text("created_at"),
+            " ".join(execution.texts("command")),
+        )
+        for execution in found
+    ]
+    shell.screen.table(("ID", "STATE", "EXIT", "CREATED", "COMMAND"), rows)
+    return 0
+
+
+def get(options: argparse.Namespace, shell: Shell) -> int:
+    """Show all that is known of one."""
+    with shell.connect(options) as connection:
+        execution = connection.call(Call("get_execution", _path(options)))
+    shell.fields(execution, as_json=options.json)
+    return 0
+
+
+def wait(options: argparse.Namespace, shell: Shell) -> int:
+    """Wait until it ends and exit as it did."""
+    call = Call("get_execution", _path(options), {"wait_s": str(WAIT_S)})
+    with shell.connect(options) as connection:
+        execution = connection.call(call)
+        while execution.text("state") in ("queued", "running"):
+            execution = connection.call(call)
+    if options.json:
+        shell.screen.json(execution.fields)
+    return _status(execution)
+
+
+def _status(execution: Reply) -> int:
+    code = execution.maybe_number("exit_code")
+    if code is not None:
+        return code
+    number = execution.maybe_number("signal")
+    return 125 if number is None else 128 + number
+
+
+def cancel(options: argparse.Namespace, shell: Shell) -> int:
+    """End it: TERM, a grace, KILL."""
+    with shell.connect(options) as connection:
+        execution = connection.call(Call("cancel_execution", _path(options)))
+    shell.fields(execution, as_json=options.json)
+    return 0
+
+
+def kill(options: argparse.Namespace, shell: Shell) -> int:
+    """Send it a signal."""
+    body = {"signal": options.signal.upper().removeprefix("SIG")}
+    with shell.connect(options) as connection:
+        execution = connection.call(Call("signal_execution", _path(options), body=body))
+    shell.fields(execution, as_json=options.json)
+    return 0
+
+
+def logs(options: argparse.Namespace, shell: Shell) -> int:
+    """Write its output where it belongs."""
+    query = {"follow": "true"} if options.follow else {}
+    with shell.connect(options) as connection:
+        for line in connection.lines(Call("execution_output", _path(options), query)):
+            if options.json:
+                shell.screen.json(line.fields)
+            else:
+                _write(line, shell)
+    return 0
+
+
+def _write(line: Reply, shell: Shell) -> None:
+    kind = line.text("type")
+    if kind == "output":
+        encoded = line.text("base64", "")
+        data = binascii.a2b_base64(encoded) if encoded else line.text("text", "").encode()
+        write_all(line.number("stream"), data)
+    elif kind == "gap":
+        shell.screen.warn(f"cleanroom: {line.number('missing')} bytes are no longer kept")
+
+
+SUBS = {
+    "list": Sub(list_parser, list_all),
+    "get": Sub(lambda: _parser("get", "Show all that is known of one."), get),
+    "logs": Sub(logs_parser, logs),
+    "wait": Sub(lambda: _parser("wait", "Wait for its end and exit as it did."), wait),
+    "cancel": Sub(lambda: _parser("cancel", "End it: TERM, a grace, KILL."), cancel),
+    "kill": Sub(kill_parser, kill),
+}
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parsers of all subcommands."""
+    return tuple(sub.parser() for sub in SUBS.values())
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run one of them."""
+    return run_group("executions", SUBS, words, shell)

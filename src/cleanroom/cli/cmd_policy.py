@@ -1,0 +1,208 @@
+"""`cleanroom policy`: what cleanroom.yaml means, before anything runs.
+
+In: the workspace's policy text. Out: the daemon's plan, verdict or suggestion; 1 if the answer is
+no. Never: a policy read or judged here.
+"""
+
+import argparse
+
+from cleanroom.cli.cmd_schema import run_schema
+from cleanroom.cli.cmd_schema import schema_parser as schema
+from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.policy_file import changed_lines, write_policy
+from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
+from cleanroom.client.calls import Call, RemoteError
+from cleanroom.client.reply import Reply
+from cleanroom.client.workspace import POLICY_PATHS, Workspace
+from cleanroom.errors import Code, UsageError
+
+
+def _parser(name: str, summary: str, example: str) -> Parser:
+    parser = Parser(f"policy {name}", summary, example)
+    parser.value("-C", "DIR", "the folder whose repository is meant")
+    parser.switch("--json", "one JSON object on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def validate_parser() -> Parser:
+    """Return the parser of `policy validate`."""
+    parser = _parser(
+        "validate",
+        "Check cleanroom.yaml and show the plan that is enforced.",
+        "cleanroom policy validate --json",
+    )
+    parser.value("--backend", "NAME", "the backend whose capabilities count")
+    return parser
+
+
+def explain_parser() -> Parser:
+    """Return the parser of `policy explain`."""
+    return _parser(
+        "explain", "Say in sentences what the policy allows.", "cleanroom policy explain"
+    )
+
+
+def check_parser() -> Parser:
+    """Return the parser of `policy check`."""
+    parser = _parser(
+        "check",
+        "Say whether a connection would be allowed, and by which line; exit 0 or 1.",
+        "cleanroom policy check registry.example:443",
+    )
+    parser.operand("HOST:PORT", "the target; an IPv6 address in brackets")
+    return parser
+
+
+def suggest_parser() -> Parser:
+    """Return the parser of `policy suggest`."""
+    parser = _parser(
+        "suggest",
+        "Show the smallest rules for what a run was refused.",
+        "cleanroom policy suggest --write",
+    )
+    parser.value("--run-id", "ID", "the run; by default the last one of this workspace")
+    parser.switch("--write", "add them to the policy file, comments kept")
+    return parser
+
+
+def validate(options: argparse.Namespace, shell: Shell) -> int:
+    """Show the effective plan; 1 if the policy is invalid or could not run."""
+    workspace = shell.workspace(options.C)
+    body: dict[str, object] = {"policy": policy_fields(workspace)}
+    if options.backend:
+        body["backend"] = options.backend
+    try:
+        with shell.connect(options) as connection:
+            report = connection.call(Call("validate_policy", body=body))
+    except RemoteError as error:
+        if options.json and error.placed:
+            errors = [placed._asdict() for placed in error.placed]
+            shell.screen.json({"valid": False, "code": error.code, "errors": errors})
+            return 1
+        raise
+    if options.json:
+        shell.screen.json({"valid": True, **report.fields})
+    else:
+        _show_plan(report, shell)
+    return 0 if report.flag("runnable") else 1
+
+
+def _show_plan(report: Reply, shell: Shell) -> None:
+    out = shell.screen.out
+    out(f"{report.text('path') or 'no policy'}: valid, {report.text('policy_hash')}")
+    for word in ("allow", "deny"):
+        for rule in report.items(word):
+            line = rule.maybe_number("line")
+            out(f"  {word} {rule.text('rule')}" + (f"  (line {line})" if line else ""))
+    out(f"  {report.text('default_action')} everything else")
+    for registry in report.items("registries"):
+        enabled = "enabled" if registry.flag("enabled") else "not enabled"
+        out(f"  registry {registry.text('manager')}: {enabled}")
+    for secret in report.items("secrets"):
+        out(f"  secret {secret.text('id')} for {', '.join(secret.texts('allowed_hosts'))}")
+    out(f"  needs {', '.join(report.texts('required_capabilities'))}")
+    for missing in report.items("missing_capabilities"):
+        shell.screen.warn(
+            f"cannot run on {report.text('backend')}: {missing.text('capability')} is missing,"
+            f" needed by {missing.text('needed_by')}: {missing.text('reason')}"
+        )
+    for note in report.texts("notes"):
+        shell.screen.say(f"note: {note}")
+
+
+def explain(options: argparse.Namespace, shell: Shell) -> int:
+    """Show the policy in sentences."""
+    workspace = shell.workspace(options.C)
+    call = Call("explain_policy", body={"policy": policy_fields(workspace)})
+    with shell.connect(options) as connection:
+        explanation = connection.call(call)
+    if options.json:
+        shell.screen.json(explanation.fields)
+        return 0
+    for line in explanation.texts("lines"):
+        shell.screen.out(line)
+    for note in explanation.texts("notes"):
+        shell.screen.out(f"note: {note}")
+    return 0
+
+
+def check(options: argparse.Namespace, shell: Shell) -> int:
+    """Show the verdict on one target."""
+    host, port = target(options.host_port)
+    workspace = shell.workspace(options.C)
+    body = {"policy": policy_fields(workspace), "host": host, "port": port}
+    with shell.connect(options) as connection:
+        verdict = connection.call(Call("check_policy", body=body))
+    allowed = verdict.flag("allowed")
+    if options.json:
+        shell.screen.json(verdict.fields)
+        return 0 if allowed else 1
+    where = f"{verdict.text('host')}:{verdict.number('port')}"
+    if allowed:
+        line = verdict.maybe_number("line")
+        place = f"{workspace.policy.path}:{line}" if line else "its policy"
+        shell.screen.out(f"allowed: {where} by {verdict.text('rule')} ({place})")
+    else:
+        shell.screen.out(f"denied: {where}: {verdict.text('reason')} ({verdict.text('code')})")
+    return 0 if allowed else 1
+
+
+def target(text: str) -> tuple[str, int]:
+    """Split HOST:PORT or [V6]:PORT. Raises UsageError."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    good = colon and host and (bracketed or ":" not in host)
+    if not good or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        message = f"cannot read {text!r} as a target"
+        raise UsageError(Code.REQUEST_INVALID, message, "write HOST:PORT or [ADDRESS]:PORT")
+    return host.strip("[]"), int(port)
+
+
+def suggest(options: argparse.Namespace, shell: Shell) -> int:
+    """Show, or write, the rules that would have let a run through."""
+    workspace = shell.workspace(options.C)
+    body: dict[str, object] = {"policy": policy_fields(workspace), "workspace": workspace.root}
+    if options.run_id:
+        body["run_id"] = options.run_id
+    with shell.connect(options) as connection:
+        suggestion = connection.call(Call("suggest_policy", body=body))
+    if options.write and suggestion.flag("changed"):
+        write_policy(workspace, suggestion.text("text"))
+    if options.json:
+        shell.screen.json({**suggestion.fields, "written": options.write})
+        return 0
+    _show_suggestion(suggestion, workspace, shell)
+    if suggestion.flag("changed") and not options.write:
+        shell.screen.say("next: cleanroom policy suggest --write")
+    return 0
+
+
+def _show_suggestion(suggestion: Reply, workspace: Workspace, shell: Shell) -> None:
+    for note in suggestion.texts("notes"):
+        shell.screen.say(f"note: {note}")
+    if not suggestion.flag("changed"):
+        shell.screen.say(f"run {suggestion.text('run_id')}: there is nothing to add")
+        return
+    path = workspace.policy.path or POLICY_PATHS[0]
+    shell.screen.raw(changed_lines(path, workspace.policy.text or "", suggestion.text("text")))
+
+
+SUBS = {
+    "validate": Sub(validate_parser, validate),
+    "explain": Sub(explain_parser, explain),
+    "check": Sub(check_parser, check),
+    "suggest": Sub(suggest_parser, suggest),
+    "schema": Sub(lambda: schema("policy schema"), run_schema),
+}
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parsers of all subcommands."""
+    return tuple(sub.parser() for sub in SUBS.values())
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run one of them."""
+    return run_group("policy", SUBS, words, shell)

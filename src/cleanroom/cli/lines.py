@@ -1,0 +1,40 @@
+"""Lines of streams for people: events, verdicts, audit records.
+
+In: one line of a stream. Out: one line of text. Never: a control character (the screen sees to it).
+"""
+
+from cleanroom.client.reply import Reply
+
+
+def event_text(line: Reply) -> str:
+    """Return e.g. "2026-01-02T03:04:05Z sandbox.ready"."""
+    if line.text("type") == "network":
+        return f"{line.text('time')} {verdict_text(line)}"
+    if line.text("type") == "event":
+        detail = " ".join(f"{name}={value}" for name, value in line.table("detail").items())
+        return f"{line.text('time')} {line.text('kind')} {detail}".rstrip()
+    return line.text("text", "") or line.text("reason", line.text("type"))
+
+
+def verdict_text(line: Reply) -> str:
+    """Return e.g. "denied tls evil.test:443 host_not_allowed: no rule names evil.test:443"."""
+    target = f"{line.text('name', '') or line.text('address', '')}:{line.maybe_number('port') or 0}"
+    protocol = line.text("protocol", "")
+    if line.flag("allowed"):
+        rule = line.text("rule", "")
+        number = line.maybe_number("rule_line")
+        place = f" (line {number})" if number else ""
+        sent = line.maybe_number("bytes_out") or 0
+        received = line.maybe_number("bytes_in") or 0
+        carried = f" {sent} bytes out, {received} in" if sent or received else ""
+        return f"allowed {protocol} {target} by {rule}{place}{carried}"
+    return f"denied {protocol} {target} {line.text('code', '')}: {line.text('reason', '')}"
+
+
+def record_text(record: Reply) -> str:
+    """Return one audit record as a line; its fields are those of docs/audit.md."""
+    who = " ".join(record.text(name, "-") or "-" for name in ("time", "run_id", "sandbox_id"))
+    if record.text("kind", "network") == "network" and "protocol" in record:
+        return f"{who} {verdict_text(record)}"
+    detail = " ".join(f"{name}={value}" for name, value in record.table("detail").items())
+    return f"{who} {record.text('kind', '')} {detail}".rstrip()
