@@ -46,9 +46,8 @@ def children(pid: int) -> set[int]:
                 status = (entry / "stat").read_text()
             except OSError:
                 continue
-            parents.setdefault(int(status.rpartition(")")[2].split()[1]), []).append(
-                int(entry.name)
-            )
+            parent = int(status.rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(entry.name))
     found, waiting = set(), [pid]
     while waiting:
         one = waiting.pop()

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # page -> the function that renders it, as module:function
 PAGES = {
     "docs/codes.md": "cleanroom.codes:render_markdown",
+    "docs/policy.md": "cleanroom.policy.reference:render_markdown",
+    "docs/config.md": "cleanroom.daemon.config:render_markdown",
 }
 
 
