@@ -1,3 +1,3 @@
-"""Cleanroom: run untrusted commands in sandboxes whose only way out is a policy-enforcing gateway."""
+"""Cleanroom: untrusted commands in sandboxes whose only way out is a policy-enforcing gateway."""
 
 __version__ = "0.1.0"
