@@ -1,0 +1,99 @@
+"""`cleanroom init`: a first cleanroom.yaml that allows what this repository's tools need.
+
+In: the workspace, the user's configuration, the package managers' own words. Out: the file. Never:
+a file written over without --force, or a host that no fact names.
+"""
+
+import argparse
+from pathlib import Path
+
+from cleanroom.cli.group import Sub, run_one
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.policy_file import write_policy
+from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.client.ask import file_hosts, npm_registry, pip_index
+from cleanroom.client.calls import Call
+from cleanroom.client.facts import registries
+from cleanroom.client.init_facts import (
+    configured_hosts,
+    git_remotes,
+    host_of,
+    lockfiles,
+    managers,
+)
+from cleanroom.client.workspace import POLICY_PATHS
+from cleanroom.errors import Code, Refused
+
+NODE = ("npm", "yarn", "pnpm", "bun")
+PYTHON = ("pip", "uv", "poetry", "pdm", "pipenv")
+
+
+def init_parser() -> Parser:
+    """Return the parser of `init`."""
+    parser = Parser("init", "Write a first cleanroom.yaml.", "cleanroom init --print")
+    parser.value("-C", "DIR", "the folder whose repository is meant")
+    parser.switch("--force", "replace the policy that is there")
+    parser.switch("--print", "print it, write nothing")
+    parser.switch("--offline", "do not ask the package index where its files are")
+    parser.switch("--json", "one JSON object on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def init(options: argparse.Namespace, shell: Shell) -> int:
+    """Collect facts, ask the daemon for the text, write it."""
+    workspace = shell.workspace(options.C)
+    if workspace.policy.path and not options.force and not options.print:
+        message = f"cannot write {POLICY_PATHS[0]}: {workspace.policy.path} is there already"
+        raise Refused(
+            Code.CONFLICT, message, "cleanroom policy validate, or cleanroom init --force"
+        )
+    facts = init_request(Path(workspace.root), shell, offline=options.offline)
+    with shell.connect(options) as connection:
+        made = connection.call(Call("init_policy", body=facts))
+    path = None if options.print else write_policy(workspace, made.text("text"))
+    if options.json:
+        shell.screen.json({**made.fields, "path": str(path) if path else None})
+        return 0
+    for note in made.texts("notes"):
+        shell.screen.say(f"note: {note}")
+    if path is None:
+        shell.screen.raw(made.text("text"))
+    else:
+        shell.screen.out(f"wrote {path}")
+        shell.screen.say("next: cleanroom policy explain")
+    return 0
+
+
+def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object]:
+    """Return PolicyInitRequest (api/policy_types.py)."""
+    found = managers(root)
+    configured = configured_hosts(root, shell.environ, shell.home)
+    defaults: dict[str, list[str]] = {}
+    if set(found) & set(NODE) and "npm" not in configured:
+        defaults["npm"] = [host for host in [host_of(npm_registry(shell.environ))] if host]
+    if set(found) & set(PYTHON):
+        named = registries(shell.environ, shell.home)
+        index = named.get("pip") or pip_index(shell.environ)
+        hosts = [host_of(index)] if index else []
+        if index and not offline:
+            hosts += [host for host in file_hosts(index) if host not in hosts]
+        (configured if "pip" in named else defaults)["pip"] = hosts
+    return {
+        "project": root.name[:128],
+        "lockfiles": lockfiles(root),
+        "configured": configured,
+        "defaults": defaults,
+        "git_remotes": git_remotes(root),
+        "managers": found,
+    }
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parser of `init`."""
+    return (init_parser(),)
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run it."""
+    return run_one(Sub(init_parser, init), words, shell)

@@ -1,0 +1,108 @@
+"""Asking the package managers of this machine which registry they use when nothing is said.
+
+In: the environment. Out: manager -> hosts. Never: a command run in the workspace, whose files could
+name a program of their own; a wait above TIMEOUT_S; a host known to us.
+"""
+
+import http.client
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from cleanroom.client.init_facts import host_of
+
+TIMEOUT_S: Final = 15.0
+PAGE_LIMIT: Final = 256 * 1024
+REDIRECTS: Final = 3
+
+# pip's own constant: from the pip that is installed, else from the one that venv would install.
+_PIP_DEFAULT: Final = """
+import glob, sys
+try:
+    import pip
+except ImportError:
+    import ensurepip, os
+    folders = (os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"),
+               "/usr/share/python-wheels")
+    sys.path[:0] = [p for f in folders for p in glob.glob(os.path.join(f, "pip-*.whl"))]
+from pip._internal.models.index import PyPI
+print(PyPI.simple_url)
+"""
+_FILE: Final = re.compile(r"""["'](?P<url>[^"'\s<>]+?\.(?:whl|tar\.gz|zip))(?:[#"'])""")
+
+
+def npm_registry(environ: Mapping[str, str]) -> str:
+    """Return the URL that npm says it uses, "" if there is no npm."""
+    npm = shutil.which("npm", path=environ.get("PATH"))
+    return _output([npm, "config", "get", "registry"], environ) if npm else ""
+
+
+def pip_index(environ: Mapping[str, str]) -> str:
+    """Return pip's built-in index URL, "" if no python here has a pip."""
+    found = shutil.which("python3", path=environ.get("PATH"))
+    for python in dict.fromkeys(filter(None, (found, sys.executable))):
+        url = _output([python, "-I", "-c", _PIP_DEFAULT], environ)
+        if url:
+            return url
+    return ""
+
+
+def _output(argv: list[str], environ: Mapping[str, str]) -> str:
+    """Return the one line that a program prints; "" if it fails. It starts in /, see above."""
+    try:
+        done = subprocess.run(
+            argv,
+            cwd="/",
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    lines = done.stdout.decode(errors="replace").split()
+    return lines[-1] if lines else ""
+
+
+def file_hosts(index: str, project: str = "pip") -> list[str]:
+    """Return the hosts that an index (PEP 503) serves files from, by the page of one project.
+
+    Empty if the index cannot be asked.
+    """
+    try:
+        url, page = _fetch(f"{index.rstrip('/')}/{project}/")
+    except (OSError, http.client.HTTPException, ValueError):
+        return []
+    found = (host_of(urljoin(url, file["url"])) for file in _FILE.finditer(page))
+    return sorted({host for host in found if host})
+
+
+def _fetch(url: str) -> tuple[str, str]:
+    """Return the final URL and the beginning of its page. Raises OSError, HTTPException."""
+    for _ in range(REDIRECTS):
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=TIMEOUT_S, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", parts.path, headers={"Accept": "text/html"})
+            answer = connection.getresponse()
+            if answer.status not in (301, 302, 303, 307, 308):
+                return url, answer.read(PAGE_LIMIT).decode(errors="replace")
+            url = urljoin(url, answer.getheader("Location", ""))
+        finally:
+            connection.close()
+    message = "too many redirects"
+    raise http.client.HTTPException(message)

@@ -1,0 +1,108 @@
+"""What a first policy is made of, as far as files tell: managers, lock files, registries, remotes.
+
+In: the workspace, the user's configuration. Out: fields of PolicyInitRequest (api/policy_types.py).
+Never: a process, a credential, or more of a lock file than one line for each host in it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from cleanroom.client.facts import registries, without_credentials
+from cleanroom.client.files import read_limited, read_small
+
+LOCK_LIMIT: Final = 32 * 1024 * 1024
+LINE_LIMIT: Final = 400
+
+# A file of the workspace, and the package manager it speaks of; the first word wins.
+MANAGERS: Final = {
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "yarn",
+    "pnpm-lock.yaml": "pnpm",
+    "bun.lock": "bun",
+    "package.json": "npm",
+    "uv.lock": "uv",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+    "Pipfile.lock": "pipenv",
+    "requirements.txt": "pip",
+    "pylock.toml": "pip",
+    "pyproject.toml": "pip",
+    "setup.py": "pip",
+}
+MANIFESTS: Final = ("package.json", "pyproject.toml", "setup.py")
+_SCP: Final = re.compile(r"(?:[^/@:\s]+@)?([A-Za-z0-9.-]+):(?!//)")
+
+
+def managers(root: Path) -> list[str]:
+    """Return the package managers whose files are at the root."""
+    found = [manager for name, manager in MANAGERS.items() if (root / name).is_file()]
+    if any(root.glob("requirements*.txt")):
+        found.append("pip")
+    return list(dict.fromkeys(found))
+
+
+def lockfiles(root: Path) -> dict[str, str]:
+    """Return each lock file's lines that name a host, one line for each host."""
+    names = {name for name in MANAGERS if name not in MANIFESTS}
+    names |= {path.name for path in root.glob("requirements*.txt")}
+    texts = {name: _text(root / name) for name in sorted(names) if (root / name).is_file()}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(path: Path) -> str:
+    try:
+        text = read_limited(str(path), LOCK_LIMIT)
+    except (OSError, ValueError):
+        return ""
+    return host_lines(text)
+
+
+def host_lines(text: str) -> str:
+    """Return the lines with a URL, the first one for each beginning and host, cut short."""
+    seen: dict[tuple[str, str], str] = {}
+    # a lock file written without line ends still has one such key a package
+    for line in text.replace('"resolved"', '\n"resolved"').splitlines():
+        before, scheme, after = line.partition("://")
+        if scheme:
+            host = re.split(r"[/\s\"']", after, maxsplit=1)[0]
+            word = before.split()[0] if before.split() else ""
+            seen.setdefault((word[:40], host), line[:LINE_LIMIT])
+    return "\n".join(seen.values())
+
+
+def configured_hosts(root: Path, environ: Mapping[str, str], home: str) -> dict[str, list[str]]:
+    """Return manager -> hosts of the registries that the user or the project configured."""
+    found = registries(environ, home)
+    project = re.search(r"(?m)^\s*registry\s*=\s*(\S+)", read_small(str(root / ".npmrc")))
+    if project and (url := without_credentials(project[1].strip("\"'"))):
+        found["npm"] = url
+    return {manager: [host] for manager, url in found.items() if (host := host_of(url))}
+
+
+def host_of(url: str) -> str:
+    """Return `host`, or `host:port` where the port is not https's own; "" for no host."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if port is None:
+        port = {"http": 80, "ssh": 22, "git": 9418}.get(parts.scheme, 443)
+    return host if not host or port == 443 else f"{host}:{port}"
+
+
+def git_remotes(root: Path) -> list[str]:
+    """Return the hosts of the repository's remotes."""
+    return sorted(set(_remotes(read_small(str(root / ".git" / "config")))))
+
+
+def _remotes(config: str) -> Iterator[str]:
+    for url in re.findall(r"(?m)^\s*url\s*=\s*(\S+)", config):
+        scp = _SCP.match(url)
+        host = host_of(url) if "://" in url else f"{scp[1]}:22" if scp else ""
+        if host:
+            yield host
