@@ -104,8 +104,7 @@ def unseal(line: bytes) -> Sealed | None:
         members = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(members, dict):
-        return None
+    # What ends in a brace and is JSON is an object.
     seq, prev = members.get("seq"), members.get("prev")
     if type(seq) is not int or type(prev) is not str:
         return None
