@@ -47,7 +47,7 @@ class TokenBucket:
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
 
-_Key = tuple[bool, str, str, str, int, str]
+_Key = tuple[str, bool, str, str, str, int, str]
 
 
 @dataclass(slots=True)
@@ -105,7 +105,8 @@ class Folder:
 
 
 def _key(event: NetworkEvent) -> _Key:
-    return event.allowed, event.protocol, event.name, event.address, event.port, event.code
+    asked = (event.protocol, event.name, event.address, event.port)
+    return event.phase, event.allowed, *asked, event.code
 
 
 SWEEP_S: Final = 1.0  # how often `due` is asked

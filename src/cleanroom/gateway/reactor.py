@@ -81,6 +81,10 @@ class Reactor:
         interest = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
         self._epoll.register(descriptor, interest)
 
+    def hand_over(self, descriptor: int, watcher: Watcher) -> None:
+        """Tell somebody else from now on. What was told before is for the two to pass on."""
+        self._watchers[descriptor] = watcher
+
     def forget(self, descriptor: int) -> None:
         """Stop watching; to be called before the descriptor is closed."""
         if self._watchers.pop(descriptor, None) is not None:

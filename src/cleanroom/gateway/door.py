@@ -1,0 +1,235 @@
+"""One sandbox at the gateway: its sockets, names, connections, and what it may cost.
+
+In: the six sockets of its door, its policy. Out: connections, answers, reports. Never: a thing of
+one sandbox in another's.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+from cleanroom.decide.address import Guard
+from cleanroom.decide.match import Address
+from cleanroom.decide.model import Deny
+from cleanroom.decide.tcp import decide_connection, decide_dial
+from cleanroom.errors import Code
+from cleanroom.events import NetworkEvent
+from cleanroom.events import Protocol as Speech
+from cleanroom.gateway.budgets import SWEEP_S, Allowances, Folder, TokenBucket
+from cleanroom.gateway.connection import Connection
+from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
+from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.endpoint import close_with_reset
+from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
+from cleanroom.gateway.layers.http import HttpLayer
+from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.layers.tcp import TcpLayer
+from cleanroom.gateway.listener import Listener
+from cleanroom.gateway.reactor import Reactor, Timer
+from cleanroom.gateway.wire import Answerer, Layer, Target
+from cleanroom.policy.model import CompiledPolicy
+
+_UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
+
+
+class Surroundings(Protocol):
+    """What all doors of a gateway share."""
+
+    @property
+    def reactor(self) -> Reactor: ...
+
+    @property
+    def guard(self) -> Guard: ...
+
+    @property
+    def allowances(self) -> Allowances: ...
+
+    def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
+        """Have the daemon write one event; `written` is called when it has."""
+        ...
+
+    def unwritten(self, sandbox_id: str) -> int:
+        """Return how many events of this sandbox the daemon has not written yet."""
+        ...
+
+    def dial(
+        self,
+        sandbox_id: str,
+        target: Target,
+        judge: Callable[[Address], Deny | None],
+        done: Callable[[Reached | Failed], None],
+    ) -> Dialling:
+        """Begin to connect to a target."""
+        ...
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What the sandbox uses now."""
+
+    head_bytes: int = 0
+    connections: int = 0  # ever, to number them
+
+
+class Door:
+    """Serves one sandbox from construction until `close`."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        sandbox_id: str,
+        policy: CompiledPolicy,
+        sockets: Sequence[socket.socket],
+    ) -> None:
+        self.reactor = around.reactor
+        self._around = around
+        self._sandbox_id = sandbox_id
+        self._policy = policy
+        self._dns = DnsAnswerer(policy)
+        self._folder = Folder()
+        self._spent = _Spent()
+        self._live: set[Connection] = set()
+        self._unjudged: dict[Connection, float] = {}  # in the order of their deadlines
+        limits = around.allowances
+        self._dials = TokenBucket(limits.connections_rate, limits.connections_burst)
+        self._queries = TokenBucket(limits.queries_rate, limits.queries_burst)
+        tcp4, tcp6, dns4, dns6, udp4, udp6 = sockets
+        self._listeners = [Listener(self, sock) for sock in (tcp4, tcp6)]
+        self._datagrams: list[DatagramSocket] = [DnsSocket(self, sock) for sock in (dns4, dns6)]
+        self._datagrams += [RefusedSocket(self, sock) for sock in (udp4, udp6)]
+        self._sweep: Timer = self.reactor.later(SWEEP_S, self._swept)
+
+    @property
+    def answerer(self) -> Answerer:
+        """Implement datagrams.Keeper."""
+        return self._dns
+
+    def narrow(self, policy: CompiledPolicy) -> None:
+        """Judge by `policy` from now on; cut what it does not allow."""
+        self._policy = policy
+        self._dns.narrow(policy)
+        for connection in list(self._live):
+            target = connection.target
+            verdict = decide_connection(policy, target.name, target.address, target.port)
+            if isinstance(verdict, Deny) and target.port != DNS_PORT:
+                event = verdict_event(target, Speech.TCP, verdict)
+                self._around.write(self._sandbox_id, event, _nothing)
+                connection.cut()
+
+    def close(self) -> None:
+        """Cut everything; what was folded is reported."""
+        self._sweep.cancel()
+        for listener in self._listeners:
+            listener.close()
+        for datagrams in self._datagrams:
+            datagrams.close()
+        for connection in list(self._live):
+            connection.cut()
+        self._write_all(self._folder.flush())
+
+    # --- what connections and sockets ask for ---------------------------------------------
+
+    def wait_before_accepting_s(self) -> float:
+        """Spend one connection of the budget; if there is none, return when to ask again."""
+        limit = self._around.allowances.unwritten_reports
+        if self._around.unwritten(self._sandbox_id) > limit:
+            return SWEEP_S
+        if self._dials.take(self.reactor.now()):
+            return 0.0
+        return max(self._dials.wait_s(), 0.001)
+
+    def accepted(self, sock: socket.socket) -> None:
+        """Serve one accepted connection. Its own name is where the workload wanted to go."""
+        target = self._target(sock)
+        if len(self._live) >= self._around.allowances.connections:
+            reason = f"the sandbox has {len(self._live)} connections open, as many as it may"
+            self._complain(target, reason)
+            close_with_reset(sock)
+            return
+        connection = Connection(self, sock, target, self._layer(target))
+        self._live.add(connection)
+        self._unjudged[connection] = self.reactor.now() + _UNJUDGED_S
+        connection.start()
+
+    def may_ask(self) -> bool:
+        """Spend one query of the budget, if there is one."""
+        limit = self._around.allowances.unwritten_reports
+        if self._around.unwritten(self._sandbox_id) > limit:
+            return False
+        if self._queries.take(self.reactor.now()):
+            return True
+        self._complain(Target("", "", DNS_PORT, 0), "the sandbox asks more often than it may")
+        return False
+
+    def report(self, event: NetworkEvent, written: Callable[[], None]) -> bool:
+        """Have it written; False: it was folded into others and nobody needs to wait."""
+        if event.protocol is Speech.DNS or not event.allowed:
+            offered = self._folder.offer(event, self.reactor.now())
+            if offered is None:
+                return False
+            event = offered
+        self._around.write(self._sandbox_id, event, written)
+        return True
+
+    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Dialling:
+        """Connect to a target that its layer found allowed."""
+
+        def judge(address: Address) -> Deny | None:
+            guard = self._around.guard
+            return decide_dial(self._policy, guard, target.name, address, target.port)
+
+        return self._around.dial(self._sandbox_id, target, judge, done)
+
+    def hold(self, size: int) -> bool:
+        """Account bytes of unjudged heads."""
+        self._spent.head_bytes += size
+        if size <= 0 or self._spent.head_bytes <= self._around.allowances.head_bytes:
+            return True
+        reason = "the sandbox has too many bytes in connections that did not say what they want"
+        self._complain(Target("", "", 0, 0), reason)
+        return False
+
+    def settled(self, connection: Connection) -> None:
+        """Lift the deadline of a connection that was allowed."""
+        self._unjudged.pop(connection, None)
+
+    def gone(self, connection: Connection) -> None:
+        """Forget a closed connection."""
+        self._unjudged.pop(connection, None)
+        self._live.discard(connection)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _target(self, sock: socket.socket) -> Target:
+        address, port = sock.getsockname()[:2]
+        if "." not in address:
+            address = str(ip_address(address))
+        self._spent.connections += 1
+        return Target(self._dns.name_of(address), address, port, self._spent.connections)
+
+    def _layer(self, target: Target) -> Layer:
+        if target.port == DNS_PORT:
+            return DnsOverTcp(self._dns)
+        return TcpLayer(self._policy, target, HttpLayer)
+
+    def _complain(self, target: Target, reason: str) -> None:
+        deny = Deny(Code.RESOURCE_LIMIT, reason)
+        self.report(verdict_event(target, Speech.TCP, deny), _nothing)
+
+    def _swept(self) -> None:
+        now = self.reactor.now()
+        self._write_all(self._folder.due(now))
+        for connection in [late for late, until in self._unjudged.items() if until <= now]:
+            del self._unjudged[connection]
+            connection.expire()
+        self._sweep = self.reactor.later(SWEEP_S, self._swept)
+
+    def _write_all(self, events: Sequence[NetworkEvent]) -> None:
+        for event in events:
+            self._around.write(self._sandbox_id, event, _nothing)
+
+
+def _nothing() -> None:
+    """Nobody waits."""

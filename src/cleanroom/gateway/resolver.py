@@ -1,0 +1,108 @@
+"""Upstream names -> addresses, by the host's own resolver, in a bounded number of threads.
+
+In: canonical names of allowed targets. Out: addresses as the resolver ordered them (RFC 6724), or
+why there are none. Never: a name no rule allows, or a judgement of an address (the dialer's).
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+from cleanroom.decide.match import Address
+from cleanroom.gateway.reactor import Reactor
+
+_THREADS: Final = 16
+_PER_OWNER: Final = 4  # look-ups of one sandbox at a time: slow names of one hold up no other
+_KEPT_S: Final = 5.0  # answers; every use is judged anew
+_FAILURES_KEPT_S: Final = 1.0
+_MOST_KEPT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a name has; no addresses: `why` is a phrase."""
+
+    addresses: tuple[Address, ...]
+    why: str = ""
+
+
+Done = Callable[[Resolved], None]
+
+
+class Lookup(Protocol):
+    """Asks somebody, blocking, in a thread of the resolver."""
+
+    def __call__(self, name: str) -> Resolved:
+        """Return the answer. Never raises."""
+        ...
+
+
+class Resolver:
+    """Look-ups, shared when equal, remembered for seconds, fair between sandboxes."""
+
+    def __init__(self, reactor: Reactor, lookup: Lookup) -> None:
+        self._reactor = reactor
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(_THREADS, "resolve")
+        self._kept: dict[str, tuple[float, Resolved]] = {}
+        self._asked: dict[str, list[Done]] = {}
+        self._busy: dict[str, int] = {}
+        self._queues: dict[str, deque[str]] = {}
+
+    def resolve(self, owner: str, name: str, done: Done) -> None:
+        """Call `done` later with what `name` has, asked on behalf of sandbox `owner`."""
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] > self._reactor.now():
+            resolved = kept[1]
+            self._reactor.soon(lambda: done(resolved))
+        elif name in self._asked:
+            self._asked[name].append(done)
+        else:
+            self._asked[name] = [done]
+            self._queues.setdefault(owner, deque()).append(name)
+            self._start_some(owner)
+
+    def close(self) -> None:
+        """Start no more look-ups; does not wait for those under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _start_some(self, owner: str) -> None:
+        queue = self._queues[owner]
+        while queue and self._busy.get(owner, 0) < _PER_OWNER:
+            self._busy[owner] = self._busy.get(owner, 0) + 1
+            self._threads.submit(self._in_thread, owner, queue.popleft())
+
+    def _in_thread(self, owner: str, name: str) -> None:
+        resolved = self._lookup(name)
+        self._reactor.post(lambda: self._answered(owner, name, resolved))
+
+    def _answered(self, owner: str, name: str, resolved: Resolved) -> None:
+        self._keep(name, resolved)
+        self._busy[owner] -= 1
+        self._start_some(owner)
+        if not self._busy[owner]:
+            del self._busy[owner], self._queues[owner]
+        for done in self._asked.pop(name):
+            done(resolved)
+
+    def _keep(self, name: str, resolved: Resolved) -> None:
+        while len(self._kept) >= _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]  # the oldest
+        for_s = _KEPT_S if resolved.addresses else _FAILURES_KEPT_S
+        self._kept.pop(name, None)
+        self._kept[name] = (self._reactor.now() + for_s, resolved)
+
+
+def ask_host(name: str) -> Resolved:
+    """Ask getaddrinfo; implements Lookup."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # over-long labels raise UnicodeError
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "no valid name"
+        return Resolved((), f"cannot be resolved on this host: {why}")
+    texts = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return Resolved(tuple(ip_address(text) for text in texts))

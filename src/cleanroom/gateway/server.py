@@ -1,0 +1,173 @@
+"""The gateway process: one control socket to the daemon, and the doors it serves.
+
+In: control messages with the sockets of doors. Out: reports, answers. Never: service without the
+daemon; when the control socket ends, everything ends.
+"""
+
+import contextlib
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from cleanroom.decide.address import Guard, make_guard
+from cleanroom.decide.match import Address
+from cleanroom.decide.model import Deny
+from cleanroom.events import NetworkEvent
+from cleanroom.gateway import control
+from cleanroom.gateway.budgets import Allowances
+from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.door import Door
+from cleanroom.gateway.ledger import Ledger
+from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
+from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
+from cleanroom.gateway.wire import Target
+
+_READ_BYTES: Final = 256 * 1024
+_MOST_UNSENT: Final = 64 * 1024 * 1024  # a daemon this far behind does not write the audit
+_MOST_DESCRIPTORS: Final = 60  # in one recvmsg; the kernel's own limit is 253
+
+
+class Gateway:
+    """Serves until the daemon is gone. `run` it once."""
+
+    def __init__(
+        self,
+        link: socket.socket,
+        lookup: Lookup = ask_host,
+        allowances: Allowances | None = None,
+    ) -> None:
+        self.reactor = Reactor()
+        self.guard = Guard()
+        self.allowances = allowances or Allowances()
+        self._link = link
+        self._inbox = control.Inbox()
+        self._descriptors: deque[int] = deque()
+        self._unsent = bytearray()
+        self._ledger = Ledger()
+        self._is_flush_due = False
+        self._doors: dict[str, Door] = {}
+        self._resolver = Resolver(self.reactor, lookup)
+        link.settimeout(0)
+        self.reactor.watch(link.fileno(), self)
+
+    def run(self) -> None:
+        """Serve. Returns when the control socket has ended, with everything closed."""
+        try:
+            self.reactor.run()
+        finally:
+            for door in self._doors.values():
+                door.close()
+            self._resolver.close()
+            self.reactor.forget(self._link.fileno())
+            self._link.close()
+            self.reactor.close()
+
+    # --- what doors ask for ---------------------------------------------------------------
+
+    def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
+        """Implement Surroundings: reports of one turn go out together."""
+        self._ledger.add(sandbox_id, event, written)
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self.reactor.after_turn(self._flush_reports)
+
+    def unwritten(self, sandbox_id: str) -> int:
+        """Implement Surroundings."""
+        return self._ledger.unwritten(sandbox_id)
+
+    def dial(
+        self,
+        sandbox_id: str,
+        target: Target,
+        judge: Callable[[Address], Deny | None],
+        done: Callable[[Reached | Failed], None],
+    ) -> Dialling:
+        """Implement Surroundings."""
+        dialling = Dialling(self.reactor, target, judge, done)
+        dialling.start(sandbox_id, self._resolver)
+        return dialling
+
+    # --- the control socket ---------------------------------------------------------------
+
+    def ready(self, events: int) -> None:
+        """Implement Watcher."""
+        try:
+            if events & WRITABLE:
+                self._send_unsent()
+            if events & (READABLE | HUNG_UP):
+                self._receive()
+        except (OSError, control.ControlError):
+            self.reactor.stop()
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(
+                    self._link, _READ_BYTES, _MOST_DESCRIPTORS
+                )
+            except BlockingIOError:
+                return
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+            self._descriptors.extend(descriptors)
+            if not data:
+                self.reactor.stop()
+                return
+            for body in self._inbox.bodies(data):
+                self._obey(control.decode_for_gateway(body))
+
+    def _obey(self, message: control.ToGateway) -> None:
+        match message:
+            case control.Configure():
+                self._configure(message)
+            case control.OpenDoor():
+                self._open(message)
+            case control.NarrowPolicy(sandbox_id=sandbox_id, policy=policy):
+                if sandbox_id in self._doors:
+                    self._doors[sandbox_id].narrow(policy)
+            case control.CloseDoor(sandbox_id=sandbox_id):
+                door = self._doors.pop(sandbox_id, None)
+                if door is not None:
+                    door.close()
+                self._flush_reports()
+                self._send(control.DoorClosed(sandbox_id))
+            case control.Acknowledge(sequence=sequence):
+                self._ledger.acknowledge(sequence)
+            case _:
+                assert_never(message)
+
+    def _configure(self, message: control.Configure) -> None:
+        self.guard = make_guard(message.private_hosts, message.host_networks)
+
+    def _open(self, message: control.OpenDoor) -> None:
+        if len(self._descriptors) < control.DOOR_DESCRIPTORS or message.sandbox_id in self._doors:
+            error = "a door came without its sockets, or twice"
+            raise control.ControlError(error)
+        sockets = [
+            socket.socket(fileno=self._descriptors.popleft())
+            for _ in range(control.DOOR_DESCRIPTORS)
+        ]
+        self._doors[message.sandbox_id] = Door(self, message.sandbox_id, message.policy, sockets)
+        self._send(control.DoorOpened(message.sandbox_id))
+
+    def _flush_reports(self) -> None:
+        self._is_flush_due = False
+        batch = self._ledger.take()
+        if batch is not None:
+            self._send(batch)
+
+    def _send(self, message: control.ToDaemon) -> None:
+        self._unsent += control.encode(message)
+        if len(self._unsent) > _MOST_UNSENT:
+            self.reactor.stop()
+        try:
+            self._send_unsent()
+        except OSError:
+            self.reactor.stop()
+
+    def _send_unsent(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:
+                del self._unsent[: self._link.send(self._unsent)]
