@@ -1,0 +1,85 @@
+"""The scripts that prepare a machine, run on a machine that lacks things."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("sh", "dirname", "uname", "awk", "id", "sed", "git", "cc", "as", "ld", "python3", "echo")
+
+
+def run_on(folder: Path, tool: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a tool where `folder` holds every program there is."""
+    return subprocess.run(
+        ["/bin/sh", str(ROOT / "tools" / tool), *arguments],
+        check=False, capture_output=True, text=True,
+        env={"PATH": str(folder), "HOME": str(folder)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A folder of programs without bubblewrap, npm, curl and apt-get."""
+    for name in NEEDED:
+        program = shutil.which(name, path="/usr/bin:/bin")
+        assert program, f"{name} is part of every machine that builds C"
+        (tmp_path / name).symlink_to(program)
+    return tmp_path
+
+
+def install(machine: Path, name: str, text: str) -> None:
+    """Add a program that only prints."""
+    program = machine / name
+    program.write_text(f"#!/bin/sh\necho '{text}'\n")
+    program.chmod(0o755)
+
+
+def test_everything_missing_is_named_at_once_with_one_line(machine: Path) -> None:
+    done = run_on(machine, "check-system", "test")
+    assert done.returncode == 1
+    for reason in ("bubblewrap 0.8 or newer", "Node and npm", "curl"):
+        assert reason in done.stderr
+    assert (
+        done.stderr.rstrip()
+        .splitlines()[-1]
+        .endswith("(your package manager) install bubblewrap nodejs npm curl")
+    )
+
+
+@pytest.mark.parametrize(("version", "good"), [("0.7.0", False), ("0.8.0", True), ("1.0", True)])
+def test_bubblewrap_is_judged_by_its_version(*, machine: Path, version: str, good: bool) -> None:
+    install(machine, "bwrap", f"bubblewrap {version}")
+    done = run_on(machine, "check-system")
+    assert (done.returncode == 0) == good, done.stderr
+
+
+def test_a_machine_that_has_it_all_is_told_nothing(machine: Path) -> None:
+    install(machine, "bwrap", "bubblewrap 0.12.0")
+    done = run_on(machine, "check-system")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_python_is_new_enough_and_whole(machine: Path) -> None:
+    done = run_on(machine, "find-python")
+    assert done.returncode == 0
+    path = Path(done.stdout.strip())
+    assert path.is_absolute()
+    assert os.access(path, os.X_OK)
+    old = machine / "python-old"
+    install(machine, old.name, "I am not a Python")
+    (machine / "python3").unlink()
+    (machine / "python3").symlink_to(old)
+    chosen = run_on(machine, "find-python").stdout.strip()
+    assert chosen != str(machine / "python3")
+
+
+def test_not_linux_is_one_sentence(machine: Path) -> None:
+    (machine / "uname").unlink()
+    install(machine, "uname", "Darwin")
+    done = run_on(machine, "check-system")
+    assert done.returncode == 1
+    assert "Linux only" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
