@@ -84,10 +84,7 @@ def encode_line(
     for key, value in members.items():
         if value is False or value:
             line[key] = _cut(value) if type(value) is str else value
-    text = _ENCODE.encode(line)
-    if "\x7f" in text:  # the one control character that JSON lets pass
-        text = text.replace("\x7f", "\\u007f")
-    body = text.encode("ascii")
+    body = _ENCODE.encode(line).encode("ascii")
     digest = hashlib.sha256(body).hexdigest()
     return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode("ascii")), digest
 
