@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from cleanroom.decide.dns import AAAA, A, decide_query
-from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent, Protocol
 from cleanroom.gateway.layers.dns_codec import (
@@ -75,17 +75,15 @@ class DnsAnswerer:
 
     def answer(self, query: bytes) -> Answer:
         """Answer one query. Never raises; a message that is no query gets no reply."""
-        match parse_query(query):
-            case None:
-                reason = "this is not a DNS query"
-                return Answer(None, _event("", Deny(Code.PROTOCOL_NOT_ALLOWED, reason)))
-            case Faulty() as fault:
-                deny = Deny(
-                    Code.PROTOCOL_NOT_ALLOWED, f"the DNS query is malformed: {fault.reason}"
-                )
-                return Answer(encode_fault(fault), _event("", deny))
-            case Query() as question:
-                return _unusual(question) or self._local(question) or self._judged(question)
+        question = parse_query(query)
+        if question is None:
+            reason = "this is not a DNS query"
+            return Answer(None, _event("", Deny(Code.PROTOCOL_NOT_ALLOWED, reason)))
+        if isinstance(question, Faulty):
+            reason = f"the DNS query is malformed: {question.reason}"
+            event = _event("", Deny(Code.PROTOCOL_NOT_ALLOWED, reason))
+            return Answer(encode_fault(question), event)
+        return _unusual(question) or self._local(question) or self._judged(question)
 
     def _local(self, query: Query) -> Answer | None:
         """Answer what the sandbox itself is: its loopback names, and its addresses' names."""
@@ -99,15 +97,15 @@ class DnsAnswerer:
         return None
 
     def _judged(self, query: Query) -> Answer:
-        match decide_query(self._policy, query.name, query.qtype):
-            case Deny() as deny:
-                empty = deny.code is Code.PROTOCOL_NOT_ALLOWED
-                return _refused(query, Rcode.NOERROR if empty else Rcode.NXDOMAIN, deny)
-            case Allow(rule):
-                event = replace(_event(query.name), rule=rule.rule_id, rule_line=rule.place.line)
-                if query.qtype not in _LOOPBACK:  # HTTPS, SVCB
-                    return Answer(encode_reply(query, Rcode.NOERROR), event)
-                return self._address(query, event)
+        verdict = decide_query(self._policy, query.name, query.qtype)
+        if isinstance(verdict, Deny):
+            empty = verdict.code is Code.PROTOCOL_NOT_ALLOWED
+            return _refused(query, Rcode.NOERROR if empty else Rcode.NXDOMAIN, verdict)
+        rule = verdict.rule
+        event = replace(_event(query.name), rule=rule.rule_id, rule_line=rule.place.line)
+        if query.qtype not in _LOOPBACK:  # HTTPS, SVCB
+            return Answer(encode_reply(query, Rcode.NOERROR), event)
+        return self._address(query, event)
 
     def _address(self, query: Query, event: NetworkEvent) -> Answer:
         pair = self._names.assign(query.name)
@@ -149,8 +147,7 @@ class DnsOverTcp:
                 break
             answer = self._answerer.answer(self._pending[2 : 2 + length])
             self._pending = self._pending[2 + length :]
-            if answer.report is not None:
-                commands.append(Report(answer.report))
+            commands += [Report(answer.report)] if answer.report else []
             if answer.reply is None:
                 return [*commands, Abort()]
             commands.append(Send(Side.SANDBOX, len(answer.reply).to_bytes(2) + answer.reply))
