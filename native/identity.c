@@ -33,16 +33,19 @@ void op_cgroup(int argc, char **argv) {
     }
 }
 
-/* userns UID GID: root of a user namespace of its own, which is UID:GID outside. */
+/* userns UID GID: a user namespace of its own, in which the caller keeps its ids UID and GID. It has
+ * every capability there until the exec, which takes them all since UID is not 0 there. (As 0 the
+ * kernel would refuse bubblewrap's own map: it may not map the parent's root without CAP_SETFCAP.)
+ */
 void op_userns(int argc, char **argv) {
     char map[64];
     (void)argc;
     if (unshare(CLONE_NEWUSER)) fail("userns", "unshare");
     /* An unprivileged gid map needs this first (user_namespaces(7)). */
     write_text("userns", "/proc/self/setgroups", "deny");
-    snprintf(map, sizeof map, "0 %ld 1", number("userns", argv[0]));
+    snprintf(map, sizeof map, "%1$ld %1$ld 1", number("userns", argv[0]));
     write_text("userns", "/proc/self/uid_map", map);
-    snprintf(map, sizeof map, "0 %ld 1", number("userns", argv[1]));
+    snprintf(map, sizeof map, "%1$ld %1$ld 1", number("userns", argv[1]));
     write_text("userns", "/proc/self/gid_map", map);
 }
 
@@ -66,7 +69,7 @@ void op_rlimit(int argc, char **argv) {
 }
 
 /* drop UID GID: no capability is left, and none can come back; as host root the ids change too.
- * Inside an own user namespace (rootless) UID and GID are 0 there, already nobody special outside.
+ * 0 0 keeps the ids: rootless, they are an ordinary user's already.
  */
 void op_drop(int argc, char **argv) {
     uid_t uid = (uid_t)number("drop", argv[0]);

@@ -68,6 +68,14 @@ void op_idmap(int argc, char **argv);
 void op_stage(int argc, char **argv);
 void op_overlay(int argc, char **argv);
 
+int resolve(int folder, const char *path, int links, const char *step);
+int copy_of(int fd, int flags, const char *path);
+
+/* refresh.c */
+void op_enter(int argc, char **argv);
+void op_detach(int argc, char **argv);
+void op_attach(int argc, char **argv);
+
 /* seccomp.c */
 int seccomp_file(void); /* a memory file with the filter as bubblewrap reads it */
 

@@ -69,6 +69,11 @@ static void op_wait(int argc, char **argv) {
     if (size != 1 || go != 'g') _exit(1);
 }
 
+static void op_done(int argc, char **argv) {
+    (void)argc, (void)argv;
+    _exit(0);
+}
+
 static void op_exec(int argc, char **argv) {
     char *environment[] = {NULL};
     (void)argc;
@@ -88,7 +93,8 @@ static const struct op ops[] = {
     {"door", 0, 0, op_door},       {"wait", 0, 0, op_wait},     {"mountns", 0, 0, op_mountns},
     {"take", 3, 3, op_take},       {"idmap", 5, 5, op_idmap},   {"stage", 0, 0, op_stage},
     {"overlay", 2, 2, op_overlay}, {"rlimit", 2, 2, op_rlimit}, {"drop", 2, 2, op_drop},
-    {"exec", 1, MAX_ARGS, op_exec},
+    {"enter", 0, 0, op_enter},     {"detach", 1, 64, op_detach}, {"attach", 2, 2, op_attach},
+    {"done", 0, 0, op_done},       {"exec", 1, MAX_ARGS, op_exec},
 };
 
 static size_t receive(void) {

@@ -51,11 +51,18 @@ void op_mountns(int argc, char **argv) {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) fail("mountns", "private");
 }
 
-static int source(const char *path, int links) {
+int resolve(int folder, const char *path, int links, const char *step) {
     struct how how = {.flags = O_PATH | O_CLOEXEC, .resolve = links ? 0 : NO_SYMLINKS};
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-    if (fd < 0) fail("mount", path);
+    int fd = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    if (fd < 0) fail(step, path);
     return fd;
+}
+
+int copy_of(int fd, int flags, const char *path) {
+    int tree = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | flags);
+    if (tree < 0) fail("mount", path);
+    close(fd);
+    return tree;
 }
 
 /* take NAME PATH FLAGS: `r` with mounts below it, `l` the path may hold symbolic links. */
@@ -63,13 +70,9 @@ void op_take(int argc, char **argv) {
     (void)argc;
     errno = E2BIG;
     if (taken_count == MAX_TAKEN) fail("mount", argv[1]);
-    int below = strchr(argv[2], 'r') ? AT_RECURSIVE : 0;
-    int fd = source(argv[1], strchr(argv[2], 'l') != NULL);
-    int tree = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | below);
-    if (tree < 0) fail("mount", argv[1]);
-    close(fd);
+    int fd = resolve(AT_FDCWD, argv[1], strchr(argv[2], 'l') != NULL, "mount");
     taken[taken_count].name = strdup(argv[0]);
-    taken[taken_count++].tree = tree;
+    taken[taken_count++].tree = copy_of(fd, strchr(argv[2], 'r') ? AT_RECURSIVE : 0, argv[1]);
 }
 
 /* idmap NAME FROM_UID TO_UID FROM_GID TO_GID: the taken tree shows its owner as the sandbox's. */

@@ -33,7 +33,7 @@ class Step:
 class LaunchError(Exception):
     """A step failed and nothing was started. `errno` is 0 if the launcher just ended."""
 
-    def __init__(self, step: str, errno: int, text: str) -> None:
+    def __init__(self, step: str, text: str, errno: int = 0) -> None:
         super().__init__(text)
         self.step: Final = step
         self.errno: Final = errno
@@ -90,7 +90,7 @@ class Launcher:
             # has ended already is found by the first answer that does not come.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(message) + 65536)
             socket.send_fds(ours, [message], list(descriptors))
-        ours.setblocking(False)
+        ours.settimeout(0)  # non-blocking
         return cls(child, ours)
 
     async def door(self) -> DoorSockets:
@@ -99,7 +99,7 @@ class Launcher:
         if len(received) != _DOOR_SOCKETS + 1:
             for descriptor in received:
                 os.close(descriptor)
-            raise LaunchError("door", 0, "sent the wrong number of sockets")
+            raise LaunchError(step="door", text="sent the wrong number of sockets")
         self.userns = received[_DOOR_SOCKETS]
         return DoorSockets(*received[:_DOOR_SOCKETS])
 
@@ -113,7 +113,9 @@ class Launcher:
         try:
             self._control.send(b"g")
         except OSError as error:
-            raise LaunchError("wait", error.errno or 0, "the launcher ended") from error
+            raise LaunchError(
+                step="wait", errno=error.errno or 0, text="the launcher ended"
+            ) from error
         await self.executed()
 
     async def executed(self) -> None:
@@ -141,8 +143,8 @@ class Launcher:
         for descriptor in received:
             os.close(descriptor)
         if kind == "E" and len(words) == 3 and words[1].isdecimal():
-            raise LaunchError(words[0], int(words[1]), words[2])
-        raise LaunchError("launcher", 0, "the launcher ended without an answer")
+            raise LaunchError(words[0], words[2], int(words[1]))
+        raise LaunchError(step="launcher", text="the launcher ended without an answer")
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

@@ -5,7 +5,6 @@ bubblewrap's argv, and the files to pass. Never: I/O; a weaker plan than the spe
 """
 
 import os.path
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -82,7 +81,11 @@ def make_plan(spec: SandboxSpec, place: Place) -> Plan:
         *([_userns(place)] if place.rootless else []),
         Step("netns"),
         Step("door"),
-        *_view(draft),
+        Step("mountns"),
+        *draft.take,
+        *draft.idmap,
+        Step("stage"),
+        *draft.overlay,
         Step("rlimit", ("core", "0")),
         # SECURITY: after the mounts, before the wait: nothing of ours runs with rights meanwhile.
         Step("drop", ("0", "0") if place.rootless else (str(place.host.uid), str(place.host.gid))),
@@ -96,23 +99,33 @@ def _userns(place: Place) -> Step:
     return Step("userns", (str(place.host.uid), str(place.host.gid)))
 
 
-def _view(draft: _Draft) -> Iterable[Step]:
-    return (Step("mountns"), *draft.take, *draft.idmap, Step("stage"), *draft.overlay)
-
-
 def make_refresh(spec: SandboxSpec, place: Place) -> tuple[Step, ...]:
     """Return the steps that mount the writable overlays of a running sandbox anew.
 
-    For a launcher that is given, as descriptors, the user namespace and the sandbox's process 1.
+    For a launcher that is given a pidfd of the sandbox's process 1 and, rootless, the user
+    namespace that the first launcher made.
     """
     draft = _Draft()
-    anew: list[Step] = []
+    targets: list[str] = []
+    attach: list[Step] = []
     for index, mount in enumerate(spec.mounts):
         if isinstance(mount, Overlay) and mount.upper is not None:
             _add_overlay(draft, mount, index, place)
-            anew += (Step("keep", (f"o{index}", target)) for target in mount.targets)
-    enter = [Step("enter", ("user",))] if place.rootless else []
-    return (*enter, *_view(draft), *anew, Step("enter", ("mount",)), Step("replace"))
+            attach += (Step("attach", (f"o{index}", target)) for target in mount.targets)
+            targets += mount.targets
+    if not targets:
+        return ()
+    return (
+        *([Step("enter")] if place.rootless else []),
+        Step("mountns"),
+        *draft.take,
+        *draft.idmap,
+        Step("stage"),
+        Step("detach", tuple(targets)),  # first: two mounts may not share an upper
+        *draft.overlay,
+        *attach,
+        Step("done"),
+    )
 
 
 def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
@@ -124,7 +137,7 @@ def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
         "--proc", "/proc",
         "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev",
-        "--perms", "1777", "--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm",
+        "--perms", "1777", "--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm",  # noqa: S108
         "--ro-bind", f"{STAGE}/agent", AGENT,
         # bubblewrap's own tmpfs for / and /dev has no size limit: nothing may be written there
         "--remount-ro", "/dev", "--remount-ro", "/",
@@ -145,7 +158,14 @@ def _add(draft: _Draft, mount: Mount, index: int, place: Place) -> None:
             for target in mount.targets:
                 draft.options += (how, f"{STAGE}/o{index}", target)
         case Tmpfs(target, size_bytes, mode):
-            draft.options += ("--perms", f"{mode:04o}", "--size", str(size_bytes), "--tmpfs", target)
+            draft.options += (
+                "--perms",
+                f"{mode:04o}",
+                "--size",
+                str(size_bytes),
+                "--tmpfs",
+                target,
+            )
         case Symlink(points_to, target):
             draft.options += ("--symlink", points_to, target)
         case File(content, target, mode):
