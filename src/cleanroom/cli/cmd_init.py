@@ -11,7 +11,7 @@ from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_file import write_policy
 from cleanroom.cli.shell import Shell, add_daemon_flags
-from cleanroom.client.ask import file_hosts, npm_registry, pip_index
+from cleanroom.client.ask import file_hosts, npm_registry, pip_defaults
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import registries
 from cleanroom.client.init_facts import (
@@ -73,12 +73,8 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
     if set(found) & set(NODE) and "npm" not in configured:
         defaults["npm"] = [host for host in [host_of(npm_registry(shell.environ))] if host]
     if set(found) & set(PYTHON):
-        named = registries(shell.environ, shell.home)
-        index = named.get("pip") or pip_index(shell.environ)
-        hosts = [host_of(index)] if index else []
-        if index and not offline:
-            hosts += [host for host in file_hosts(index) if host not in hosts]
-        (configured if "pip" in named else defaults)["pip"] = hosts
+        named = registries(shell.environ, shell.home).get("pip", "")
+        (configured if named else defaults)["pip"] = _pip_hosts(named, shell, offline=offline)
     return {
         "project": root.name[:128],
         "lockfiles": lockfiles(root),
@@ -87,6 +83,14 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
         "git_remotes": git_remotes(root),
         "managers": found,
     }
+
+
+def _pip_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
+    """Return the host of the index, and those it serves files from."""
+    index, files = (named, "") if named else pip_defaults(shell.environ)
+    answered = [] if offline or not index else file_hosts(index)
+    hosts = [host_of(index), *(answered or [files])]
+    return [host for host in dict.fromkeys(hosts) if host]
 
 
 def parsers() -> tuple[Parser, ...]:

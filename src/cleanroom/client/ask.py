@@ -31,7 +31,7 @@ except ImportError:
                "/usr/share/python-wheels")
     sys.path[:0] = [p for f in folders for p in glob.glob(os.path.join(f, "pip-*.whl"))]
 from pip._internal.models.index import PyPI
-print(PyPI.simple_url)
+print(PyPI.simple_url, PyPI.file_storage_domain)
 """
 _FILE: Final = re.compile(r"""["'](?P<url>[^"'\s<>]+?\.(?:whl|tar\.gz|zip))(?:[#"'])""")
 
@@ -39,21 +39,21 @@ _FILE: Final = re.compile(r"""["'](?P<url>[^"'\s<>]+?\.(?:whl|tar\.gz|zip))(?:[#
 def npm_registry(environ: Mapping[str, str]) -> str:
     """Return the URL that npm says it uses, "" if there is no npm."""
     npm = shutil.which("npm", path=environ.get("PATH"))
-    return _output([npm, "config", "get", "registry"], environ) if npm else ""
+    return _output([npm, "config", "get", "registry"], environ).strip() if npm else ""
 
 
-def pip_index(environ: Mapping[str, str]) -> str:
-    """Return pip's built-in index URL, "" if no python here has a pip."""
+def pip_defaults(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return pip's built-in index URL and the host of its files; "" if no python has a pip."""
     found = shutil.which("python3", path=environ.get("PATH"))
     for python in dict.fromkeys(filter(None, (found, sys.executable))):
-        url = _output([python, "-I", "-c", _PIP_DEFAULT], environ)
-        if url:
-            return url
-    return ""
+        words = _output([python, "-I", "-c", _PIP_DEFAULT], environ).split()
+        if len(words) == 2:
+            return words[0], words[1]
+    return "", ""
 
 
 def _output(argv: list[str], environ: Mapping[str, str]) -> str:
-    """Return the one line that a program prints; "" if it fails. It starts in /, see above."""
+    """Return what a program prints; "" if it fails. It starts in /: see the module's Never."""
     try:
         done = subprocess.run(
             argv,
@@ -66,8 +66,7 @@ def _output(argv: list[str], environ: Mapping[str, str]) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    lines = done.stdout.decode(errors="replace").split()
-    return lines[-1] if lines else ""
+    return done.stdout.decode(errors="replace")
 
 
 def file_hosts(index: str, project: str = "pip") -> list[str]:
