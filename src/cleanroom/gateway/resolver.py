@@ -100,9 +100,9 @@ class Resolver:
 def ask_host(name: str) -> Resolved:
     """Ask getaddrinfo; implements Lookup."""
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # over-long labels raise UnicodeError
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "no valid name"
-        return Resolved((), f"cannot be resolved on this host: {why}")
+        # As bytes: a str would go through the idna codec, which raises other things than OSError.
+        found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return Resolved((), f"cannot be resolved on this host: {error.strerror}")
     texts = dict.fromkeys(str(entry[4][0]) for entry in found)
     return Resolved(tuple(ip_address(text) for text in texts))

@@ -5,7 +5,6 @@ daemon; when the control socket ends, everything ends.
 """
 
 import contextlib
-import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -109,8 +108,6 @@ class Gateway:
                 )
             except BlockingIOError:
                 return
-            for descriptor in descriptors:
-                os.set_inheritable(descriptor, False)
             self._descriptors.extend(descriptors)
             if not data:
                 self.reactor.stop()

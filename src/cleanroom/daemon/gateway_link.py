@@ -1,0 +1,306 @@
+"""The daemon's half of the gateway: starts the process, hands it doors, writes what it reports.
+
+In: events of the gateway process, read as what a hostile process may send. Out: acknowledgements,
+each after its events are recorded. Never: an acknowledgement of an event that was not written; if
+writing fails the connection is closed, and with it every connection of every sandbox.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Self, assert_never
+
+import cleanroom
+from cleanroom.backends.base import DoorSockets
+from cleanroom.backends.process import Child, Launch, start
+from cleanroom.daemon.host_networks import read_host_networks
+from cleanroom.daemon.settings import GatewaySettings
+from cleanroom.daemon.tasks import Tasks
+from cleanroom.errors import Code, Fault
+from cleanroom.events import NetworkEvent
+from cleanroom.gateway import control
+from cleanroom.policy.model import CompiledPolicy
+
+Record = Callable[[str, NetworkEvent], None]
+Lost = Callable[[frozenset[str]], None]
+
+GATEWAY_ID: Final = 0x6FFFFFFF  # uid and gid of a root daemon's gateway: nobody else's
+_READ_BYTES: Final = 256 * 1024
+_ANSWER_S: Final = 10.0
+
+
+class GatewayLink:
+    """One gateway process. Use `start`."""
+
+    def __init__(self, settings: GatewaySettings, record: Record, lost: Lost) -> None:
+        self._settings = settings
+        self._record = record
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._tasks = Tasks()
+        self._inbox = control.Inbox()
+        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._opening: dict[str, asyncio.Future[None]] = {}
+        self._closing: dict[str, asyncio.Future[None]] = {}
+        self._served: set[str] = set()
+        self._socket: socket.socket | None = None
+        self._child: Child | None = None
+
+    @classmethod
+    async def start(cls, settings: GatewaySettings, record: Record, lost: Lost) -> Self:
+        """Start a gateway process. `lost` is called once if it ends without `stop`.
+
+        `record` is called for each event, in order; when it returns, the line must be written.
+        Raises Fault(gateway_lost, runtime_launch_failed).
+        """
+        link = cls(settings, record, lost)
+        link._launch()
+        return link
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can be given another door."""
+        return self._socket is not None
+
+    @property
+    def pid(self) -> int:
+        """The process; 0 before its start."""
+        return self._child.pid if self._child else 0
+
+    def door(self, sandbox_id: str, policy: CompiledPolicy) -> "GatewayDoor":
+        """Return the door of one sandbox; nothing is sent before its `attach`."""
+        return GatewayDoor(self, sandbox_id, policy)
+
+    async def open_door(
+        self, sandbox_id: str, policy: CompiledPolicy, sockets: DoorSockets
+    ) -> None:
+        """Give the sockets of a door to the gateway and wait until it serves them."""
+        descriptors: tuple[int, ...] = _descriptors(sockets)
+        try:
+            self._configure()
+            done = self._opening[sandbox_id] = self._loop.create_future()
+            self._served.add(sandbox_id)
+            self._send(control.OpenDoor(sandbox_id, policy), descriptors)
+            descriptors = ()  # closed when sent
+            async with asyncio.timeout(_ANSWER_S):
+                await done
+        except (OSError, TimeoutError) as error:
+            self._served.discard(sandbox_id)
+            raise _gone() from error
+        finally:
+            self._opening.pop(sandbox_id, None)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
+        """Judge a live sandbox by a narrower policy from now on."""
+        if self.alive and sandbox_id in self._served:
+            self._send(control.NarrowPolicy(sandbox_id, policy))
+
+    async def close_door(self, sandbox_id: str) -> None:
+        """Cut everything of this sandbox; all its events were recorded when this returns."""
+        if not self.alive or sandbox_id not in self._served:
+            return
+        self._served.discard(sandbox_id)
+        done = self._closing[sandbox_id] = self._loop.create_future()
+        try:
+            self._send(control.CloseDoor(sandbox_id))
+            async with asyncio.timeout(_ANSWER_S):
+                await done
+        except Fault:
+            pass  # it is gone, and so is the door
+        except TimeoutError:
+            self._die()  # SECURITY: a gateway that does not close a door must not serve it
+        finally:
+            self._closing.pop(sandbox_id, None)
+
+    async def stop(self) -> None:
+        """End the process and wait for its end. Idempotent; `lost` is not called."""
+        self._served.clear()
+        self._disconnect()
+        await self._tasks.close(grace_s=2.0)
+
+    # --- the process ----------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair()
+        root = os.geteuid() == 0
+        who = (str(GATEWAY_ID), str(GATEWAY_ID)) if root else ()
+        number = theirs.fileno()
+        module = ("-P", "-s", "-m", "cleanroom.gateway_main")
+        try:
+            self._child = start(
+                Launch(
+                    argv=(sys.executable, *module, str(number), *who),
+                    environment={"LANG": "C.UTF-8", "PYTHONPATH": _package_folder()},
+                    pass_fds=(number,),
+                    stderr=2,
+                )
+            )
+        except Fault:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)  # noqa: FBT003
+        self._socket = ours
+        self._loop.add_reader(ours.fileno(), self._readable)
+        self._tasks.start(self._reap(self._child), "gateway process")
+
+    async def _reap(self, child: Child) -> None:
+        try:
+            await child.wait()
+        finally:
+            if child.status is None:  # cancelled: stop() has waited long enough
+                child.kill()
+                await child.wait()
+            self._die()
+
+    def _die(self) -> None:
+        """Take note that the gateway is gone, or see to it."""
+        served = frozenset(self._served)
+        was_alive = self.alive
+        self._served.clear()
+        self._disconnect()
+        if self._child is not None and self._child.status is None:
+            self._child.kill()
+        if was_alive:
+            self._lost(served)
+
+    def _disconnect(self) -> None:
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        while self._unsent:
+            for descriptor in self._unsent.popleft()[1]:
+                os.close(descriptor)
+        for waiting in (*self._opening.values(), *self._closing.values()):
+            if not waiting.done():
+                waiting.set_exception(_gone())
+
+    # --- messages -------------------------------------------------------------------------
+
+    def _configure(self) -> None:
+        settings = self._settings
+        self._send(
+            control.Configure(
+                host_networks=read_host_networks(),
+                private_hosts=settings.private_hosts,
+                resolvers=settings.resolvers,
+                proxy=settings.proxy,
+            )
+        )
+
+    def _send(
+        self,
+        message: control.ToGateway,
+        descriptors: tuple[int, ...] = (),
+    ) -> None:
+        if self._socket is None:
+            raise _gone()
+        self._unsent.append((control.encode(message), descriptors))
+        self._writable()
+
+    def _writable(self) -> None:
+        while self._unsent and self._socket is not None:
+            data, descriptors = self._unsent.popleft()
+            try:
+                sent = socket.send_fds(self._socket, [data], descriptors)
+            except BlockingIOError:
+                self._unsent.appendleft((data, descriptors))
+                self._loop.add_writer(self._socket.fileno(), self._writable)
+                return
+            except OSError:
+                self._unsent.appendleft((data, descriptors))
+                self._die()
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if sent < len(data):
+                self._unsent.appendleft((data[sent:], ()))
+        if self._socket is not None:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _readable(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        try:
+            last = self._take(data) if data else None
+        except control.ControlError:
+            data = b""
+            last = None
+        except BaseException:
+            # SECURITY: what could not be recorded must not happen. The traceback is the caller's.
+            self._die()
+            raise
+        if not data:
+            self._die()
+        elif last is not None:
+            with contextlib.suppress(Fault):
+                self._send(control.Acknowledge(last))
+
+    def _take(self, data: bytes) -> int | None:
+        last: int | None = None
+        for body in self._inbox.bodies(data):
+            message = control.decode_for_daemon(body)
+            match message:
+                case control.Reports(reports=reports):
+                    last = self._record_all(reports) or last
+                case control.DoorOpened(sandbox_id=sandbox_id):
+                    _finish(self._opening.get(sandbox_id))
+                case control.DoorClosed(sandbox_id=sandbox_id):
+                    _finish(self._closing.get(sandbox_id))
+                case _:
+                    assert_never(message)
+        return last
+
+    def _record_all(self, reports: Sequence[control.Report]) -> int | None:
+        for report in reports:
+            self._record(report.sandbox_id, report.event)
+        return reports[-1].sequence if reports else None
+
+
+class GatewayDoor:
+    """Implements Door of backends/base.py."""
+
+    def __init__(self, link: GatewayLink, sandbox_id: str, policy: CompiledPolicy) -> None:
+        self._link = link
+        self._sandbox_id = sandbox_id
+        self._policy = policy
+
+    async def attach(self, sockets: DoorSockets) -> None:
+        """Give the sockets to the gateway; they are closed here. Raises Fault(gateway_lost)."""
+        await self._link.open_door(self._sandbox_id, self._policy, sockets)
+
+
+def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:
+    return (
+        sockets.tcp4, sockets.tcp6, sockets.dns4, sockets.dns6, sockets.udp4, sockets.udp6,
+    )  # fmt: skip
+
+
+def _finish(waiting: "asyncio.Future[None] | None") -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
+
+
+def _package_folder() -> str:
+    return str(Path(cleanroom.__file__).parent.parent)
+
+
+def _gone() -> Fault:
+    message = "cannot reach the network: the gateway process of this sandbox is gone"
+    return Fault(Code.GATEWAY_LOST, message, "start the sandbox again; see the daemon's log")

@@ -1,0 +1,37 @@
+"""The gateway process: `python -m cleanroom.gateway_main FD [UID GID]`.
+
+In: a connected control socket as a descriptor; for a root daemon, whom to become. Out: exit status
+0 when the daemon closed the socket. Never: a privilege, a file or a child process once it serves.
+"""
+
+import gc
+import os
+import socket
+import sys
+
+from cleanroom.gateway.confine import confine
+from cleanroom.gateway.resolver import ask_host
+from cleanroom.gateway.server import Gateway
+
+
+def main(arguments: list[str]) -> int:
+    """Confine this process, then serve until the control socket ends."""
+    link = socket.socket(fileno=int(arguments[0]))
+    link.set_inheritable(False)
+    uid, gid = (int(text) for text in arguments[1:3]) if len(arguments) > 2 else (None, None)
+    if uid is None and os.geteuid() == 0:
+        print_error = "cleanroom gateway: started as root without a uid to become"
+        sys.stderr.write(print_error + "\n")
+        return 1
+    ask_host("localhost")  # loads what getaddrinfo loads, while it can still be read
+    confine(uid, gid)
+    gateway = Gateway(link)
+    gc.freeze()  # what is here now stays; collections then look at connections only
+    gateway.run()
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(status)  # threads may hang in a look-up; nobody waits for them
