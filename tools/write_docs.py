@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     "docs/codes.md": "cleanroom.codes:render_markdown",
     "docs/policy.md": "cleanroom.policy.reference:render_markdown",
+    "docs/cleanroom.schema.json": "cleanroom.policy.schema:render_json",
     "docs/config.md": "cleanroom.daemon.config:render_markdown",
 }
 

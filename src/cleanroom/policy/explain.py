@@ -80,13 +80,11 @@ def rule_words(rule: Rule) -> str:
 
 
 def _who(rule: Rule) -> str:
-    match rule.kind:
-        case RuleKind.EXACT:
-            return rule.value
-        case RuleKind.WILDCARD:
-            return f"every name below {rule.value}, not {rule.value} itself,"
-        case RuleKind.NETWORK:
-            return f"{'addresses in' if '/' in rule.value else 'address'} {rule.value}"
+    if rule.kind is RuleKind.EXACT:
+        return rule.value
+    if rule.kind is RuleKind.WILDCARD:
+        return f"every name below {rule.value}, not {rule.value} itself,"
+    return f"{'addresses in' if '/' in rule.value else 'address'} {rule.value}"
 
 
 def _reach(rule: Rule) -> str:

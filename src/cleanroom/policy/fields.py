@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from cleanroom.policy import nodes
 from cleanroom.policy.model import Place
 from cleanroom.policy.nodes import Node, Scalar
-from cleanroom.policy.problems import Problems, nearest, quoted
+from cleanroom.policy.problems import Problems, nearest, quoted, quoted_key
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -205,7 +205,7 @@ class Section(Generic[T_co]):
             if name.text not in known:
                 where = f"in {spot.name}" if spot.name else "at the top level"
                 hint = self.elsewhere.get(name.text) or nearest(name.text, sorted(known))
-                message = f"cannot use key {quoted(name.text)} {where}: it is unknown"
+                message = f"cannot use {quoted_key(name.text)} {where}: it is unknown"
                 spot.wrong(name.place, message, hint)
         for key in self.keys:
             if key.required and key.name not in entries:

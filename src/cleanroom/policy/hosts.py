@@ -111,7 +111,8 @@ def _check_prefix(text: str, network: Network) -> None:
     if prefix and str(ipaddress.ip_interface(text).ip) != str(network.network_address):
         msg = "bits after its prefix are set"
         raise InvalidHostError(msg, f"write {network}")
-    if network.version == 6 and int(network.network_address) >> 32 in (0, 0xFFFF):
+    first = int(network.network_address)
+    if network.version == 6 and first >> 32 in (0, 0xFFFF) and first != 1:
         msg = "it holds an IPv4 address"
         raise InvalidHostError(msg, "write the IPv4 address")
 

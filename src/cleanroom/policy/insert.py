@@ -14,7 +14,7 @@ from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.model import NetworkPolicy, Rule
 from cleanroom.policy.nodes import Node, Scalar, child, content_end
 from cleanroom.policy.parse import parse_policy
-from cleanroom.policy.problems import Problems
+from cleanroom.policy.problems import PolicyErrors, Problems
 from cleanroom.policy.render import block_rule, flow_rules
 from cleanroom.policy.written import Policy
 from cleanroom.policy.yaml_reader import read_yaml
@@ -147,6 +147,10 @@ def _with_rules(policy: Policy, rules: Sequence[Rule]) -> Policy:
 def _compare(text: str, wanted: Policy) -> None:
     """Raise unless `text` means `wanted`, and the wanted policy is free of contradictions."""
     compiled = compile_policy(wanted)
-    if compile_policy(parse_policy(text, wanted.path)).policy_hash != compiled.policy_hash:
+    try:
+        meaning = compile_policy(parse_policy(text, wanted.path)).policy_hash
+    except PolicyErrors:
+        meaning = ""
+    if meaning != compiled.policy_hash:
         message = f"cannot edit {wanted.path}: its layout is too unusual to add rules to"
         raise UserError(Code.POLICY_INVALID, message, "add the rules by hand")

@@ -61,7 +61,7 @@ def hosts_in_lockfile(name: str, text: str) -> tuple[Target, ...]:
 
 def target_of(text: str) -> Target | None:
     """Return the (host, port) of `host`, `host:port` or a URL; None if it names no host."""
-    match = re.match(_URL, text if "://" in text else f"https://{text}")
+    match = re.fullmatch(rf"{_URL}(?:[/?#]\S*)?", text if "://" in text else f"https://{text}")
     return next(iter(_targets(*match.groups())), None) if match else None
 
 

@@ -197,4 +197,5 @@ REGISTRIES: Final = Key(
     Section(_REGISTRIES, _build_registries, elsewhere=_ALIASES),
     (),
     "Package registries opened by name.",
+    later="`enable: true` refuses to run",
 )

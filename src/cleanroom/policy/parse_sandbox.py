@@ -84,6 +84,7 @@ MISE: Final = Key(
     Section((_ENABLED, _AUTO_BOOTSTRAP, _CONFIG_FILES), _build_mise),
     _MISE_DEFAULTS,
     "Tools by mise.",
+    later="`enabled: true` refuses to run",
 )
 
 _TTL = Key(

@@ -5,6 +5,7 @@ Never: more than a bounded number of problems, or unbounded or unescaped text of
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from cleanroom.policy.model import Place
 MAX_PROBLEMS = 50
 QUOTED_CHARACTERS = 40
 START = Place(1, 1)
+
+_KEY_LIKE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ def quoted(text: str) -> str:
     """Text of a file as a message may show it: escaped and short."""
     short = text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "…"
     return ascii(short) if not short.isprintable() else f"'{short}'"
+
+
+def quoted_key(text: str) -> str:
+    """Return a key as a message may show it: its text only if it looks like a key.
+
+    A file that is no policy at all (a link to a password file) is not quoted by its errors.
+    """
+    return f"key '{text}'" if _KEY_LIKE.fullmatch(text) else "this key"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 In: nothing. Out: Markdown. Never: a word about a key that is not in its own definition.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -39,7 +38,7 @@ def _section(name: str, section: Section[object]) -> Iterator[str]:
     for key in section.keys:
         yield _row(key)
     yield ""
-    for names, inner in _inner_sections(name, section):
+    for names, inner in _inner_sections(name.partition("`")[0], section):
         yield from _section(names, inner)
 
 
@@ -51,14 +50,14 @@ def _row(key: Key[object]) -> str:
 
 def _inner_sections(name: str, section: Section[object]) -> Iterator[tuple[str, Section[object]]]:
     """Yield the sections below, equal ones (the registries) once under all their names."""
-    names: dict[tuple[Key[object], ...], list[str]] = defaultdict(list)
-    found: dict[tuple[Key[object], ...], Section[object]] = {}
+    found: dict[tuple[int, ...], tuple[Section[object], list[str]]] = {}
     for key in section.keys:
         value = key.value
         mark = "[]" if isinstance(value, ListOf) else ""
         inner = value.item if isinstance(value, ListOf) else value
         if isinstance(inner, Section):
-            names[inner.keys].append(f"{name}.{key.name}{mark}".removeprefix("."))
-            found[inner.keys] = inner
-    for keys, inner in found.items():
-        yield "`, `".join(names[keys]), inner
+            same = tuple(map(id, inner.keys))
+            names = found.setdefault(same, (inner, []))[1]
+            names.append(f"{name}.{key.name}{mark}".removeprefix("."))
+    for inner, names in found.values():
+        yield "`, `".join(names), inner

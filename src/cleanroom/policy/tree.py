@@ -10,7 +10,7 @@ import yaml
 
 from cleanroom.policy.model import Place
 from cleanroom.policy.nodes import Mapping, Node, Scalar, Sequence
-from cleanroom.policy.problems import Problems, quoted
+from cleanroom.policy.problems import Problems, quoted_key
 
 
 @dataclass(slots=True)
@@ -46,11 +46,6 @@ class Tree:
     def feed(self, event: yaml.Event) -> bool:
         """Take one event; false if the rest of the file cannot be read."""
         match event:
-            case yaml.DocumentStartEvent():
-                return self._start_document(event)
-            case yaml.AliasEvent():
-                self._refuse(event, "cannot use an alias ('*name')", "write the value out")
-                return self._add(_scalar(event, "", plain=True))
             case yaml.ScalarEvent():
                 self._refuse_properties(event)
                 return self._add(_scalar(event, event.value, plain=event.implicit[0]))
@@ -58,6 +53,11 @@ class Tree:
                 return self._start_collection(event)
             case yaml.CollectionEndEvent():
                 return self._add(self._open.pop().close(_marks(event)[1].index))
+            case yaml.AliasEvent():
+                self._refuse(event, "cannot use an alias ('*name')", "write the value out")
+                return self._add(_scalar(event, "", plain=True))
+            case yaml.DocumentStartEvent():
+                return self._start_document(event)
             case _:
                 return True
 
@@ -105,7 +105,7 @@ class Tree:
             self._problems.add(node.place, "cannot use a merge key ('<<')", "write the keys out")
         elif node.text in parent.entries:
             first = parent.entries[node.text][0].place.line
-            message = f"cannot repeat key {quoted(node.text)}: line {first} has it already"
+            message = f"cannot repeat {quoted_key(node.text)}: line {first} has it already"
             self._problems.add(node.place, message, "keep one of them")
         else:
             parent.key = node

@@ -1,0 +1,63 @@
+from cleanroom.policy.compile import compile_nothing
+from cleanroom.policy.explain import explain
+from tests.policy.reading import compiled
+
+TEXT = """\
+version: 1
+sandbox:
+  image: registry.example/a
+  network:
+    allow:
+      - {host: a.example, ports: [443], ech: allow}
+      - {host: "*.b.example"}
+      - {host: 192.0.2.0/24, ports: [22, 80, 443]}
+      - {host: 192.0.2.1, ports: [5432]}
+      - {host: c.example, ports: [443], inspect: true}
+    deny:
+      - {host: d.b.example}
+registries:
+  npm: {}
+  git: {enable: true, allowed_hosts: [git.example]}
+backends: {allow_overrides: false}
+"""
+
+
+def test_rules_are_said_in_words_with_their_lines() -> None:
+    plan = explain(compiled(TEXT))
+    assert plan.reach == (
+        "a.example on port 443, hidden names (ECH) allowed (line 6)",
+        "c.example on port 443, TLS opened (line 10)",
+        "addresses in 192.0.2.0/24 on ports 22, 80 and 443 (line 8)",
+        "address 192.0.2.1 on port 5432 (line 9)",
+        "every name below b.example, not b.example itself, on ports 80 and 443 (line 7)",
+    )
+    assert plan.refused == ("d.b.example on ports 80 and 443 (line 12)", "everything else")
+
+
+def test_what_cannot_run_yet_is_named() -> None:
+    assert explain(compiled(TEXT)).notes == (
+        "registries.git.enable: true is parsed, not enforced yet: this policy cannot run",
+        "inspect: true of c.example:443 is parsed, not enforced yet: this policy cannot run",
+        "sandbox.image is parsed, not enforced yet: this policy cannot run",
+        "registries.npm is not enabled: its hosts need network rules",
+    )
+
+
+def test_the_plan_reads_as_one_text() -> None:
+    lines = explain(compiled(TEXT)).lines()
+    assert lines[0] == "May be reached:"
+    assert "  runs on local; --backend may not name another place" in lines
+    assert "  has the root file system of registry.example/a" in lines
+    assert "  custom_image (sandbox.image)" in lines
+
+
+def test_a_policy_that_allows_nothing_says_so() -> None:
+    plan = explain(compiled("version: 1"))
+    assert plan.notes == ("sandbox.network allows nothing: every connection is refused",)
+    assert plan.lines()[:4] == ("May be reached:", "  nothing", "Is refused:", "  everything else")
+
+
+def test_no_policy_at_all_names_the_command_that_writes_one() -> None:
+    assert explain(compile_nothing()).notes == (
+        "there is no policy file: write a first one with: cleanroom init",
+    )

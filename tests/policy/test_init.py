@@ -1,0 +1,97 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.policy.init import InitFacts, init_policy
+from tests.policy.reading import compiled
+
+LOCK = '"resolved": "https://cdn.example:8443/a.tgz"'
+
+
+def allowed(facts: InitFacts) -> list[str]:
+    return [rule.rule_id for rule in compiled(init_policy(facts)).network.allow_rules]
+
+
+def test_the_policy_allows_what_the_package_managers_need_and_says_why() -> None:
+    facts = InitFacts(
+        project='my "app"',
+        lockfiles=(("web/package-lock.json", LOCK),),
+        managers=("npm", "pip"),
+        configured={"npm": ("npm.example",)},
+        defaults={"npm": ("unused.example",), "pip": ("index.example", "files.example")},
+        git_remotes=("git.example",),
+    )
+    text = init_policy(facts)
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert allowed(facts) == [
+        "cdn.example:8443",
+        "files.example:443",
+        "index.example:443",
+        "npm.example:443",
+    ]
+    assert compiled(text).labels.project == (("name", 'my "app"'),)
+    assert (
+        """\
+      # npm: the registry it is configured for
+      - host: npm.example
+        ports: [443]
+      # pip: its own default registry
+      - host: index.example
+        ports: [443]
+      - host: files.example
+        ports: [443]
+      # packages named in web/package-lock.json
+      - host: cdn.example
+        ports: [8443]
+"""
+        in text
+    )
+
+
+def test_git_remotes_are_offered_not_allowed() -> None:
+    text = init_policy(InitFacts(git_remotes=("git.example", "ssh://git@git.example:22/a")))
+    assert "#     - host: git.example\n#       ports: [22]\n" in text
+    assert compiled(text).network.allow_rules == ()
+    taken = text.replace("    allow: []\n", "    allow:\n").replace("#     ", "      ")
+    assert len(compiled(taken).network.allow_rules) == 1
+
+
+def test_a_manager_without_its_own_configuration_reads_its_relative_s() -> None:
+    relatives = {"npm": ("npm.example",), "pip": ("pip.example",)}
+    assert allowed(InitFacts(managers=("yarn", "uv"), configured=relatives)) == [
+        "npm.example:443",
+        "pip.example:443",
+    ]
+    own = {"yarn": ("yarn.example",), **relatives}
+    assert allowed(InitFacts(managers=("yarn",), configured=own)) == ["yarn.example:443"]
+
+
+def test_a_host_found_twice_is_one_rule_with_all_ports() -> None:
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", LOCK),),
+        managers=("npm",),
+        configured={"npm": ("cdn.example",)},
+    )
+    assert allowed(facts) == ["cdn.example:443,8443"]
+
+
+def test_nothing_found_means_nothing_allowed() -> None:
+    facts = InitFacts(managers=("npm", "unknown"), configured={"npm": ("not a host",)})
+    assert allowed(InitFacts()) == allowed(facts) == []
+    assert "project:" not in init_policy(facts)
+
+
+HOSTS = st.tuples(st.text(max_size=20))
+
+
+@given(
+    st.builds(
+        InitFacts,
+        project=st.text(max_size=300),
+        lockfiles=st.tuples(st.tuples(st.text(max_size=20), st.just(LOCK))),
+        managers=st.tuples(st.text(max_size=8), st.just("npm")),
+        configured=st.dictionaries(st.just("npm"), HOSTS),
+        git_remotes=HOSTS,
+    )
+)
+def test_whatever_was_found_the_policy_is_right(facts: InitFacts) -> None:
+    compiled(init_policy(facts))

@@ -1,0 +1,82 @@
+import pytest
+
+from cleanroom.policy.model import LockfilePolicy, RegistryException, RegistryPolicy
+from cleanroom.policy.parse import parse_policy
+from tests.policy.reading import PATH, problems_in, said_of
+
+FULL = """\
+version: 1
+registries:
+  pypi:
+    enable: true
+    allowed_hosts: [Index.Example, files.example]
+    cache_ref: content-cache
+    fallback: direct
+    cooldown: 7d
+    read_only: false
+    lockfile_enforcement: {enabled: true, mode: warn, lockfiles: ["**/uv.lock"]}
+    exceptions:
+      - purl: pkg:pypi/setuptools@80.0.0
+        hash: sha256:%s
+        expires: 2027-01-31
+        reason: build requirement
+  git:
+"""
+
+
+def test_a_registry_is_read_whole() -> None:
+    pypi, git = parse_policy(FULL % ("0" * 64), PATH).registries
+    assert pypi == RegistryPolicy(
+        manager="pypi",
+        enabled=True,
+        allowed_hosts=("index.example", "files.example"),
+        cache_ref="content-cache",
+        fallback="direct",
+        lockfile=LockfilePolicy(enabled=True, mode="warn", lockfiles=("**/uv.lock",)),
+        cooldown_s=604_800,
+        read_only=False,
+        exceptions=(
+            RegistryException(
+                "pkg:pypi/setuptools@80.0.0",
+                "2027-01-31",
+                "build requirement",
+                f"sha256:{'0' * 64}",
+            ),
+        ),
+    )
+    assert git == RegistryPolicy("git", enabled=False, allowed_hosts=())
+
+
+WRONG = {
+    "{npm: {enable: true}}": "cannot enable npm: allowed_hosts is empty",
+    "{npm: {lockfile_enforcement: {enabled: true}}}": "cannot enforce lock files: none is named",
+    "{npm: {allowed_hosts: ['*.example']}}": "letters, digits, hyphens and dots only",
+    "{npm: {fallback: allow}}": "it is deny or direct",
+    "{npm: {lockfile_enforcement: {mode: on}}}": "it is deny_unknown, warn or off",
+    "{npm: {lockfile_enforcement: {lockfiles: [/a]}}}": "a path or glob inside the repository",
+    "{npm: {cooldown: 7}}": "a duration like 90s, 15m, 1h or 7d",
+    "{npm: {exceptions: [{expires: 2027-01-31, reason: x}]}}": "cannot do without",
+    "{npm: {exceptions: [{purl: left-pad, expires: 2027-01-31, reason: x}]}}": "a package URL",
+    "{npm: {exceptions: [{purl: pkg:npm/a, expires: 2027-13-31, reason: x}]}}": "a date like",
+    "{npm: {exceptions: [{purl: pkg:npm/a, expires: 2027-01-31, reason: x, hash: md5:a}]}}": (
+        "a digest like"
+    ),
+    "{pip: {}}": "cannot use key 'pip' in registries: it is unknown",
+}
+
+
+@pytest.mark.parametrize("section", WRONG)
+def test_a_wrong_registry_is_refused(section: str) -> None:
+    [said] = said_of(f"version: 1\nregistries: {section}")
+    assert WRONG[section] in said
+
+
+def test_a_client_s_name_is_told_its_registry() -> None:
+    [problem] = problems_in("version: 1\nregistries: {pip: {}}")
+    assert problem.hint == "did you mean 'pypi'?"
+
+
+def test_lock_files_that_are_off_need_no_name() -> None:
+    assert said_of("version: 1\nregistries: {npm: {lockfile_enforcement: {mode: 'off'}}}") == []
+    off = "{enabled: true, mode: 'off'}"
+    assert said_of(f"version: 1\nregistries: {{npm: {{lockfile_enforcement: {off}}}}}") == []
