@@ -15,7 +15,6 @@ HOSTNAME: Final = "cleanroom"
 # Sizes are ceilings, not reservations: memory is used as files are written.
 HOME_BYTES: Final = 4 * 1024**3  # package caches live here
 TMP_BYTES: Final = 2 * 1024**3
-SHM_BYTES: Final = 256 * 1024**2
 RUN_BYTES: Final = 16 * 1024**2
 
 # Where other distributions' programs look for the one bundle.
@@ -73,7 +72,6 @@ def _memory() -> tuple[Mount, ...]:
         Symlink("/tmp", "/var/tmp"),  # noqa: S108
         Symlink("/run", "/var/run"),
         Tmpfs("/run", RUN_BYTES),
-        Tmpfs("/dev/shm", SHM_BYTES, 0o1777),  # noqa: S108
         Tmpfs(HOME, HOME_BYTES, 0o700),
     )
 

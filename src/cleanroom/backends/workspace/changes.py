@@ -1,0 +1,283 @@
+"""What a run changed: the upper layer of its workspace, read as data.
+
+In: the folder of a sandbox. Out: Changes, sorted by path. Never: anything of a `.git`, a device,
+a FIFO, a socket or a set-uid bit; a link followed; a change that equals the repository.
+
+overlayfs marks a deletion by a character device 0:0 and a replaced folder by an xattr. The upper
+layer holds plain files otherwise: redirects and metadata-only copies are switched off.
+"""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cleanroom.backends.workspace.folders import (
+    FILE,
+    FOLDER,
+    facts_of,
+    is_git,
+    kind_of,
+    names_in,
+    open_folder,
+    opened,
+    same_content,
+)
+from cleanroom.backends.workspace.patterns import MAX_BYTES, Patterns, parse_patterns
+from cleanroom.backends.workspace.saved import Places, Saved, load
+from cleanroom.errors import Code, Fault
+
+MAX_DEPTH: Final = 64
+MAX_CHANGES: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path. `kind`: added, modified, deleted, mode; `type`: file, link, folder.
+
+    `size` in bytes and `mode` (permissions only) are of the new content; 0 if deleted. A folder
+    is listed only if it is new and empty, or deleted. `ignored`: the repository's own .gitignore
+    names it.
+    """
+
+    path: str
+    kind: str
+    type: str
+    size: int = 0
+    mode: int = 0
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A path that is never brought out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`changes` are those that count; `ignored` those that git would not look at either."""
+
+    changes: tuple[Change, ...] = ()
+    ignored: tuple[Change, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def change_set(folder: Path) -> Changes:
+    """What the sandbox whose folder this is changed. Raises Fault(internal)."""
+    saved = load(folder)
+    walk = _Walk(saved)
+    try:
+        with (
+            opened(os.open(Places(folder).upper, FOLDER)) as upper,
+            opened(os.open(saved.host_path, FOLDER)) as lower,
+        ):
+            walk.folder(_At(upper, lower, ""))
+    except OSError as error:
+        message = f"cannot read what was changed: {error.strerror} ({error.filename})"
+        raise Fault(Code.INTERNAL, message) from error
+    return walk.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """One folder of the walk: in the upper layer, in the repository if it is there too."""
+
+    upper: int
+    lower: int | None
+    path: str
+    depth: int = 0
+    ignored: bool = False
+    patterns: tuple[tuple[str, Patterns], ...] = ()
+
+    def inside(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+    def is_ignored(self, path: str, *, folder: bool) -> bool:
+        """Whether git would ignore `path`: a parent's verdict stands, else the nearest file's."""
+        if self.ignored:
+            return True
+        for base, patterns in reversed(self.patterns):
+            verdict = patterns.match(path[len(base) :], folder=folder)
+            if verdict is not None:
+                return verdict
+        return False
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The walk through both layers."""
+
+    saved: Saved
+    found: list[Change] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def result(self) -> Changes:
+        found = sorted(self.found, key=lambda change: change.path)
+        return Changes(
+            tuple(change for change in found if not change.ignored),
+            tuple(change for change in found if change.ignored),
+            tuple(self.skipped),
+        )
+
+    def folder(self, at: _At) -> None:
+        """Everything in one folder of the upper layer."""
+        at = _with_patterns(at)
+        with os.scandir(at.upper) as entries:
+            found = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
+        if at.lower is not None and self._is_opaque(at.upper):
+            names = {name for name, _ in found}
+            for name in names_in(at.lower):
+                if name not in names:
+                    self._deleted(at, name)
+        for name, facts in found:
+            if is_git(name):
+                continue
+            path = at.inside(name)
+            if not _is_text(name):
+                self.skipped.append(Skipped(ascii(path), "its name is not UTF-8"))
+            elif len(self.found) >= MAX_CHANGES:
+                self.skipped.append(Skipped(path, "too many changes"))
+                return
+            else:
+                self._entry(at, name, facts)
+
+    def _entry(self, at: _At, name: str, facts: os.stat_result) -> None:
+        if stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
+            self._deleted(at, name)
+            return
+        kind = kind_of(facts.st_mode)
+        path = at.inside(name)
+        if not kind:
+            self.skipped.append(Skipped(path, "not a file, a link or a folder"))
+            return
+        before = self._before(at, name)
+        if before is not None and kind_of(before.st_mode) != kind:
+            self._deleted(at, name)
+            before = None
+        if kind == "folder":
+            self._inner(at, name, is_new=before is None)
+            return
+        what = "added" if before is None else _difference(at, name, facts, before)
+        if what:
+            self._add(at, path, what, facts)
+
+    def _before(self, at: _At, name: str) -> os.stat_result | None:
+        """What the sandbox found there."""
+        if at.lower is None or at.inside(name) in self.saved.left_out:
+            return None
+        return facts_of(at.lower, name)
+
+    def _add(self, at: _At, path: str, kind: str, facts: os.stat_result) -> None:
+        ignored = at.is_ignored(path, folder=stat.S_ISDIR(facts.st_mode))
+        size = 0 if stat.S_ISDIR(facts.st_mode) else facts.st_size
+        mode = facts.st_mode & 0o777  # never set-uid, set-gid, sticky
+        self.found.append(Change(path, kind, kind_of(facts.st_mode), size, mode, ignored))
+
+    def _inner(self, at: _At, name: str, *, is_new: bool) -> None:
+        path = at.inside(name)
+        if at.depth >= MAX_DEPTH:
+            self.skipped.append(Skipped(path, f"deeper than {MAX_DEPTH} folders"))
+            return
+        upper = open_folder(at.upper, name)
+        if upper is None:
+            self.skipped.append(Skipped(path, "cannot be read"))
+            return
+        lower = None if is_new or at.lower is None else open_folder(at.lower, name)
+        before = len(self.found)
+        ignored = at.is_ignored(path, folder=True)
+        try:
+            self.folder(_At(upper, lower, path, at.depth + 1, ignored, at.patterns))
+            if is_new and len(self.found) == before and not names_in(upper):
+                self._add(at, path, "added", os.fstat(upper))
+        finally:
+            os.close(upper)
+            if lower is not None:
+                os.close(lower)
+
+    def _deleted(self, at: _At, name: str) -> bool:
+        """`name` of the repository is gone; false if something below it was never inside."""
+        path = at.inside(name)
+        before = self._before(at, name)
+        if before is None or is_git(name) or not _is_text(name):
+            return False
+        kind = kind_of(before.st_mode)
+        whole = bool(kind)
+        if kind == "folder":
+            whole = self._deleted_below(at, name)
+        if whole:
+            ignored = at.is_ignored(path, folder=kind == "folder")
+            self.found.append(Change(path, "deleted", kind, ignored=ignored))
+        return whole
+
+    def _deleted_below(self, at: _At, name: str) -> bool:
+        inner = open_folder(at.lower, name) if at.lower is not None else None
+        if inner is None or at.depth >= MAX_DEPTH:
+            return False
+        with opened(inner):
+            ignored = at.is_ignored(at.inside(name), folder=True)
+            below = _At(at.upper, inner, at.inside(name), at.depth + 1, ignored, at.patterns)
+            kept = [each for each in names_in(inner) if not self._deleted(below, each)]
+        return not kept
+
+    def _is_opaque(self, upper: int) -> bool:
+        """Whether this folder replaced the repository's. As root the workload can forge nothing:
+        only root sets `trusted`; rootless, a forged one deletes what it could delete anyway."""
+        name = "user.overlay.opaque" if self.saved.rootless else "trusted.overlay.opaque"
+        try:
+            return os.getxattr(upper, name) == b"y"
+        except OSError:
+            return False
+
+
+def _difference(at: _At, name: str, facts: os.stat_result, before: os.stat_result) -> str:
+    """How a file or link differs from the repository's: "modified", "mode", or not at all."""
+    if not _same(at, name, facts, before):
+        return "modified"
+    is_file = stat.S_ISREG(facts.st_mode)
+    return "mode" if is_file and (facts.st_mode ^ before.st_mode) & 0o111 else ""
+
+
+def _same(at: _At, name: str, facts: os.stat_result, before: os.stat_result) -> bool:
+    """Whether a file or link has the repository's content."""
+    if at.lower is None or facts.st_size != before.st_size:
+        return False
+    if stat.S_ISLNK(facts.st_mode):
+        return os.readlink(name, dir_fd=at.upper) == os.readlink(name, dir_fd=at.lower)
+    try:
+        with (
+            opened(os.open(name, FILE, dir_fd=at.upper)) as one,
+            opened(os.open(name, FILE, dir_fd=at.lower)) as other,
+        ):
+            return same_content(one, other)
+    except OSError:
+        return False
+
+
+def _with_patterns(at: _At) -> _At:
+    """With the .gitignore of the repository's own folder; never one that the workload wrote."""
+    if at.lower is None or at.ignored:
+        return at
+    try:
+        fd = os.open(".gitignore", FILE, dir_fd=at.lower)
+    except OSError:
+        return at
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return at
+        text = file.read(MAX_BYTES).decode("utf-8", "replace")
+    base = f"{at.path}/" if at.path else ""
+    patterns = (*at.patterns, (base, parse_patterns(text)))
+    return _At(at.upper, at.lower, at.path, at.depth, at.ignored, patterns)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be said in JSON."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Make the copy-on-write view of a repository that one sandbox will have.
+
+In: the workspace root, the sandbox's own folder. Out: WorkspaceView, mounted by the backend.
+Never: a change in the repository, or a file in the view that `credentials` names.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from cleanroom.backends.workspace.foreign import copy_foreign
+from cleanroom.backends.workspace.gitfolder import GitFolder, find_git_folder
+from cleanroom.backends.workspace.mask import git_configs, make_mask
+from cleanroom.backends.workspace.saved import Places, Saved, load, save
+from cleanroom.backends.workspace.scan import MAX_FOLDERS, Scan, ScanCache, scan
+from cleanroom.backends.workspace.upkeep import remove_tree
+from cleanroom.errors import Code, Fault
+from cleanroom.sandbox.host import WORKSPACE, WorkspaceView
+from cleanroom.sandbox.spec import Overlay
+
+_SHOWN: Final = 3  # names in a note
+
+
+def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
+    """Make the view of `root` (canonical) in `folder`, which exists and is the sandbox's own.
+
+    Called again for the same folder it keeps the upper layer and makes the mask anew. As root the
+    upper layers are root's until the backend gives them to the sandbox's user. Raises Fault.
+    """
+    places = Places(folder)
+    rootless = os.geteuid() != 0
+    try:
+        facts = os.lstat(root)
+        git = find_git_folder(root)
+        seen = scan(root, os.getegid() if rootless else None, cache)
+        started_ns = _first_start(places, root)
+        uncopied = copy_foreign(root, places.upper, seen.foreign)
+        overlays = [
+            Overlay(
+                (WORKSPACE, root),
+                (*_mask(places.mask, root, seen.left_out, _configs(root, git)), root),
+                str(places.upper),
+                str(places.work),
+                facts.st_uid,
+                facts.st_gid,
+            )
+        ]
+        if git.common:
+            overlays.append(_git_overlay(places, git.common))
+        save(folder, Saved(root, started_ns, seen.left_out, rootless))
+    except OSError as error:
+        message = f"cannot make a view of the workspace: {error.strerror} ({error.filename})"
+        raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from error
+    notes = tuple(_notes(git, seen, uncopied))
+    return WorkspaceView(root, tuple(overlays), seen.left_out, notes, started_ns)
+
+
+def _first_start(places: Places, root: str) -> int:
+    """Make the upper layer, or find it; the time of its first making."""
+    if places.upper.is_dir():
+        return load(places.folder).started_ns
+    _make_layers(places.upper, places.work, root)
+    return places.work.stat().st_ctime_ns
+
+
+def _make_layers(upper: Path, work: Path, root: str) -> None:
+    """Empty layers; the upper's own mode is that of the merged root."""
+    upper.parent.mkdir(mode=0o700)
+    upper.mkdir()
+    upper.chmod(stat.S_IMODE(os.lstat(root).st_mode) & 0o1777)
+    work.mkdir(mode=0o700)
+
+
+def _mask(mask: Path, root: str, hidden: tuple[str, ...], configs: list[str]) -> tuple[str, ...]:
+    """The mask as a layer, none if it hides nothing."""
+    remove_tree(mask)
+    return (str(mask),) if make_mask(mask, root, hidden, configs) else ()
+
+
+def _configs(root: str, git: GitFolder) -> list[str]:
+    return git_configs(root, git.inside) if git.inside else []
+
+
+def _git_overlay(places: Places, common: str) -> Overlay:
+    """The main git folder of a worktree, at its own path."""
+    if not places.git_upper.is_dir():
+        _make_layers(places.git_upper, places.git_work, common)
+    facts = os.lstat(common)
+    mask = _mask(places.git_mask, common, (), git_configs(common, ""))
+    return Overlay(
+        (common,),
+        (*mask, common),
+        str(places.git_upper),
+        str(places.git_work),
+        facts.st_uid,
+        facts.st_gid,
+    )
+
+
+def _notes(git: GitFolder, seen: Scan, uncopied: int) -> list[str]:
+    notes = [git.note] if git.note else []
+    if seen.left_out:
+        shown = ", ".join(seen.left_out[:_SHOWN])
+        more = f" and {len(seen.left_out) - _SHOWN} more" if len(seen.left_out) > _SHOWN else ""
+        notes.append(f"left out of the sandbox: {shown}{more} (see .cleanroomignore)")
+    if not seen.complete:
+        notes.append(f"looked for keys and credentials in the first {MAX_FOLDERS} folders only")
+    if uncopied:
+        notes.append(f"{uncopied} files of another group cannot be changed inside")
+    return notes

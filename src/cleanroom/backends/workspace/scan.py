@@ -1,0 +1,178 @@
+"""Find what a sandbox must not see, and what a rootless overlay could not change.
+
+In: a workspace root. Out: Scan. Never: a link followed, or more than MAX_FOLDERS looked into;
+beyond that the scan says so.
+
+A folder's modification time changes when a name in it does, so a second scan stats folders only:
+one system call each, not one per file. Files judged by content are looked at again when their own
+time or size changed. A folder changed within the last moments is never believed from memory.
+"""
+
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cleanroom.backends.workspace.credentials import (
+    HEAD_BYTES,
+    UNSEARCHED,
+    is_secret_file,
+    is_secret_folder,
+    looks_secret,
+    needs_look,
+)
+from cleanroom.backends.workspace.patterns import MAX_BYTES, Patterns, parse_patterns
+
+MAX_FOLDERS: Final = 20_000
+IGNORE_FILE: Final = ".cleanroomignore"
+_RACY_NS: Final = 2_000_000_000  # coarser than any file system's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Relative paths, sorted. `foreign` have another group than the caller (rootless only)."""
+
+    left_out: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What one folder held when it had this time."""
+
+    changed_ns: int
+    folders: tuple[str, ...]
+    secrets: tuple[str, ...]  # by name or pattern
+    doubtful: tuple[str, ...]  # by content
+    foreign: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class ScanCache:
+    """What earlier scans found, by workspace; one process keeps one. Bounded by forgetting."""
+
+    folders: dict[tuple[str, int | None], dict[str, _Folder]] = field(default_factory=dict)
+    looks: dict[tuple[int, int, int, int], bool] = field(default_factory=dict)
+    patterns: dict[tuple[str, int | None], str] = field(default_factory=dict)
+
+    def known(self, key: tuple[str, int | None], ignore_text: str) -> dict[str, _Folder]:
+        """The folders known of `key` (root and group) under these patterns."""
+        if len(self.folders) > 64 or len(self.looks) > 100_000:
+            self.folders.clear()
+            self.looks.clear()
+        if self.patterns.get(key) != ignore_text:
+            self.patterns[key] = ignore_text
+            self.folders[key] = {}
+        return self.folders.setdefault(key, {})
+
+
+class _Scanner:
+    """One scan. `group`: whose entries are not foreign; None does not ask."""
+
+    def __init__(self, root: str, group: int | None, cache: ScanCache) -> None:
+        self._root = root
+        self._group = group
+        self._cache = cache
+        text = _read_ignore_file(root)
+        self._patterns = parse_patterns(text)
+        self._known = cache.known((root, group), text)
+        self._now_ns = time.time_ns()
+        self.seen: dict[str, _Folder] = {}
+
+    def scan(self) -> Scan:
+        left_out: list[str] = []
+        foreign: list[str] = []
+        waiting = [""]
+        while waiting and len(self.seen) < MAX_FOLDERS:
+            at = waiting.pop()
+            found = self._folder(at)
+            if found is None:
+                continue
+            self.seen[at] = found
+            left_out += found.secrets
+            left_out += [path for path in found.doubtful if self._is_secret(path)]
+            foreign += found.foreign
+            waiting += found.folders
+        self._cache.folders[self._root, self._group] = self.seen
+        return Scan(tuple(sorted(left_out)), tuple(sorted(foreign)), not waiting)
+
+    def _folder(self, at: str) -> _Folder | None:
+        path = f"{self._root}/{at}"
+        try:
+            changed_ns = os.lstat(path).st_mtime_ns
+            known = self._known.get(at)
+            if known is not None and known.changed_ns == changed_ns:
+                return known
+            found = self._read(at, path, changed_ns)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return None  # gone meanwhile, or closed to the sandbox as well
+        if self._now_ns - changed_ns < _RACY_NS:
+            found = _Folder(-1, found.folders, found.secrets, found.doubtful, found.foreign)
+        return found
+
+    def _read(self, at: str, path: str, changed_ns: int) -> _Folder:
+        prefix = f"{at}/" if at else ""
+        folders: list[str] = []
+        secrets: list[str] = []
+        doubtful: list[str] = []
+        foreign: list[str] = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                inside = prefix + entry.name
+                is_folder = entry.is_dir(follow_symlinks=False)
+                verdict = self._patterns.match(inside, folder=is_folder)
+                if verdict or (verdict is None and _is_secret_name(entry.name, inside, is_folder)):
+                    secrets.append(inside)
+                    continue
+                if self._group is not None and _group_of(entry) != self._group:
+                    foreign.append(inside)
+                if is_folder and entry.name not in UNSEARCHED:
+                    folders.append(inside)
+                elif verdict is None and not is_folder and needs_look(inside):
+                    doubtful.append(inside)
+        return _Folder(changed_ns, tuple(folders), tuple(secrets), tuple(doubtful), tuple(foreign))
+
+    def _is_secret(self, inside: str) -> bool:
+        path = Path(self._root, inside)
+        try:
+            facts = path.lstat()
+            if not stat.S_ISREG(facts.st_mode):
+                return False
+            key = (facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size)
+            if key not in self._cache.looks:
+                with path.open("rb") as file:
+                    self._cache.looks[key] = looks_secret(inside, file.read(HEAD_BYTES))
+            return self._cache.looks[key]
+        except OSError:
+            return True  # what cannot be looked at is not shown
+
+
+def scan(root: str, group: int | None, cache: ScanCache) -> Scan:
+    """Look through `root`; `group` is the caller's gid where foreign groups matter."""
+    return _Scanner(root, group, cache).scan()
+
+
+def _is_secret_name(name: str, inside: str, is_folder: bool) -> bool:  # noqa: FBT001
+    return is_secret_folder(name) if is_folder else is_secret_file(inside)
+
+
+def _group_of(entry: "os.DirEntry[str]") -> int:
+    return entry.stat(follow_symlinks=False).st_gid
+
+
+def _read_ignore_file(root: str) -> str:
+    """The text of .cleanroomignore; a link, a device or a FIFO there is not read."""
+    try:
+        fd = os.open(f"{root}/{IGNORE_FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        return file.read(MAX_BYTES).decode("utf-8", "replace")
+
+
+__all__ = ["Patterns", "Scan", "ScanCache", "scan"]
