@@ -1,7 +1,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.policy.hosts import (
@@ -80,6 +80,7 @@ def test_a_name_may_grow_too_long_by_its_a_labels() -> None:
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_any_text_has_a_stable_form_or_is_refused(text: str) -> None:
     try:
         name = canonical_host(text)
@@ -148,6 +149,7 @@ def test_what_a_rule_may_not_name_is_refused(text: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
+@settings(deadline=None)
 def test_every_ipv4_address_is_its_own_canonical_text(address: ipaddress.IPv4Address) -> None:
     assert canonical_network(str(address)) == str(address)
 

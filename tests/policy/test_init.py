@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.policy.init import InitFacts, init_policy
@@ -93,5 +93,6 @@ HOSTS = st.tuples(st.text(max_size=20))
         git_remotes=HOSTS,
     )
 )
+@settings(deadline=None)
 def test_whatever_was_found_the_policy_is_right(facts: InitFacts) -> None:
     compiled(init_policy(facts))

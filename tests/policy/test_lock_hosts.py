@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.policy.lock_hosts import LOCKFILES, MAX_TARGETS, hosts_in_lockfile, target_of
@@ -83,6 +83,7 @@ def test_hostile_text_ends_soon(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(LOCKFILES)), st.text(max_size=200))
+@settings(deadline=None)
 def test_any_text_is_read(name: str, text: str) -> None:
     assert hosts_in_lockfile(name, text) == tuple(sorted(hosts_in_lockfile(name, text)))
 
