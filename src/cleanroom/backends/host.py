@@ -54,7 +54,7 @@ _ETC: Final = (
     "terminfo",
     "timezone",
 )
-_ETC_PATTERNS: Final = ("java-*-openjdk", "python3.*", "php/*/cli")
+_ETC_PATTERNS: Final = ("java-*-openjdk", "python3.*")
 
 # The system's bundle, by distribution.
 _BUNDLES: Final = (
@@ -64,7 +64,7 @@ _BUNDLES: Final = (
     "etc/ssl/cert.pem",
 )
 _CERTIFICATE: Final = re.compile(
-    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
+    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END (?:TRUSTED )?CERTIFICATE-----"
 )
 _MAX_PEM_BYTES: Final = 16 * 1024 * 1024
 _BIN_DEPTH: Final = 3

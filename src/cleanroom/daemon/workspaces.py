@@ -1,0 +1,136 @@
+"""The Workspaces of a real host: joins backends/workspace, backends/host and sandbox/build.
+
+In: Orders, folders of sandboxes. Out: Prepared, Commands, change sets as messages. Never: file work
+on the event loop, or a decision; those are its neighbours'.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from cleanroom.api.types import (
+    ApplyReport,
+    ApplyRequest,
+    Change,
+    ChangeSet,
+    ClientFacts,
+    SkippedPath,
+)
+from cleanroom.backends.base import Command
+from cleanroom.backends.host import find_program
+from cleanroom.backends.workspace import apply as applying
+from cleanroom.backends.workspace import patch as patching
+from cleanroom.backends.workspace.changes import Change as Found
+from cleanroom.backends.workspace.changes import Skipped, change_set
+from cleanroom.backends.workspace.prepare import prepare
+from cleanroom.backends.workspace.scan import ScanCache
+from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
+from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
+from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView
+from cleanroom.sandbox.tools import outside_view
+
+
+class LocalWorkspaces:
+    """Views of folders of this host. `host` was read once, at the daemon's start."""
+
+    def __init__(self, host: HostFacts) -> None:
+        self._host = host
+        self._cache = ScanCache()
+        self._one_scan = asyncio.Lock()  # the cache is shared; scans are short
+
+    async def prepare(self, order: Order, folder: Path) -> Prepared:
+        """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
+        async with self._one_scan:
+            view = await asyncio.to_thread(prepare, order.workspace, folder, self._cache)
+        client = client_environment(order.facts)
+        spec = build_spec(order.policy, order.sandbox_id, view, self._host, client)
+        return Prepared(replace(spec, needs=order.needs), view.notes)
+
+    def command(self, prepared: Prepared, wanted: Wanted) -> Command:
+        """Return what the agent is to start. Raises UserError."""
+        options = wanted.options
+        return command_for(
+            wanted.command,
+            prepared.spec.environment,
+            CommandOptions(
+                cwd=options.cwd,
+                subfolder=wanted.subfolder,
+                extra=tuple(options.environment.items()),
+                tty=options.tty,
+                rows=options.rows,
+                columns=options.columns,
+            ),
+        )
+
+    def missing_tool(self, order_workspace: str, path: str, wanted: Wanted) -> str:
+        """Why a command that was not found is there for the caller; "" if it is not.
+
+        `path` is the caller's PATH (ClientFacts.path). Ask it when a command ended with 127.
+        """
+        word = wanted.command[0].split(maxsplit=1)[0] if wanted.command[0].strip() else ""
+        found = find_program(word, path)
+        view = WorkspaceView(order_workspace, ())
+        return outside_view(word, found, self._host, view) or ""
+
+    async def changes(self, folder: Path) -> ChangeSet:
+        """Return what was changed; ids are left empty. Files git ignores are one skipped line."""
+        found = await asyncio.to_thread(change_set, folder)
+        skipped = [_skipped(each) for each in found.skipped]
+        if found.ignored:
+            reason = f"{len(found.ignored)} files that git ignores are not listed"
+            skipped.append(SkippedPath(path=found.ignored[0].path, reason=reason))
+        return ChangeSet(
+            run_id="",
+            sandbox_id="",
+            changes=[_change(each) for each in found.changes],
+            skipped=skipped,
+        )
+
+    async def patch(self, folder: Path) -> str:
+        """Return the changes as a unified diff."""
+        return await asyncio.to_thread(patching.patch, folder)
+
+    async def apply(self, folder: Path, request: ApplyRequest) -> ApplyReport:
+        """Bring changes onto the host; all or nothing."""
+        paths = tuple(request.paths)
+        done = await asyncio.to_thread(applying.apply, folder, paths, check=request.check)
+        return ApplyReport(
+            applied=list(done.applied),
+            conflicts=[_skipped(each) for each in done.conflicts],
+            skipped=[_skipped(each) for each in done.skipped],
+        )
+
+    async def forget(self, folder: Path) -> None:
+        """Remove the view and its changes. Idempotent."""
+        await asyncio.to_thread(remove_tree, folder)
+
+    async def size(self, folder: Path) -> int:
+        """Return how many bytes the changes occupy."""
+        return await asyncio.to_thread(tree_size, folder)
+
+
+def client_environment(facts: ClientFacts) -> ClientEnvironment:
+    """The client's message as the value that the planner takes."""
+    return ClientEnvironment(
+        path=facts.path,
+        term=facts.term,
+        colorterm=facts.colorterm,
+        lang=facts.lang,
+        tz=facts.tz,
+        no_color=facts.no_color,
+        git_name=facts.git_name,
+        git_email=facts.git_email,
+        registries=tuple(sorted(facts.registries.items())),
+    )
+
+
+def _change(found: Found) -> Change:
+    gone = found.kind == "deleted"
+    path = f"{found.path}/" if found.type == "folder" else found.path
+    size, mode = (None, None) if gone else (found.size, found.mode)
+    return Change(path=path, kind=found.kind, size=size, mode=mode)
+
+
+def _skipped(found: Skipped) -> SkippedPath:
+    return SkippedPath(path=found.path, reason=found.reason)
