@@ -94,8 +94,7 @@ class GatewayLink:
             raise _gone() from error
         finally:
             self._opening.pop(sandbox_id, None)
-            for descriptor in descriptors:
-                os.close(descriptor)
+            _close_all(descriptors)
 
     async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
         """Judge a live sandbox by a narrower policy from now on."""
@@ -179,8 +178,7 @@ class GatewayLink:
             self._socket.close()
             self._socket = None
         while self._unsent:
-            for descriptor in self._unsent.popleft()[1]:
-                os.close(descriptor)
+            _close_all(self._unsent.popleft()[1])
         for waiting in (*self._opening.values(), *self._closing.values()):
             if not waiting.done():
                 waiting.set_exception(_gone())
@@ -221,8 +219,7 @@ class GatewayLink:
                 self._unsent.appendleft((data, descriptors))
                 self._die()
                 return
-            for descriptor in descriptors:
-                os.close(descriptor)
+            _close_all(descriptors)
             if sent < len(data):
                 self._unsent.appendleft((data[sent:], ()))
         if self._socket is not None:
@@ -290,6 +287,11 @@ def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:
     return (
         sockets.tcp4, sockets.tcp6, sockets.dns4, sockets.dns6, sockets.udp4, sockets.udp6,
     )  # fmt: skip
+
+
+def _close_all(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _finish(waiting: "asyncio.Future[None] | None") -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
 from cleanroom.events import NetworkEvent
-from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import BUFFER_BYTES, BrokenError, Endpoint
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.wire import (
@@ -51,7 +51,7 @@ class Keeper(Protocol):
         """Have it written; False: it need not be waited for, `written` is not called."""
         ...
 
-    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Dialling:
+    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Cancellable:
         """Connect to the target; `done` is called later, once, unless cancelled."""
         ...
 
@@ -79,7 +79,7 @@ class Connection:
         self._upstream: Endpoint | None = None
         self._commands: deque[Command] = deque()
         self._events: deque[Event] = deque()
-        self._dialling: Dialling | None = None
+        self._dialling: Cancellable | None = None
         self._is_waiting = False  # for a report or a dial
         self._is_relaying = False
         self._is_finishing = False

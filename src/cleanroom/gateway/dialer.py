@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import Final
+from typing import Final, Protocol
 
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
@@ -48,6 +48,14 @@ class Failed:
 
 Judge = Callable[[Address], Deny | None]
 Done = Callable[[Reached | Failed], None]
+
+
+class Cancellable(Protocol):
+    """A dial under way, for whoever waits."""
+
+    def cancel(self) -> None:
+        """Give up silently. Idempotent."""
+        ...
 
 
 class Dialling:

@@ -20,7 +20,7 @@ from cleanroom.events import Protocol as Speech
 from cleanroom.gateway.budgets import SWEEP_S, Allowances, Folder, TokenBucket
 from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
-from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import close_with_reset
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
@@ -60,7 +60,7 @@ class Surroundings(Protocol):
         target: Target,
         judge: Callable[[Address], Deny | None],
         done: Callable[[Reached | Failed], None],
-    ) -> Dialling:
+    ) -> Cancellable:
         """Begin to connect to a target."""
         ...
 
@@ -173,7 +173,7 @@ class Door:
         self._around.write(self._sandbox_id, event, written)
         return True
 
-    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Dialling:
+    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Cancellable:
         """Connect to a target that its layer found allowed."""
 
         def judge(address: Address) -> Deny | None:

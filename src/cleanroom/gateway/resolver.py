@@ -53,6 +53,10 @@ class Resolver:
         self._busy: dict[str, int] = {}
         self._queues: dict[str, deque[str]] = {}
 
+    def ask(self, lookup: Lookup) -> None:
+        """Ask `lookup` from now on."""
+        self._lookup = lookup
+
     def resolve(self, owner: str, name: str, done: Done) -> None:
         """Call `done` later with what `name` has, asked on behalf of sandbox `owner`."""
         kept = self._kept.get(name)

@@ -16,11 +16,13 @@ from cleanroom.decide.model import Deny
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
 from cleanroom.gateway.budgets import Allowances
-from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.door import Door
 from cleanroom.gateway.ledger import Ledger
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
+from cleanroom.gateway.resolvers import OwnResolvers, parse_place
+from cleanroom.gateway.tunnel import Tunnelling, parse_proxy
 from cleanroom.gateway.wire import Target
 
 _READ_BYTES: Final = 256 * 1024
@@ -47,7 +49,9 @@ class Gateway:
         self._ledger = Ledger()
         self._is_flush_due = False
         self._doors: dict[str, Door] = {}
+        self._lookup = lookup
         self._resolver = Resolver(self.reactor, lookup)
+        self._proxy: tuple[str, int] | None = None
         link.settimeout(0)
         self.reactor.watch(link.fileno(), self)
 
@@ -82,8 +86,12 @@ class Gateway:
         target: Target,
         judge: Callable[[Address], Deny | None],
         done: Callable[[Reached | Failed], None],
-    ) -> Dialling:
+    ) -> Cancellable:
         """Implement Surroundings."""
+        if self._proxy is not None:
+            tunnelling = Tunnelling(self.reactor, self._proxy, target, done)
+            tunnelling.start(sandbox_id, self._resolver, judge)
+            return tunnelling
         dialling = Dialling(self.reactor, target, judge, done)
         dialling.start(sandbox_id, self._resolver)
         return dialling
@@ -136,7 +144,14 @@ class Gateway:
                 assert_never(message)
 
     def _configure(self, message: control.Configure) -> None:
-        self.guard = make_guard(message.private_hosts, message.host_networks)
+        """Take the operator's words; they come again before each door."""
+        try:
+            self.guard = make_guard(message.private_hosts, message.host_networks)
+            self._proxy = parse_proxy(message.proxy) if message.proxy else None
+            places = tuple(parse_place(text) for text in message.resolvers)
+        except ValueError as error:
+            raise control.ControlError(str(error)) from error
+        self._resolver.ask(OwnResolvers(places) if places else self._lookup)
 
     def _open(self, message: control.OpenDoor) -> None:
         if len(self._descriptors) < control.DOOR_DESCRIPTORS or message.sandbox_id in self._doors:
