@@ -15,7 +15,7 @@ from cleanroom.api.types import Failure
 from cleanroom.backends.base import Exit, Process
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.output import OutputLog
-from cleanroom.errors import CleanroomError, Code, Fault
+from cleanroom.errors import CleanroomError, Code, UserError
 
 KILL_WAIT_S: Final = 5.0
 
@@ -55,6 +55,19 @@ def timed_out(seconds: float) -> Ending:
     return Ending("timed_out", Failure(code=Code.TIMED_OUT, reason=reason, hint="--timeout"))
 
 
+def _too_much(limit: int) -> Ending:
+    reason = f"it wrote more than {limit} bytes (sandbox.resources.output)"
+    return Ending("failed", Failure(code=Code.RESOURCE_LIMIT, reason=reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`grace_s` from TERM to KILL; `output_bytes` is `sandbox.resources.output`, if it is set."""
+
+    grace_s: float
+    output_bytes: int | None = None
+
+
 class LiveExecution:
     """A running command. `follow` carries it to its end, everything else may be called meanwhile.
 
@@ -66,13 +79,13 @@ class LiveExecution:
         process: Process,
         output: OutputLog,
         clock: Clock,
-        grace_s: float,
+        bounds: Bounds,
         stop_sandbox: Callable[[], Awaitable[None]],
     ) -> None:
         self.output = output
         self._process = process
         self._clock = clock
-        self._grace_s = grace_s
+        self._bounds = bounds
         self._stop_sandbox = stop_sandbox
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
@@ -95,7 +108,7 @@ class LiveExecution:
             return
         self._ending = why
         await self._process.signal(signal.SIGTERM)
-        if await self._ended_within(self._grace_s):
+        if await self._ended_within(self._bounds.grace_s):
             return
         # A client that does not read must not keep a killed command alive.
         self.output.release()
@@ -132,13 +145,24 @@ class LiveExecution:
     async def _carry(self) -> Outcome:
         try:
             async for piece in self._process.output():
-                await self.output.write(piece.stream, piece.data)
+                await self.output.write(piece.stream, await self._allowed(piece.data))
             exit_ = await self._process.wait()
         except CleanroomError as error:
             return self._lost(error)
         if self._ending is not None:
             return Outcome(self._ending.state, exit_, self._ending.failure)
         return Outcome("succeeded" if exit_.status == 0 else "failed", exit_)
+
+    async def _allowed(self, data: bytes) -> bytes:
+        """Return the part of `data` below the output limit; above it the command is killed."""
+        most = self._bounds.output_bytes
+        if most is None:
+            return data
+        room = most - sum(self.output.totals.values())
+        if len(data) > room:
+            self._ending = self._ending or _too_much(most)
+            await self._process.signal(signal.SIGKILL)
+        return data[: max(room, 0)]
 
     def _lost(self, error: CleanroomError) -> Outcome:
         if self._ending is not None:
@@ -161,9 +185,9 @@ class LiveExecution:
 
 
 def signal_number(name: str) -> int:
-    """Return the number of a signal. Raises Fault if it cannot be sent to a workload."""
+    """Return the number of a signal. Raises UserError if it cannot be sent to a workload."""
     number = SIGNALS.get(name)
     if number is None:
         message = f"cannot send the signal '{name}'"
-        raise Fault(Code.REQUEST_INVALID, message, f"one of: {' '.join(SIGNALS)}")
+        raise UserError(Code.REQUEST_INVALID, message, f"one of: {' '.join(SIGNALS)}")
     return number

@@ -60,6 +60,11 @@ class OutputLog:
         return dict(self._totals)
 
     @property
+    def kept_bytes(self) -> int:
+        """How much memory the kept part takes."""
+        return self._kept
+
+    @property
     def waits(self) -> bool:
         """Whether the writer has to wait for the owner now."""
         return self._lossless and self._written - self._taken >= self._window_bytes

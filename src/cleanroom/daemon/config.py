@@ -1,0 +1,152 @@
+"""config.yaml of the operator, read strictly: settings, each with where it was said.
+
+In: the file's text and the daemon's environment. Out: Config, or every problem with line and
+column. Never: an unknown key ignored. Strongest first: `CLEANROOM_…` variables, the file, defaults.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from cleanroom.api.types import ConfigReport, ConfigValue
+from cleanroom.daemon.config_keys import CONFIG
+from cleanroom.daemon.settings import Settings
+from cleanroom.errors import Code
+from cleanroom.policy import nodes
+from cleanroom.policy.fields import Key, Section, Spot
+from cleanroom.policy.nodes import Node
+from cleanroom.policy.problems import START, FileErrors, Problems, TooManyProblemsError
+from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
+
+T = TypeVar("T")
+
+PREFIX: Final = "CLEANROOM_"
+_EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in force; `origins` says where each was said, `path` is the file's."""
+
+    settings: Settings
+    path: str
+    origins: Mapping[str, str]
+
+
+def load_config(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read the operator's file, if there is one. Raises FileErrors, or Fault if unreadable."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8", "replace")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        problem = Problems(str(path))
+        problem.add(START, f"cannot read it: {error.strerror}")
+        raise FileErrors(Code.REQUEST_INVALID, problem.found) from error
+    return parse_config(text, str(path), environment)
+
+
+def parse_config(text: str, path: str, environment: Mapping[str, str]) -> Config:
+    """Return what text and environment say. Raises FileErrors with every problem found."""
+    problems = Problems(path)
+    origins: dict[str, str] = {}
+    settings = None
+    try:
+        root = read_yaml(text, problems) or _EMPTY
+        if isinstance(root, nodes.Mapping):
+            _note_origins(root, path, "", origins)
+            root = _with_environment(root, environment, origins)
+        settings = CONFIG.read(root, Spot(problems, ""))
+    except TooManyProblemsError:
+        pass
+    if problems.found or settings is None:
+        raise FileErrors(Code.REQUEST_INVALID, problems.found)
+    return Config(settings, path, origins)
+
+
+def report(config: Config) -> ConfigReport:
+    """Return every setting with its value and origin."""
+    values = [
+        ConfigValue(key=key, value=json.dumps(value), origin=config.origins.get(key, "default"))
+        for key, value in _flat(config.settings, "")
+    ]
+    return ConfigReport(path=config.path, values=values)
+
+
+def every_key(
+    section: Section[object] = CONFIG, prefix: str = ""
+) -> Iterator[tuple[str, Key[object]]]:
+    """Yield each setting's full name and its key."""
+    for key in section.keys:
+        if isinstance(key.value, Section):
+            yield from every_key(key.value, f"{prefix}{key.name}.")
+        else:
+            yield f"{prefix}{key.name}", key
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting: `gateway.proxy` is CLEANROOM_GATEWAY_PROXY."""
+    return PREFIX + name.upper().replace(".", "_")
+
+
+def render_markdown() -> str:
+    """Return docs/config.md's table of every key."""
+    lines = ["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{name}` | {key.value.words} | {key.shown} | {key.meaning} |"
+        for name, key in every_key()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _note_origins(node: nodes.Mapping, path: str, prefix: str, origins: dict[str, str]) -> None:
+    for name, value in node.entries:
+        if isinstance(value, nodes.Mapping):
+            _note_origins(value, path, f"{prefix}{name.text}.", origins)
+        else:
+            origins[f"{prefix}{name.text}"] = f"{path}:{name.place.line}"
+
+
+def _with_environment(
+    root: nodes.Mapping, environment: Mapping[str, str], origins: dict[str, str]
+) -> nodes.Mapping:
+    """Put what CLEANROOM_… variables say in the place of what the file says."""
+    for name, key in every_key():
+        said = environment.get(variable_of(name))
+        if said is not None:
+            origins[name] = variable_of(name)
+            root = _replace(root, name.split("."), _node_of(said, key))
+    return root
+
+
+def _node_of(said: str, key: Key[object]) -> Node:
+    if isinstance(key.default, tuple):
+        items = tuple(_scalar(part.strip()) for part in said.split(",") if part.strip())
+        return nodes.Sequence(items, flow=True, place=START, start=0, end=0)
+    return _scalar(said)
+
+
+def _replace(node: nodes.Mapping, words: list[str], value: Node) -> nodes.Mapping:
+    below = nodes.child(node, words[0])
+    if len(words) > 1:
+        inner = below if isinstance(below, nodes.Mapping) else _EMPTY
+        value = _replace(inner, words[1:], value)
+    kept = tuple(entry for entry in node.entries if entry[0].text != words[0])
+    entries = (*kept, (_scalar(words[0]), value))
+    return nodes.Mapping(entries, flow=False, place=node.place, start=node.start, end=node.end)
+
+
+def _scalar(text: str) -> nodes.Scalar:
+    return nodes.Scalar(text, plain=True, place=START, start=0, end=0)
+
+
+def _flat(value: object, prefix: str) -> Iterator[tuple[str, object]]:
+    if not is_dataclass(value):
+        yield prefix, value
+        return
+    for field in fields(value):
+        inner = f"{prefix}.{field.name}" if prefix else field.name
+        yield from _flat(getattr(value, field.name), inner)

@@ -1,0 +1,205 @@
+"""Every key of config.yaml: parser, documentation and `config show` read this one table.
+
+In: nothing. Out: CONFIG. Never: a key that nothing obeys.
+"""
+
+from typing import Final
+
+from cleanroom.daemon.settings import (
+    DaemonSettings,
+    GatewaySettings,
+    LimitSettings,
+    Settings,
+)
+from cleanroom.policy import values
+from cleanroom.policy.fields import Fields, Key, ListOf, Section
+
+_ADDRESS: Final = r"[0-9A-Fa-f:.\[\]]{2,60}"
+_ENDPOINT: Final = r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}"
+_FOLDER: Final = values.text(r"/[^\0:]*", "an absolute path", 4096)
+
+_GATEWAY: Final = GatewaySettings()
+PRIVATE_HOSTS: Final = Key(
+    "private_hosts",
+    ListOf(values.host(), 256),
+    _GATEWAY.private_hosts,
+    "Names that may resolve to private addresses of this network. A policy must allow them too.",
+    "none",
+)
+RESOLVERS: Final = Key(
+    "resolvers",
+    ListOf(values.text(_ADDRESS, "an IP address, with or without a port"), 8),
+    _GATEWAY.resolvers,
+    "DNS servers that the gateway asks.",
+    "those of the host",
+)
+TRUST: Final = Key(
+    "trust",
+    ListOf(_FOLDER, 32),
+    _GATEWAY.trust,
+    "PEM files with extra root certificates, for the gateway and inside sandboxes.",
+    "none",
+)
+PROXY: Final = Key(
+    "proxy",
+    values.text(_ENDPOINT, "HOST:PORT"),
+    _GATEWAY.proxy,
+    "A CONNECT proxy that the gateway dials through, HOST:PORT.",
+    "none",
+)
+
+_LIMITS: Final = LimitSettings()
+MOST_SANDBOXES: Final = Key(
+    "sandboxes",
+    values.count(1, 10_000),
+    _LIMITS.sandboxes,
+    "How many sandboxes may live at once.",
+    "64",
+)
+MOST_EXECUTIONS: Final = Key(
+    "executions",
+    values.count(1, 1000),
+    _LIMITS.executions,
+    "How many commands may run in one sandbox at once.",
+    "64",
+)
+KEPT_OUTPUT: Final = Key(
+    "kept_output",
+    values.size(1 << 16, 1 << 30),
+    _LIMITS.kept_output,
+    "How much of a command's newest output is kept in memory for those who attach late.",
+    "4MiB",
+)
+OUTPUT_WINDOW: Final = Key(
+    "output_window",
+    values.size(1 << 16, 1 << 30),
+    _LIMITS.output_window,
+    "How far a command may run ahead of the client that reads it.",
+    "1MiB",
+)
+KEPT_CHANGES: Final = Key(
+    "kept_changes",
+    values.size(1 << 20, 1 << 44),
+    _LIMITS.kept_changes,
+    "How much space the changes of ended sandboxes may take together; the oldest go first.",
+    "4GiB",
+)
+KEEP_CHANGES_FOR: Final = Key(
+    "keep_changes_for",
+    values.duration(60, 365 * 86_400),
+    _LIMITS.keep_changes_for,
+    "How long the changes of an ended sandbox are kept.",
+    "24h",
+)
+
+_DAEMON: Final = DaemonSettings()
+AUTOSTART: Final = Key(
+    "autostart",
+    values.flag(),
+    _DAEMON.autostart,
+    "Whether a command that finds no daemon may start one.",
+    "true",
+)
+IDLE_EXIT: Final = Key(
+    "idle_exit",
+    values.duration(1, 365 * 86_400),
+    _DAEMON.idle_exit,
+    "How long a daemon that was started by a command waits for the next one, without a sandbox.",
+    "15m",
+)
+STOP_GRACE: Final = Key(
+    "stop_grace",
+    values.duration(1, 600),
+    _DAEMON.stop_grace,
+    "How long a command has between SIGTERM and SIGKILL.",
+    "5s",
+)
+ATTACH_WAIT: Final = Key(
+    "attach_wait",
+    values.duration(1, 3600),
+    _DAEMON.attach_wait,
+    "How long a foreground command waits for its client before it is canceled.",
+    "30s",
+)
+
+
+def _build_gateway(fields: Fields) -> GatewaySettings:
+    return GatewaySettings(
+        private_hosts=fields.read(PRIVATE_HOSTS),
+        resolvers=fields.read(RESOLVERS),
+        trust=fields.read(TRUST),
+        proxy=fields.read(PROXY),
+    )
+
+
+def _build_limits(fields: Fields) -> LimitSettings:
+    return LimitSettings(
+        sandboxes=fields.read(MOST_SANDBOXES),
+        executions=fields.read(MOST_EXECUTIONS),
+        kept_output=fields.read(KEPT_OUTPUT),
+        output_window=fields.read(OUTPUT_WINDOW),
+        kept_changes=fields.read(KEPT_CHANGES),
+        keep_changes_for=fields.read(KEEP_CHANGES_FOR),
+    )
+
+
+def _build_daemon(fields: Fields) -> DaemonSettings:
+    return DaemonSettings(
+        autostart=fields.read(AUTOSTART),
+        idle_exit=fields.read(IDLE_EXIT),
+        stop_grace=fields.read(STOP_GRACE),
+        attach_wait=fields.read(ATTACH_WAIT),
+    )
+
+
+TOOLS: Final = Key(
+    "tools",
+    ListOf(_FOLDER, 64),
+    (),
+    "Folders of tools (nvm, pyenv, uv) that sandboxes see read-only, and find on their PATH.",
+    "none",
+)
+GATEWAY: Final = Key(
+    "gateway",
+    Section((PRIVATE_HOSTS, RESOLVERS, TRUST, PROXY), _build_gateway),
+    _GATEWAY,
+    "How the gateway reaches the world.",
+)
+LIMITS: Final = Key(
+    "limits",
+    Section(
+        (
+            MOST_SANDBOXES,
+            MOST_EXECUTIONS,
+            KEPT_OUTPUT,
+            OUTPUT_WINDOW,
+            KEPT_CHANGES,
+            KEEP_CHANGES_FOR,
+        ),
+        _build_limits,
+    ),
+    _LIMITS,
+    "Bounds of the daemon itself.",
+)
+DAEMON: Final = Key(
+    "daemon",
+    Section((AUTOSTART, IDLE_EXIT, STOP_GRACE, ATTACH_WAIT), _build_daemon),
+    _DAEMON,
+    "The daemon's process.",
+)
+
+
+def _build(fields: Fields) -> Settings:
+    return Settings(
+        tools=fields.read(TOOLS),
+        gateway=fields.read(GATEWAY),
+        limits=fields.read(LIMITS),
+        daemon=fields.read(DAEMON),
+    )
+
+
+CONFIG: Final[Section[Settings]] = Section(
+    (TOOLS, GATEWAY, LIMITS, DAEMON),
+    _build,
+    elsewhere={"private_hosts": "it belongs under 'gateway'"},
+)

@@ -1,0 +1,151 @@
+"""The second half of the main path: from a running command to its recorded result.
+
+In: a run whose command was started. Out: its record, complete, in the store, in the audit and as
+run-observability.json. Never: a run that does not reach its end, whatever fails on the way.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from cleanroom.api.types import Denial, Failure
+from cleanroom.daemon import records
+from cleanroom.daemon.executions import Ending, Outcome
+from cleanroom.daemon.host import Host
+from cleanroom.daemon.parts import Wanted
+from cleanroom.daemon.sandbox import LiveRun, LiveSandbox
+from cleanroom.daemon.sandboxes import FINISHED
+from cleanroom.daemon.stopwatch import Stopwatch
+from cleanroom.errors import CleanroomError, Code
+
+_log = logging.getLogger(__name__)
+
+UNKNOWN = Outcome("failed", None, Failure(code=Code.INTERNAL, reason="cleanroom failed: a bug"))
+NOBODY = Ending(
+    "canceled",
+    Failure(
+        code=Code.CANCELED,
+        reason="nobody attached to it in time",
+        hint="attach, or set detach: true",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is still needed of the start."""
+
+    wanted: Wanted
+    watch: Stopwatch
+
+
+async def carry_through(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -> None:
+    """Follow the command to its end, tidy up, record the result."""
+    outcome = UNKNOWN
+    try:
+        outcome = await _follow(host, run, rest)
+        rest.watch.lap("command_ms")
+        await _tidy_up(host, sandbox, run, rest.watch)
+    finally:
+        if sandbox.record.ephemeral:  # it has ended, unless something failed above
+            await host.sandboxes.stop(sandbox, FINISHED)
+        await record_end(host, sandbox, run, outcome, rest.watch)
+
+
+async def record_end(
+    host: Host,
+    sandbox: LiveSandbox,
+    run: LiveRun,
+    outcome: Outcome,
+    watch: Stopwatch | None = None,
+) -> None:
+    """Write down how a run ended, and tell those who wait. Never raises on purpose."""
+    records.ended(run, host.clock.now(), outcome)
+    environment = host.observability.environment()
+    timings = watch.timings() if watch is not None else {}
+    run.record = msgspec.structs.replace(run.record, timings=timings, environment=environment)
+    try:
+        host.journal.lifecycle(
+            sandbox, "execution.finished", records.end_details(run), run=run.record.id
+        )
+        await host.store.put_execution(run.execution)
+        await host.store.put_run(run.record)
+        await host.observability.write(run.record)
+    except CleanroomError as error:
+        run.note(f"the run is not recorded: {error.message}")
+        _log.error("cannot record the end of %s: %s", run.record.id, error.message)
+    finally:
+        if run.live is not None:
+            host.outputs.keep(run.execution.id, run.live.output)
+        sandbox.runs.pop(run.record.id, None)
+        run.notices.end()
+        run.finished.set()
+
+
+async def _follow(host: Host, run: LiveRun, rest: Rest) -> Outcome:
+    live = run.started()
+    async with asyncio.TaskGroup() as group:
+        beside = [
+            group.create_task(_expect_client(host, run)),
+            group.create_task(_keep_denials(host, run)),
+            group.create_task(_time_first_output(run, rest.watch)),
+        ]
+        outcome = await live.follow(rest.wanted.options.timeout_s)
+        for task in beside:
+            task.cancel()
+    if outcome.exit is not None and outcome.exit.error:
+        run.note(outcome.exit.error)
+    return outcome
+
+
+async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, watch: Stopwatch) -> None:
+    if sandbox.machine is not None:
+        watch.add(sandbox.machine.timings, sandbox.workspace_ms)
+    if sandbox.record.ephemeral:
+        await host.sandboxes.stop(sandbox, FINISHED)
+        watch.lap("network_cleanup_ms")
+    try:
+        changed = len((await host.workspaces.changes(sandbox.folder)).changes)
+        run.record = msgspec.structs.replace(run.record, changed_files=changed)
+    except CleanroomError as error:
+        run.note(error.message)
+
+
+async def _expect_client(host: Host, run: LiveRun) -> None:
+    """A client that was killed before it attached must not leave its command running."""
+    if not run.foreground:
+        return
+    wait_s = host.config.settings.daemon.attach_wait
+    async with asyncio.TaskGroup() as group:
+        late = group.create_task(host.clock.sleep(wait_s))
+        came = group.create_task(run.attached.wait())
+        await asyncio.wait((late, came), return_when=asyncio.FIRST_COMPLETED)
+        late.cancel()
+        came.cancel()
+    if not run.attached.is_set():
+        await run.started().end(NOBODY)
+
+
+async def _keep_denials(host: Host, run: LiveRun) -> None:
+    """Store each new refusal at once: a killed daemon's run still shows what it was refused."""
+    while True:
+        while fresh := run.take_fresh_denials():
+            await _store_denials(host, run, fresh)
+        await run.notices.changed()
+
+
+async def _store_denials(host: Host, run: LiveRun, fresh: list[Denial]) -> None:
+    try:
+        for denial in fresh:
+            await host.store.add_denial(run.record.id, denial)
+    except CleanroomError as error:  # the end of the run says so again
+        _log.error("cannot record a refusal of %s: %s", run.record.id, error.message)
+
+
+async def _time_first_output(run: LiveRun, watch: Stopwatch) -> None:
+    output = run.started().output
+    if not sum(output.totals.values()):
+        await output.changed()
+    watch.since_begin("first_output_ms")

@@ -1,0 +1,150 @@
+"""WebSocket attach: the way of `exec`. Bytes both ways, refusals at once, the exit as last word.
+
+The first client of a foreground run owns it: nothing of the output is lost to it, and if it goes
+away without `detach` the command is canceled.
+"""
+
+import asyncio
+from typing import Final
+
+from aiohttp import WSMsgType, web
+
+from cleanroom.api import codec
+from cleanroom.api.problem import problem_of
+from cleanroom.api.streams import (
+    AttachMessage,
+    CancelMessage,
+    DetachMessage,
+    EofMessage,
+    ErrorLine,
+    ExitLine,
+    ResizeMessage,
+    SignalMessage,
+    StreamLine,
+)
+from cleanroom.daemon.call import Call
+from cleanroom.daemon.executions import CANCELED, LiveExecution, signal_number
+from cleanroom.daemon.handlers.executions import find
+from cleanroom.daemon.output import Chunk, OutputReader
+from cleanroom.daemon.sandbox import LiveRun
+from cleanroom.daemon.stdin import StdinQueue
+from cleanroom.daemon.tasks import Tasks
+from cleanroom.errors import CleanroomError
+
+MAX_MESSAGE: Final = 1024 * 1024
+
+
+async def attach(call: Call) -> web.StreamResponse:
+    """Join a running command; of an ended one, only its exit is said."""
+    run = call.live_run()
+    stored = await find(call, run)
+    # No compression: it would cost more than the socket.
+    socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False, timeout=1.0)
+    await socket.prepare(call.request)
+    if run is None or run.live is None:
+        last = await call.host.store.run(stored.run_id)
+        await _say(socket, ExitLine(execution=stored, run=last))
+        await socket.close()
+        return socket
+    attached = Attached(socket, run, run.live, call.host.tasks)
+    await attached.serve()
+    return socket
+
+
+class Attached:
+    """One client of one running command."""
+
+    def __init__(
+        self, socket: web.WebSocketResponse, run: LiveRun, live: LiveExecution, tasks: Tasks
+    ) -> None:
+        self._socket = socket
+        self._run = run
+        self._live = live
+        self._tasks = tasks
+        self._owner = run.foreground and not run.attached.is_set()
+        self._detached = False
+        self._stdin = StdinQueue(live)
+        run.attached.set()
+
+    async def serve(self) -> None:
+        """Carry everything until the exit was said or the client is gone."""
+        own = Tasks()
+        sending = own.start(self._send(), f"send {self._run.execution.id}")
+        receiving = own.start(self._receive(), f"receive {self._run.execution.id}")
+        own.start(self._stdin.feed(), f"stdin {self._run.execution.id}")
+        try:
+            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if self._owner:
+                self._live.output.release()
+                if not (self._detached or self._run.finished.is_set()):
+                    self._cancel()
+            await own.close()
+        if not self._socket.closed:
+            await self._socket.close()
+
+    async def _send(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_output(self._live.output.reader(owner=self._owner)))
+            group.create_task(self._send_notices())
+        await self._run.finished.wait()
+        await self._say(ExitLine(execution=self._run.execution, run=self._run.current()))
+
+    async def _send_output(self, reader: OutputReader) -> None:
+        while (piece := await reader.next()) is not None:
+            if isinstance(piece, Chunk):
+                await self._send_bytes(bytes((piece.stream,)) + piece.data)
+
+    async def _send_notices(self) -> None:
+        sent = 0
+        while True:
+            for notice in self._run.notices.since(sent):
+                sent += 1
+                await self._say(notice)
+            if self._run.notices.ended and not self._run.notices.since(sent):
+                return
+            await self._run.notices.changed()
+
+    async def _receive(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.BINARY:
+                await self._stdin.put(message.data, self._gone)
+            elif message.type is WSMsgType.TEXT:
+                try:
+                    told = codec.decode_attach(message.data.encode())
+                    await self._obey(told)
+                except CleanroomError as error:
+                    await self._say(ErrorLine(problem=problem_of(error)))
+                    return
+            if self._detached:
+                return
+
+    async def _obey(self, told: AttachMessage) -> None:
+        match told:
+            case EofMessage():
+                self._stdin.end()
+            case SignalMessage():
+                await self._live.signal(signal_number(told.signal))
+            case ResizeMessage():
+                await self._live.resize(told.rows, told.columns)
+            case CancelMessage():
+                self._cancel()
+            case DetachMessage():
+                self._detached = True
+
+    def _cancel(self) -> None:
+        # In the daemon's tasks, not in this client's: it goes on when the client is gone.
+        self._tasks.start(self._live.end(CANCELED), f"cancel {self._run.execution.id}")
+
+    def _gone(self) -> bool:
+        return self._socket.closed
+
+    async def _send_bytes(self, data: bytes) -> None:
+        await self._socket.send_bytes(data)
+
+    async def _say(self, line: StreamLine) -> None:
+        await _say(self._socket, line)
+
+
+async def _say(socket: web.WebSocketResponse, line: StreamLine) -> None:
+    await socket.send_str(codec.encode_line(line).decode())

@@ -1,0 +1,158 @@
+"""Executions: started, listed, shown, signalled, ended; their output and input."""
+
+import asyncio
+import contextlib
+
+from aiohttp import web
+
+from cleanroom.api import codec
+from cleanroom.api.streams import ExitLine
+from cleanroom.api.types import Execution, ExecutionList, ExecutionRequest, SignalRequest
+from cleanroom.daemon.call import Call, answer, no_execution, no_sandbox
+from cleanroom.daemon.executions import CANCELED, signal_number
+from cleanroom.daemon.output import OutputLog, OutputReader
+from cleanroom.daemon.output_lines import OutputLines
+from cleanroom.daemon.run import start_execution
+from cleanroom.daemon.sandbox import LiveRun
+from cleanroom.daemon.streams import NdjsonStream
+from cleanroom.errors import Code, UserError
+
+MAX_WAIT_S = 60
+
+
+async def create(call: Call) -> web.StreamResponse:
+    """Run one more command in a living sandbox."""
+    request = await call.read(ExecutionRequest)
+    sandbox = call.live_sandbox()
+    if sandbox is None:
+        stored = await call.host.store.sandbox(call.sandbox_word)
+        if stored is None:
+            raise no_sandbox(call.sandbox_word)
+        message = f"cannot run a command in this sandbox: it is {stored.state}"
+        raise UserError(Code.CONFLICT, message, "create another one")
+    run = await start_execution(request, call.host, sandbox)
+    return answer(run.execution, 201)
+
+
+async def show_list(call: Call) -> web.StreamResponse:
+    """List a sandbox's executions, newest first."""
+    stored = await call.host.store.sandbox(call.sandbox_word)
+    if stored is None:
+        raise no_sandbox(call.sandbox_word)
+    page = call.page()
+    found = await call.host.store.executions(stored.id, page)
+    following = found[-1].id if len(found) == page.limit else None
+    return answer(ExecutionList(executions=found, next=following))
+
+
+async def get(call: Call) -> web.StreamResponse:
+    """Show one execution; with `wait_s`, only once it has ended or that time is over."""
+    wait_s = call.number("wait_s", 0, MAX_WAIT_S)
+    run = call.live_run()
+    if run is not None and wait_s:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await run.finished.wait()
+    return answer(await find(call, run))
+
+
+async def cancel(call: Call) -> web.StreamResponse:
+    """TERM, a time of grace, KILL: begun when this answers. Idempotent."""
+    run = call.live_run()
+    if run is not None and run.live is not None:
+        name = f"cancel {run.execution.id}"
+        call.host.tasks.start(run.live.end(CANCELED), name)
+    return answer(await find(call, run))
+
+
+async def send_signal(call: Call) -> web.StreamResponse:
+    """Send a signal to a workload; ignored after its end."""
+    number = signal_number((await call.read(SignalRequest)).signal)
+    run = call.live_run()
+    if run is not None and run.live is not None:
+        await run.live.signal(number)
+    return answer(await find(call, run))
+
+
+async def stdin(call: Call) -> web.StreamResponse:
+    """Write the body to standard input; with `eof`, end it."""
+    run = call.live_run()
+    if run is None or run.live is None:
+        await find(call, run)
+        message = "cannot write to the command: it has ended"
+        raise UserError(Code.CONFLICT, message)
+    await run.live.write_stdin(await call.body())
+    if call.flag("eof"):
+        await run.live.close_stdin()
+    return web.Response(status=204)
+
+
+async def output(call: Call) -> web.StreamResponse:
+    """Stream output from given bytes on; with `follow`, until the command has ended."""
+    run = call.live_run()
+    if run is None or run.live is None:
+        return await _ended_output(call, run)
+    follow = call.flag("follow")
+    owner = follow and run.foreground and not run.attached.is_set()
+    reader = run.live.output.reader(
+        owner=owner,
+        stdout_from=call.number("stdout_from", 0, 2**53),
+        stderr_from=call.number("stderr_from", 0, 2**53),
+    )
+    if owner:
+        run.attached.set()
+    async with NdjsonStream(call.request) as stream:
+        await _copy(reader, stream, run.live.output, follow=follow)
+        if follow:
+            await stream.until(run.finished.wait())
+        await stream.send(codec.encode_line(ExitLine(execution=run.execution, run=run.current())))
+    if owner:
+        run.live.output.release()
+        if stream.lost:
+            call.host.tasks.start(run.live.end(CANCELED), f"cancel {run.execution.id}")
+    return stream.response
+
+
+async def _copy(
+    reader: OutputReader, stream: NdjsonStream, log: OutputLog, *, follow: bool
+) -> None:
+    lines = OutputLines()
+    while True:
+        piece = reader.take()
+        if piece is not None:
+            for line in lines.feed(piece):
+                await stream.send(codec.encode_line(line))
+        elif follow and not log.ended:
+            await stream.until(log.changed())
+        else:
+            break
+    for line in lines.rest():
+        await stream.send(codec.encode_line(line))
+
+
+async def _ended_output(call: Call, run: LiveRun | None) -> web.StreamResponse:
+    execution = await find(call, run)
+    kept = call.host.outputs.get(execution.id)
+    stored = await call.host.store.run(execution.run_id)
+    async with NdjsonStream(call.request) as stream:
+        if kept is not None:
+            reader = kept.reader(
+                stdout_from=call.number("stdout_from", 0, 2**53),
+                stderr_from=call.number("stderr_from", 0, 2**53),
+            )
+            await _copy(reader, stream, kept, follow=False)
+        await stream.send(codec.encode_line(ExitLine(execution=execution, run=stored)))
+    return stream.response
+
+
+async def find(call: Call, run: LiveRun | None) -> Execution:
+    """Return the execution that the path names, from memory or the store."""
+    if run is not None:
+        return run.execution
+    stored = await call.host.store.execution(call.execution_id)
+    sandbox = await call.host.store.sandbox(call.sandbox_word)
+    if sandbox is None:
+        raise no_sandbox(call.sandbox_word)
+    if stored is None or stored.sandbox_id != sandbox.id:
+        raise no_execution(call.execution_id)
+    return stored

@@ -1,0 +1,129 @@
+"""Policies: judged, explained, asked, extended, begun. Nothing is started."""
+
+import json
+
+from aiohttp import web
+
+from cleanroom.api.policy_types import (
+    PolicyCheck,
+    PolicyCheckRequest,
+    PolicyExplanation,
+    PolicyInit,
+    PolicyInitRequest,
+    PolicyRequest,
+    PolicySuggestion,
+    PolicySuggestRequest,
+)
+from cleanroom.api.types import Denial, Run, RunOptions
+from cleanroom.daemon.call import Call, answer
+from cleanroom.daemon.handlers import runs
+from cleanroom.daemon.policies import notes_of
+from cleanroom.daemon.policy_reports import check_of, report_of, rule_of
+from cleanroom.decide.tcp import decide_target
+from cleanroom.errors import Code, UserError
+from cleanroom.policy.explain import explain as explain_plan
+from cleanroom.policy.hosts import InvalidHostError
+from cleanroom.policy.init import InitFacts, init_policy
+from cleanroom.policy.insert import insert_rules
+from cleanroom.policy.schema import policy_schema
+from cleanroom.policy.suggest import Refusal, suggest_rules
+
+# Lock files come as texts; a client leaves out what is larger.
+MAX_INIT_BODY = 16 * 1024 * 1024
+
+
+async def validate(call: Call) -> web.StreamResponse:
+    """Return the effective plan, or every fault with its place."""
+    request = await call.read(PolicyRequest)
+    policy = call.host.policies.compile(request.policy)
+    place = await call.host.backends.place(policy, RunOptions(backend=request.backend))
+    return answer(report_of(policy, place, notes_of(request.policy)))
+
+
+async def explain(call: Call) -> web.StreamResponse:
+    """Return the policy in sentences."""
+    request = await call.read(PolicyRequest)
+    policy = call.host.policies.compile(request.policy)
+    plan = explain_plan(policy)
+    return answer(
+        PolicyExplanation(
+            policy_hash=policy.policy_hash,
+            lines=list(plan.lines()),
+            notes=[*notes_of(request.policy), *plan.notes],
+        )
+    )
+
+
+async def check(call: Call) -> web.StreamResponse:
+    """Return the verdict on one target."""
+    request = await call.read(PolicyCheckRequest)
+    policy = call.host.policies.compile(request.policy)
+    try:
+        verdict = decide_target(policy, request.host, request.port)
+    except InvalidHostError as error:
+        message = f"cannot check this host: {error}"
+        raise UserError(Code.REQUEST_INVALID, message, "write HOST:PORT") from error
+    answered: PolicyCheck = check_of(verdict, request)
+    return answer(answered)
+
+
+async def suggest(call: Call) -> web.StreamResponse:
+    """Return the smallest rules for what a run was refused, and the file with them."""
+    request = await call.read(PolicySuggestRequest)
+    policy = call.host.policies.compile(request.policy)
+    run = await _run_of(call, request)
+    refusals = (_refusal(denial) for denial in runs.now(call, run).denied)
+    suggestion = suggest_rules(refusals, policy)
+    path = request.policy.path or "cleanroom.yaml"
+    before = request.policy.text
+    text = before or ""
+    if suggestion.rules:
+        text = insert_rules(before, suggestion.rules, path)
+    return answer(
+        PolicySuggestion(
+            run_id=run.id,
+            rules=[rule_of(rule) for rule in suggestion.rules],
+            text=text,
+            changed=text != (before or ""),
+            notes=list(suggestion.notes),
+        )
+    )
+
+
+async def init(call: Call) -> web.StreamResponse:
+    """Return the text of a first policy."""
+    request = await call.read(PolicyInitRequest, MAX_INIT_BODY)
+    facts = InitFacts(
+        project=request.project,
+        lockfiles=tuple(request.lockfiles.items()),
+        managers=tuple(request.managers),
+        configured={name: tuple(hosts) for name, hosts in request.configured.items()},
+        defaults={name: tuple(hosts) for name, hosts in request.defaults.items()},
+        git_remotes=tuple(request.git_remotes),
+    )
+    return answer(PolicyInit(text=init_policy(facts)))
+
+
+async def schema(_call: Call) -> web.StreamResponse:
+    """Return the JSON Schema of cleanroom.yaml."""
+    return web.Response(text=json.dumps(policy_schema(), indent=1), content_type="application/json")
+
+
+async def _run_of(call: Call, request: PolicySuggestRequest) -> Run:
+    if request.run_id is not None:
+        return await runs.find(call, request.run_id)
+    found = await call.host.store.last_run_in(request.workspace)
+    if found is None:
+        message = "cannot suggest rules: nothing has run in this workspace"
+        raise UserError(Code.EXECUTION_NOT_FOUND, message, "run a command first: cleanroom exec")
+    return found
+
+
+def _refusal(denial: Denial) -> Refusal:
+    return Refusal(
+        name=denial.name,
+        port=denial.port,
+        address=denial.address,
+        protocol=denial.protocol,
+        code=denial.code,
+    )

@@ -1,0 +1,100 @@
+"""Sandboxes: made, listed, shown, ended, watched."""
+
+from aiohttp import web
+
+from cleanroom.api import codec
+from cleanroom.api.streams import ExitLine
+from cleanroom.api.types import Sandbox, SandboxList, SandboxRequest
+from cleanroom.daemon import ids
+from cleanroom.daemon.call import Call, answer, no_sandbox
+from cleanroom.daemon.history import past_events
+from cleanroom.daemon.sandboxes import STOPPED, Creation
+from cleanroom.daemon.streams import NdjsonStream
+
+
+async def create(call: Call) -> web.StreamResponse:
+    """Make a sandbox that stays until its time is over or it is stopped."""
+    request = await call.read(SandboxRequest)
+    policy = call.host.policies.compile(request.policy)
+    place = await call.host.backends.that_proves(policy, request.options)
+    creation = Creation(
+        request.workspace,
+        policy,
+        place,
+        request.options,
+        request.facts,
+        call.who,
+        ephemeral=False,
+    )
+    sandbox = await call.host.sandboxes.create(creation)
+    return answer(sandbox.record, 201)
+
+
+async def show_list(call: Call) -> web.StreamResponse:
+    """List living sandboxes, or all, newest first."""
+    page = call.page()
+    found = await call.host.store.sandboxes(page, every=call.flag("all"))
+    following = found[-1].id if len(found) == page.limit else None
+    return answer(SandboxList(sandboxes=[_now(call, each) for each in found], next=following))
+
+
+async def get(call: Call) -> web.StreamResponse:
+    """Show one sandbox, ended ones too."""
+    return answer(await find(call))
+
+
+async def stop(call: Call) -> web.StreamResponse:
+    """End a sandbox and everything in it. Idempotent."""
+    live = call.live_sandbox()
+    if live is None:
+        return answer(await find(call))
+    await call.host.sandboxes.stop(live, STOPPED)
+    return answer(live.record)
+
+
+async def events(call: Call) -> web.StreamResponse:
+    """Stream what happened; with `follow`, until the sandbox has ended."""
+    after = call.number("after", 0, 2**53)
+    follow = call.flag("follow")
+    live = call.live_sandbox()
+    record = live.record if live is not None else await find(call)
+    async with NdjsonStream(call.request) as stream:
+        if live is None:
+            for line in await past_events(call.host, record.id):
+                if line.sequence > after:
+                    await stream.send(codec.encode_line(line))
+        else:
+            while True:
+                for line in live.events.after(after):
+                    after = line.sequence
+                    await stream.send(codec.encode_line(line))
+                if live.events.after(after):
+                    continue
+                if live.events.ended or not follow:
+                    break
+                await stream.until(live.events.changed())
+            record = live.record
+        await stream.send(codec.encode_line(ExitLine(sandbox=record)))
+    return stream.response
+
+
+async def find(call: Call) -> Sandbox:
+    """Return the sandbox that the path names. Raises UserError(sandbox_not_found)."""
+    return await find_word(call, call.sandbox_word)
+
+
+async def find_word(call: Call, word: str) -> Sandbox:
+    """Return the sandbox with this id or name. Raises UserError(sandbox_not_found)."""
+    checked = ids.sandbox_word(word)
+    live = call.host.sandboxes.find(checked)
+    if live is not None:
+        return live.record
+    stored = await call.host.store.sandbox(checked)
+    if stored is None:
+        raise no_sandbox(checked)
+    return stored
+
+
+def _now(call: Call, stored: Sandbox) -> Sandbox:
+    live = call.host.sandboxes.find(stored.id)
+    return live.record if live is not None else stored

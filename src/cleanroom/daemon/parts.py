@@ -1,0 +1,116 @@
+"""What the daemon needs of its neighbours, as Protocols; main.py joins the real ones.
+
+In: nothing. Out: Protocols and the values they exchange. Never: an implementation.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cleanroom.api.types import ApplyReport, ApplyRequest, ChangeSet, ClientFacts, RunOptions
+from cleanroom.audit.record import Record
+from cleanroom.backends.base import Command, Door
+from cleanroom.events import NetworkEvent
+from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.sandbox.spec import SandboxSpec
+
+# Called by the gateway's link for each event: it returns once the audit line is written, or
+# raises, and then no byte flows.
+RecordEvent = Callable[[str, NetworkEvent], None]
+# Called once when the gateway process is gone, with the sandboxes that it served.
+Lost = Callable[[frozenset[str]], None]
+
+
+class GatewayLink(Protocol):
+    """One gateway process."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
+        """Return where the sandbox's sockets are to be given. Does nothing by itself."""
+        ...
+
+    async def close_door(self, sandbox_id: str) -> None:
+        """Cut everything of this sandbox; all its events were recorded before. Never raises."""
+        ...
+
+    async def stop(self) -> None:
+        """End the process. Idempotent."""
+        ...
+
+
+# Starts a gateway process, configured; raises Fault(gateway_lost) if it does not come up.
+StartGateway = Callable[[RecordEvent, Lost], Awaitable[GatewayLink]]
+
+
+class AuditWriter(Protocol):
+    """Where every event ends."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write whole lines, or raise Fault and write none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a sandbox is to be made of."""
+
+    sandbox_id: str
+    workspace: str
+    policy: CompiledPolicy
+    needs: frozenset[Capability]
+    options: RunOptions
+    facts: ClientFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sandbox that can be started: its plan, and what the person should be told."""
+
+    spec: SandboxSpec
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A command as the client wrote it, and where it stood."""
+
+    command: tuple[str, ...]
+    subfolder: str
+    options: RunOptions
+
+
+class Workspaces(Protocol):
+    """Copy-on-write views of workspaces, and what was changed in them."""
+
+    async def prepare(self, order: Order, folder: Path) -> Prepared:
+        """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
+        ...
+
+    def command(self, prepared: Prepared, wanted: Wanted) -> Command:
+        """Return what the agent is to start. Raises UserError."""
+        ...
+
+    async def changes(self, folder: Path) -> ChangeSet:
+        """Return what was changed; ids are left empty."""
+        ...
+
+    async def patch(self, folder: Path) -> str:
+        """Return the changes as a unified diff."""
+        ...
+
+    async def apply(self, folder: Path, request: ApplyRequest) -> ApplyReport:
+        """Bring changes onto the host; all or nothing."""
+        ...
+
+    async def forget(self, folder: Path) -> None:
+        """Remove the view and its changes. Idempotent."""
+        ...
+
+    async def size(self, folder: Path) -> int:
+        """Return how many bytes the changes occupy."""
+        ...

@@ -1,0 +1,60 @@
+"""What a run would be: everything decided, nothing started (`exec --dry-run`).
+
+In: a RunRequest. Out: RunPlan. Never: a process, a mount, or a folder that stays.
+"""
+
+from cleanroom.api.types import RunPlan, RunRequest
+from cleanroom.daemon.host import Host
+from cleanroom.daemon.ids import new_id
+from cleanroom.daemon.parts import Order, Wanted
+from cleanroom.daemon.policies import notes_of
+from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
+
+
+async def plan_run(request: RunRequest, host: Host) -> RunPlan:
+    """Return the plan. Raises as a run would, but for capabilities: those are listed."""
+    policy = host.policies.compile(request.policy)
+    place = await host.backends.place(policy, request.options)
+    identifier = new_id("sbx")
+    order = Order(
+        identifier, request.workspace, policy, place.needs, request.options, request.facts
+    )
+    folder = host.paths.sandboxes / identifier
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        prepared = await host.workspaces.prepare(order, folder)
+    finally:
+        await host.workspaces.forget(folder)
+    wanted = Wanted(tuple(request.command), request.subfolder, request.options)
+    command = host.workspaces.command(prepared, wanted)
+    return RunPlan(
+        backend=place.name,
+        policy_hash=policy.policy_hash,
+        argv=list(command.argv),
+        cwd=command.cwd,
+        environment=dict(command.environment),
+        mounts=[mount_text(mount) for mount in prepared.spec.mounts],
+        required_capabilities=sorted(place.needs),
+        missing_capabilities=place.missing,
+        notes=[*notes_of(request.policy), *prepared.notes],
+    )
+
+
+def mount_text(mount: Mount) -> str:
+    """Return a mount in words."""
+    match mount:
+        case Bind():
+            return f"{mount.target}: {mount.source}, {_access(writable=mount.writable)}"
+        case Overlay():
+            writable = "copy-on-write" if mount.upper is not None else "read-only"
+            return f"{' and '.join(mount.targets)}: {mount.lowers[-1]}, {writable}"
+        case Tmpfs():
+            return f"{mount.target}: empty, at most {mount.size_bytes} bytes in memory"
+        case Symlink():
+            return f"{mount.target}: link to {mount.points_to}"
+        case File():
+            return f"{mount.target}: {len(mount.content)} bytes made by cleanroom, read-only"
+
+
+def _access(*, writable: bool) -> str:
+    return "writable" if writable else "read-only"

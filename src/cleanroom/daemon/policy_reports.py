@@ -1,0 +1,111 @@
+"""Compiled policies and verdicts as messages of the API. Pure.
+
+In: a CompiledPolicy and where it would run. Out: PolicyReport, PolicyRule, PolicyCheck.
+Never: a secret's value; there is none in a policy.
+"""
+
+from cleanroom.api.policy_types import (
+    PolicyCheck,
+    PolicyCheckRequest,
+    PolicyReport,
+    PolicyRule,
+    RegistryReport,
+    SandboxReport,
+    SecretReport,
+)
+from cleanroom.daemon.backends import Place
+from cleanroom.decide.model import Allow, Deny, Verdict
+from cleanroom.policy.explain import explain
+from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind
+
+
+def report_of(policy: CompiledPolicy, place: Place, notes: list[str]) -> PolicyReport:
+    """Return the effective plan of a policy at a place."""
+    return PolicyReport(
+        policy_hash=policy.policy_hash,
+        path=policy.source_path,
+        default_action=policy.network.default_action,
+        allow=[rule_of(rule) for rule in policy.network.allow_rules],
+        deny=[rule_of(rule) for rule in policy.network.deny_rules],
+        registries=_registries(policy),
+        secrets=[
+            SecretReport(id=each.secret_id, env=each.env, allowed_hosts=list(each.allowed_hosts))
+            for each in policy.secrets
+        ],
+        sandbox=SandboxReport(
+            ttl_s=policy.sandbox.ttl_s,
+            isolation=policy.sandbox.isolation,
+            image=policy.sandbox.image,
+            resources=_resources(policy.sandbox.limits),
+            mise=policy.sandbox.mise.enabled,
+        ),
+        backend=place.name,
+        required_capabilities=sorted(policy.required_capabilities),
+        missing_capabilities=place.missing,
+        runnable=not place.missing,
+        notes=[*notes, *explain(policy).notes],
+        project=dict(policy.labels.project),
+        metadata=dict(policy.labels.metadata),
+    )
+
+
+def rule_of(rule: Rule) -> PolicyRule:
+    """Return one rule."""
+    return PolicyRule(
+        rule=rule.rule_id,
+        kind=rule.kind,
+        host=f"*.{rule.value}" if rule.kind is RuleKind.WILDCARD else rule.value,
+        ports=list(rule.ports),
+        line=rule.place.line,
+        inspect=rule.inspect,
+        ech=rule.ech_allowed,
+    )
+
+
+def check_of(verdict: Verdict, request: PolicyCheckRequest) -> PolicyCheck:
+    """Return the verdict on a target."""
+    rule = verdict.rule
+    spoken = rule.rule_id if rule is not None else ""
+    line = rule.place_of(request.port).line if rule is not None else 0
+    match verdict:
+        case Allow():
+            return PolicyCheck(
+                allowed=True, host=request.host, port=request.port, rule=spoken, line=line
+            )
+        case Deny(code=code, reason=reason):
+            return PolicyCheck(
+                allowed=False,
+                host=request.host,
+                port=request.port,
+                rule=spoken,
+                line=line,
+                code=code,
+                reason=reason,
+            )
+
+
+def _registries(policy: CompiledPolicy) -> list[RegistryReport]:
+    return [
+        RegistryReport(
+            manager=each.manager,
+            enabled=each.enabled,
+            allowed_hosts=list(each.allowed_hosts),
+            cache_ref=each.cache_ref,
+            fallback=each.fallback,
+            lockfile_mode=each.lockfile.mode if each.lockfile.enabled else "off",
+            lockfiles=list(each.lockfile.lockfiles),
+        )
+        for each in policy.registries
+    ]
+
+
+def _resources(limits: Limits) -> dict[str, float]:
+    asked = {
+        "memory": limits.memory_bytes,
+        "pids": limits.pids,
+        "cpus": limits.cpus,
+        "disk": limits.disk_bytes,
+        "open_files": limits.open_files,
+        "output": limits.output_bytes,
+    }
+    return {name: value for name, value in asked.items() if value is not None}

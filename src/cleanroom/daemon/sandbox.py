@@ -1,0 +1,133 @@
+"""A living sandbox and the runs in it, as the daemon holds them in memory.
+
+In: what happens to them. Out: the records that the API shows. Never: I/O; sandboxes.py and
+run.py act, this is what they act on.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cleanroom.api.streams import DeniedLine, NoteLine
+from cleanroom.api.types import Denial, Execution, Run, Sandbox
+from cleanroom.backends.base import Sandbox as Machine
+from cleanroom.daemon.events import EventLog
+from cleanroom.daemon.executions import Ending, LiveExecution
+from cleanroom.daemon.notices import Notices
+from cleanroom.daemon.parts import Prepared
+from cleanroom.errors import Code, Fault
+from cleanroom.events import NetworkEvent
+from cleanroom.policy.model import CompiledPolicy
+from cleanroom.sandbox.state import SandboxState, next_sandbox_state
+
+_DENIALS_KEPT: Final = 1000
+
+
+class LiveRun:
+    """One run that has not finished, with its execution."""
+
+    def __init__(self, record: Run, execution: Execution, *, foreground: bool) -> None:
+        self.record = record
+        self.execution = execution
+        self.foreground = (
+            foreground  # somebody promised to attach, and counts on nothing being lost
+        )
+        self.attached = asyncio.Event()  # set when the owner came
+        self.notices = Notices()
+        self.live: LiveExecution | None = None
+        self.finished = asyncio.Event()
+        self._denials: dict[tuple[str, int, str], Denial] = {}
+        self._fresh_denials: list[Denial] = []
+
+    def denied(self, event: NetworkEvent) -> None:
+        """Count a refusal; the first of its kind is told at once."""
+        key = (event.name or event.address, event.port, event.code)
+        known = self._denials.get(key)
+        if known is not None:
+            more = known.count + 1 + event.repeated
+            self._denials[key] = msgspec.structs.replace(known, count=more)
+            return
+        if len(self._denials) >= _DENIALS_KEPT:
+            return
+        denial = denial_of(event)
+        self._denials[key] = denial
+        self._fresh_denials.append(denial)
+        self.notices.add(DeniedLine(**msgspec.structs.asdict(denial)))
+
+    def started(self) -> LiveExecution:
+        """Return the running command. Raises Fault(internal) if it was never started."""
+        if self.live is None:
+            message = "cannot follow a command that was not started"
+            raise Fault(Code.INTERNAL, message)
+        return self.live
+
+    def current(self) -> Run:
+        """Return the record with all refusals so far."""
+        return msgspec.structs.replace(self.record, denied=self.denials)
+
+    @property
+    def denials(self) -> list[Denial]:
+        """All refusals so far, counted, in the order of their first."""
+        return list(self._denials.values())
+
+    def take_fresh_denials(self) -> list[Denial]:
+        """Return those that came up since the last call; the store keeps them."""
+        fresh, self._fresh_denials = self._fresh_denials, []
+        return fresh
+
+    def note(self, text: str) -> None:
+        """Tell the person something, now and in the record."""
+        self.notices.add(NoteLine(text=text))
+        self.record = msgspec.structs.replace(self.record, notes=[*self.record.notes, text])
+
+
+class LiveSandbox:
+    """One sandbox that has not ended."""
+
+    def __init__(
+        self, record: Sandbox, policy: CompiledPolicy, who: str, folder: Path, events: EventLog
+    ) -> None:
+        self.record = record
+        self.policy = policy
+        self.who = who
+        self.folder = folder
+        self.events = events
+        self.runs: dict[str, LiveRun] = {}  # those that have not finished
+        self.prepared: Prepared | None = None
+        self.machine: Machine | None = None
+        self.workspace_ms: float | None = None  # what its preparation took
+        self.ending: Ending | None = None  # why it is being stopped
+        self.stopped = asyncio.Event()
+        self.watchers: list[asyncio.Task[None]] = []
+
+    def become(self, state: str, **changes: object) -> None:
+        """Take the next state. Raises Refused(conflict) for a step that does not exist."""
+        next_sandbox_state(SandboxState(self.record.state), SandboxState(state))
+        self.record = msgspec.structs.replace(self.record, state=state, **changes)
+
+    def parts(self) -> tuple[Prepared, Machine]:
+        """Return its plan and its machine. Raises Fault(internal) if it was never started."""
+        if self.prepared is None or self.machine is None:
+            message = "cannot use a sandbox that was not started"
+            raise Fault(Code.INTERNAL, message)
+        return self.prepared, self.machine
+
+    def run_of(self, execution_id: str) -> LiveRun | None:
+        """Return the unfinished run of an execution."""
+        runs = self.runs.values()
+        return next((run for run in runs if run.execution.id == execution_id), None)
+
+
+def denial_of(event: NetworkEvent) -> Denial:
+    """Return the first count of a refusal."""
+    return Denial(
+        name=event.name,
+        address=event.address,
+        port=event.port,
+        protocol=event.protocol,
+        code=event.code,
+        reason=event.reason,
+        count=1 + event.repeated,
+    )

@@ -1,0 +1,267 @@
+"""The lifecycle of sandboxes: made, found, ended; nothing of an ended one runs.
+
+In: a policy with a backend that proved it. Out: LiveSandbox. Never: a sandbox that the store does
+not know, one whose end depends on the wall clock, or two with one name.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from cleanroom.api.problem import failure_of
+from cleanroom.api.types import ClientFacts, Failure, RunOptions, Sandbox
+from cleanroom.daemon.backends import Place
+from cleanroom.daemon.clock import Clock, milliseconds, timestamp
+from cleanroom.daemon.events import EventLog
+from cleanroom.daemon.executions import Ending
+from cleanroom.daemon.gateways import Gateways
+from cleanroom.daemon.ids import new_id
+from cleanroom.daemon.journal import Journal
+from cleanroom.daemon.parts import Order, Workspaces
+from cleanroom.daemon.sandbox import LiveSandbox
+from cleanroom.daemon.settings import Settings
+from cleanroom.daemon.store import Store
+from cleanroom.daemon.tasks import Tasks
+from cleanroom.errors import CleanroomError, Code, Fault, Refused, UserError
+from cleanroom.policy.model import CompiledPolicy
+
+_log = logging.getLogger(__name__)
+
+WARNING_S: Final = 120  # before the end of a sandbox's time
+
+FINISHED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its run has finished"))
+STOPPED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its sandbox was stopped"))
+DAEMON_STOPS: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="the daemon stops"))
+ENDED: Final = Ending(
+    "failed",
+    Failure(code=Code.BACKEND_TRANSPORT_ERROR, reason="the sandbox ended by itself"),
+)
+NEVER_STARTED: Final = Failure(code=Code.RUNTIME_LAUNCH_FAILED, reason="it was not started")
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """All that makes one sandbox."""
+
+    workspace: str
+    policy: CompiledPolicy
+    place: Place
+    options: RunOptions
+    facts: ClientFacts
+    who: str
+    ephemeral: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the lifecycle acts on."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    journal: Journal
+    gateways: Gateways
+    workspaces: Workspaces
+    tasks: Tasks
+    folder: Path  # of all sandboxes' own folders
+
+
+class Sandboxes:
+    """All living sandboxes."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._at = neighbours
+        self._live: dict[str, LiveSandbox] = {}
+        self._closed = False
+
+    @property
+    def live(self) -> list[LiveSandbox]:
+        """Those that have not ended."""
+        return list(self._live.values())
+
+    def find(self, word: str) -> LiveSandbox | None:
+        """Return the living sandbox with this id or name."""
+        if word in self._live:
+            return self._live[word]
+        return next((each for each in self._live.values() if each.record.name == word), None)
+
+    async def create(self, wanted: Creation) -> LiveSandbox:
+        """Make a sandbox; when this returns commands can be run in it.
+
+        Raises Refused(resource_limit), UserError(conflict) for a name in use, and whatever its
+        parts raise; then nothing of it is left but its record.
+        """
+        self._admit(wanted.options.sandbox)
+        sandbox = self._new(wanted)
+        failure = NEVER_STARTED
+        try:
+            await self._at.store.put_sandbox(sandbox.record, folder=str(sandbox.folder))
+            self._at.journal.lifecycle(sandbox, "sandbox.created", _details(sandbox))
+            await self._start(sandbox, wanted)
+        except CleanroomError as error:
+            failure = failure_of(error)
+            raise
+        finally:
+            if sandbox.record.state != "ready":
+                await self._abandon(sandbox, failure)
+        return sandbox
+
+    async def stop(self, sandbox: LiveSandbox, why: Ending) -> None:
+        """End everything in it; returns when nothing of it runs. The first reason counts."""
+        first = sandbox.ending is None
+        sandbox.ending = sandbox.ending or why
+        if not first or sandbox.record.state == "provisioning":
+            # Whoever stops it first, or makes it, ends it: `create` looks at `ending`.
+            await sandbox.stopped.wait()
+            return
+        sandbox.become("stopping")
+        for run in sandbox.runs.values():
+            if run.live is not None:
+                run.live.sandbox_ends(why)
+        if sandbox.machine is not None:
+            await sandbox.machine.stop()
+        await self._at.gateways.close_door(sandbox.record.id)
+        await self._ended(sandbox, "failed" if why is ENDED else "stopped", why.failure)
+
+    async def stop_all(self) -> None:
+        """End every sandbox, and admit no more."""
+        self._closed = True
+        async with asyncio.TaskGroup() as group:
+            for sandbox in self.live:
+                group.create_task(self.stop(sandbox, DAEMON_STOPS))
+
+    def gateway_lost(self, served: frozenset[str]) -> None:
+        """Tell everyone that these sandboxes have no network any more."""
+        for sandbox in self.live:
+            if sandbox.record.id in served and sandbox.ending is None:
+                self._note(sandbox, "gateway.lost", "the gateway ended: no network (gateway_lost)")
+
+    def _admit(self, name: str | None) -> None:
+        if self._closed:
+            message = "cannot make a sandbox: the daemon is stopping"
+            raise Refused(Code.BACKEND_UNAVAILABLE, message, "start it again")
+        most = self._at.settings.limits.sandboxes
+        if len(self._live) >= most:
+            message = f"cannot make a sandbox: {most} are alive already"
+            hint = "run: cleanroom sandboxes list; or raise limits.sandboxes in config.yaml"
+            raise Refused(Code.RESOURCE_LIMIT, message, hint)
+        if name is not None and self.find(name) is not None:
+            message = f"cannot make the sandbox '{name}': it exists"
+            raise UserError(Code.CONFLICT, message, f"run: cleanroom sandboxes stop {name}")
+
+    def _new(self, wanted: Creation) -> LiveSandbox:
+        labels = wanted.policy.labels
+        record = Sandbox(
+            id=new_id("sbx"),
+            name=wanted.options.sandbox,
+            state="provisioning",
+            backend=wanted.place.name,
+            workspace=wanted.workspace,
+            policy_hash=wanted.policy.policy_hash,
+            created_at=timestamp(self._at.clock.now()),
+            expires_at=None,
+            ephemeral=wanted.ephemeral,
+            project=dict(labels.project),
+            metadata=dict(labels.metadata),
+        )
+        folder = self._at.folder / record.id
+        events = EventLog(self._at.clock)
+        sandbox = LiveSandbox(record, wanted.policy, wanted.who, folder, events)
+        self._live[record.id] = sandbox
+        self._at.journal.watch(sandbox)
+        return sandbox
+
+    async def _start(self, sandbox: LiveSandbox, wanted: Creation) -> None:
+        identifier = sandbox.record.id
+        order = Order(
+            identifier,
+            wanted.workspace,
+            wanted.policy,
+            wanted.place.needs,
+            wanted.options,
+            wanted.facts,
+        )
+        sandbox.folder.mkdir(mode=0o700, parents=True)
+        begin = self._at.clock.monotonic()
+        sandbox.prepared = await self._at.workspaces.prepare(order, sandbox.folder)
+        sandbox.workspace_ms = milliseconds(self._at.clock.monotonic() - begin)
+        door = await self._at.gateways.door(identifier, wanted.policy)
+        sandbox.machine = await wanted.place.backend.start(sandbox.prepared.spec, door)
+        if sandbox.ending is not None or self._closed:
+            message = "cannot use the sandbox: it was stopped while it started"
+            raise Fault(Code.CANCELED, message)
+        ttl_s = wanted.policy.sandbox.ttl_s
+        expires = self._at.clock.now() + timedelta(seconds=ttl_s)
+        limits = dict(sandbox.machine.limited)
+        sandbox.become("ready", expires_at=timestamp(expires), limits=limits)
+        await self._at.store.put_sandbox(sandbox.record)
+        self._at.journal.lifecycle(sandbox, "sandbox.ready")
+        name = f"sandbox {identifier}"
+        sandbox.watchers.append(self._at.tasks.start(self._expire(sandbox, ttl_s), f"{name} ttl"))
+        sandbox.watchers.append(self._at.tasks.start(self._watch(sandbox), f"{name} watch"))
+
+    async def _abandon(self, sandbox: LiveSandbox, failure: Failure) -> None:
+        if sandbox.machine is not None:
+            await sandbox.machine.stop()
+        await self._at.gateways.close_door(sandbox.record.id)
+        await self._at.workspaces.forget(sandbox.folder)
+        if not sandbox.stopped.is_set():
+            await self._ended(sandbox, "failed", failure)
+
+    async def _ended(self, sandbox: LiveSandbox, state: str, failure: Failure) -> None:
+        """Let go of it, whatever the records say: nothing of it runs any more."""
+        current = asyncio.current_task()
+        for watcher in sandbox.watchers:
+            if watcher is not current:
+                watcher.cancel()
+        shown = failure if state == "failed" else None
+        sandbox.become(state, failure=shown)
+        try:
+            self._at.journal.lifecycle(sandbox, f"sandbox.{state}", [("reason", failure.reason)])
+            await self._at.store.put_sandbox(sandbox.record)
+        except Fault as error:
+            # The audit or the state file cannot be written. It is said by every later command.
+            _log.error("cannot record the end of %s: %s", sandbox.record.id, error.message)
+        finally:
+            self._live.pop(sandbox.record.id, None)
+            self._at.journal.forget(sandbox)
+            sandbox.events.end()
+            sandbox.stopped.set()
+
+    async def _expire(self, sandbox: LiveSandbox, ttl_s: int) -> None:
+        if ttl_s > WARNING_S:
+            await self._at.clock.sleep(ttl_s - WARNING_S)
+            self._note(sandbox, "sandbox.ttl_warning", "the sandbox's time is over in two minutes")
+        await self._at.clock.sleep(min(ttl_s, WARNING_S))
+        minutes = f"sandbox.ttl_minutes: {ttl_s // 60}"
+        reason = f"the sandbox's time is over ({minutes})"
+        over = Failure(code=Code.TIMED_OUT, reason=reason, hint="raise sandbox.ttl_minutes")
+        await self.stop(sandbox, Ending("timed_out", over))
+
+    async def _watch(self, sandbox: LiveSandbox) -> None:
+        if sandbox.machine is not None:
+            await sandbox.machine.wait()
+            await self.stop(sandbox, ENDED)
+
+    def _note(self, sandbox: LiveSandbox, kind: str, text: str) -> None:
+        try:
+            self._at.journal.lifecycle(sandbox, kind)
+        except Fault as error:
+            _log.error("cannot record %s: %s", kind, error.message)
+        for run in sandbox.runs.values():
+            run.note(text)
+
+
+def _details(sandbox: LiveSandbox) -> list[tuple[str, str]]:
+    record = sandbox.record
+    details = [
+        ("backend", record.backend),
+        ("workspace", record.workspace),
+        ("policy_hash", record.policy_hash),
+        ("name", record.name or ""),
+    ]
+    details += [(f"project.{key}", value) for key, value in record.project.items()]
+    return details + [(f"metadata.{key}", value) for key, value in record.metadata.items()]

@@ -1,0 +1,51 @@
+"""The daemon's settings as values; config.py reads them, everything else only sees these.
+
+In: nothing. Out: Settings with its defaults. Never: a policy; nothing here widens one but
+`gateway.private_hosts`, which the operator alone can name.
+"""
+
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How the gateway reaches the world. `trust` are paths of PEM files with extra roots."""
+
+    private_hosts: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Bounds of the daemon itself, so that no caller and no workload can exhaust it."""
+
+    sandboxes: int = 64
+    executions: int = 64  # live ones in one sandbox
+    kept_output: int = 4 * MIB  # bytes
+    output_window: int = MIB  # bytes
+    kept_changes: int = 4096 * MIB  # bytes
+    keep_changes_for: int = 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """The process. `autostart` is read by clients."""
+
+    autostart: bool = True
+    idle_exit: int = 900  # seconds
+    stop_grace: int = 5
+    attach_wait: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything config.yaml can say."""
+
+    tools: tuple[str, ...] = ()
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)

@@ -1,0 +1,69 @@
+"""One NDJSON answer: lines as they come, always a terminal one, never held up by nothing.
+
+In: encoded lines. Out: a chunked response. Never: an end without `exit` or `error`, unless the
+client is gone; a handler that waits for ever for a client that is gone.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from cleanroom.api import codec
+from cleanroom.api.problem import problem_of
+from cleanroom.api.streams import ErrorLine
+from cleanroom.errors import CleanroomError
+
+_LOOK_S: Final = 1.0  # how often a waiting stream looks whether its client is still there
+
+
+class NdjsonStream:
+    """To be used as `async with`; `lost` says afterwards that the client went away."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self.response = web.StreamResponse()
+        self.response.content_type = "application/x-ndjson"
+        self.lost = False
+
+    async def __aenter__(self) -> Self:
+        await self.response.prepare(self._request)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, CleanroomError):
+            try:
+                await self.send(codec.encode_line(ErrorLine(problem=problem_of(error))))
+            except ConnectionError:
+                self.lost = True
+            return True
+        if isinstance(error, ConnectionError):
+            self.lost = True
+            return True
+        return False
+
+    async def send(self, line: bytes) -> None:
+        """Send a line, waiting while the client does not read. Raises ConnectionError."""
+        await self.response.write(line)
+
+    async def until(self, waiting: Coroutine[Any, Any, object]) -> None:
+        """Wait for something to happen. Raises ConnectionError if the client goes away."""
+        task = asyncio.get_running_loop().create_task(waiting)
+        try:
+            while not task.done():
+                await asyncio.wait((task,), timeout=_LOOK_S)
+                if not task.done() and self._gone():
+                    raise ConnectionResetError
+        finally:
+            task.cancel()
+
+    def _gone(self) -> bool:
+        transport = self._request.transport
+        return transport is None or transport.is_closing()

@@ -1,0 +1,310 @@
+"""Fakes that keep the contracts: a backend, a gateway, a clock, workspaces.
+
+In: scripts. Out: objects that implement the Protocols of cleanroom.backends.base and
+cleanroom.daemon.parts. Never: a mock; a fake that drifts from its Protocol fails mypy.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cleanroom.api.types import ApplyReport, ApplyRequest, Change, ChangeSet
+from cleanroom.backends.base import (
+    Command,
+    Door,
+    DoorSockets,
+    Exit,
+    Probe,
+    StartTimings,
+)
+from cleanroom.daemon.parts import Lost, Order, Prepared, RecordEvent, Wanted
+from cleanroom.errors import Code, Fault, Refused
+from cleanroom.events import NetworkEvent
+from cleanroom.policy.capabilities import ALWAYS
+from cleanroom.policy.model import Capability, CompiledPolicy, Limits
+from cleanroom.sandbox.build import CommandOptions, command_for
+from cleanroom.sandbox.spec import SandboxSpec
+from tests.fake_process import PROGRAMS, FakeProcess, Program
+
+
+class FakeClock:
+    """Time that passes when a test says so. Sleepers wake in order."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def monotonic(self) -> float:
+        """Return seconds."""
+        return self._now
+
+    def now(self) -> datetime:
+        """Return a date that moves with the seconds."""
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._now)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until `advance` reached the moment."""
+        if seconds <= 0:
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._now + seconds, self._count, waiting))
+        await waiting
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, waking everyone on the way."""
+        until = self._now + seconds
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= until:
+            self._now, _, waiting = heapq.heappop(self._sleepers)
+            if not waiting.done():
+                waiting.set_result(None)
+            await settle()
+        self._now = until
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class FakeSandbox:
+    """A sandbox whose commands are programs of the table above."""
+
+    def __init__(self, backend: "FakeBackend", spec: SandboxSpec) -> None:
+        self.backend = backend
+        self.spec = spec
+        self.timings = StartTimings(network_ms=1.0, rootfs_ms=2.0, runtime_start_ms=3.0)
+        self.pid = 0
+        self.limited: Mapping[str, str] = {"memory": "a fake"}
+        self.processes: list[FakeProcess] = []
+        self.stops = 0
+        self._ended = asyncio.Event()
+
+    async def execute(self, command: Command) -> FakeProcess:
+        """Start a program; one word of a shell is split at its spaces."""
+        if self._ended.is_set():
+            raise Fault(Code.BACKEND_TRANSPORT_ERROR, "cannot reach the agent: it has ended")
+        words = command.argv
+        if words[:2] == ("/bin/sh", "-c"):
+            words = tuple(words[2].split())
+        command = Command(words, command.environment, command.cwd, command.tty)
+        process = FakeProcess(self, command)
+        self.processes.append(process)
+        program = self.backend.programs.get(words[0])
+        if program is None:
+            process.end(Exit(127, error=f"cannot run '{words[0]}': No such file or directory"))
+            return process
+        process.task = asyncio.get_running_loop().create_task(self._run(program, process))
+        return process
+
+    async def _run(self, program: Program, process: FakeProcess) -> None:
+        process.end(Exit(await program(process)))
+
+    def event(self, event: NetworkEvent) -> None:
+        """The gateway judged something of this sandbox."""
+        self.backend.gateway.record(self.spec.sandbox_id, event)
+
+    def touch(self, paths: tuple[str, ...]) -> None:
+        """Files of the workspace were changed."""
+        self.backend.changed[self.spec.sandbox_id] = paths
+
+    async def die(self) -> None:
+        """End as if its first process had been killed."""
+        self._ended.set()
+        for process in self.processes:
+            process.end(Fault(Code.BACKEND_TRANSPORT_ERROR, "cannot reach the agent: it has ended"))
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """End everything."""
+        self.stops += 1
+        await self.die()
+
+    async def wait(self) -> None:
+        """Return when it has ended."""
+        await self._ended.wait()
+
+
+class FakeDoor:
+    """A door of the fake gateway."""
+
+    def __init__(self, gateway: "FakeGateway", sandbox_id: str) -> None:
+        self._gateway = gateway
+        self._sandbox_id = sandbox_id
+
+    async def attach(self, sockets: DoorSockets) -> None:
+        """Take the sockets, or refuse if the gateway is gone."""
+        for descriptor in _descriptors(sockets):
+            os.close(descriptor)
+        if not self._gateway.alive:
+            raise Fault(Code.GATEWAY_LOST, "cannot open the door: the gateway is gone")
+        self._gateway.doors.add(self._sandbox_id)
+
+
+def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:
+    return (
+        sockets.tcp4,
+        sockets.tcp6,
+        sockets.dns4,
+        sockets.dns6,
+        sockets.udp4,
+        sockets.udp6,
+    )
+
+
+class FakeGateway:
+    """A gateway without network: tests and fake programs say what it saw."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.starts = 0
+        self.doors: set[str] = set()
+        self._record: RecordEvent | None = None
+        self._lost: Lost | None = None
+
+    async def start(self, record: RecordEvent, lost: Lost) -> "FakeGateway":
+        """Start anew; a StartGateway of cleanroom.daemon.parts."""
+        self.alive = True
+        self.starts += 1
+        self._record, self._lost = record, lost
+        return self
+
+    def record(self, sandbox_id: str, event: NetworkEvent) -> None:
+        """An event arrives at the daemon."""
+        assert self._record is not None
+        self._record(sandbox_id, event)
+
+    def die(self) -> None:
+        """The process is killed."""
+        self.alive = False
+        served, self.doors = frozenset(self.doors), set()
+        assert self._lost is not None
+        self._lost(served)
+
+    def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
+        """Return a door."""
+        return FakeDoor(self, sandbox_id)
+
+    async def close_door(self, sandbox_id: str) -> None:
+        """Forget the sandbox."""
+        self.doors.discard(sandbox_id)
+
+    async def stop(self) -> None:
+        """End."""
+        self.alive = False
+
+
+_PROVEN = frozenset({*ALWAYS, Capability.ISOLATION_NAMESPACES, Capability.LIMIT_MEMORY})
+
+
+class FakeBackend:
+    """A backend that proves what it is told to, and starts FakeSandboxes."""
+
+    def __init__(
+        self,
+        gateway: FakeGateway | None = None,
+        proven: frozenset[Capability] = _PROVEN,
+        programs: Mapping[str, Program] = PROGRAMS,
+    ) -> None:
+        self.name = "local"
+        self.gateway = gateway or FakeGateway()
+        self.programs = dict(programs)
+        self.proven = proven
+        self.ready = True
+        self.fail_start: Fault | None = None
+        self.start_gate: asyncio.Event | None = None  # starts wait for it, if there is one
+        self.sandboxes: list[FakeSandbox] = []
+        self.reclaimed: list[str] = []
+        self.changed: dict[str, tuple[str, ...]] = {}
+
+    async def probe(self) -> Probe:
+        """Return what it was told to prove."""
+        if not self.ready:
+            missing = {"bubblewrap": "bubblewrap is not installed: apt-get install bubblewrap"}
+            return Probe(ready=False, runtime="fake 1.0", capabilities=frozenset(), missing=missing)
+        return Probe(
+            ready=True, runtime="fake 1.0", capabilities=self.proven, facts={"fake": "1.0"}
+        )
+
+    async def start(self, spec: SandboxSpec, door: Door) -> FakeSandbox:
+        """Start a sandbox, its door first."""
+        if not spec.needs <= self.proven:
+            raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, "cannot prove what is needed")
+        if self.start_gate is not None:
+            await self.start_gate.wait()
+        if self.fail_start is not None:
+            raise self.fail_start
+        await door.attach(DoorSockets(*(os.eventfd(0) for _ in range(6))))
+        sandbox = FakeSandbox(self, spec)
+        self.sandboxes.append(sandbox)
+        return sandbox
+
+    async def reclaim(self, sandbox_id: str) -> None:
+        """Note what was to be reclaimed."""
+        self.reclaimed.append(sandbox_id)
+
+
+@dataclass
+class FakeWorkspaces:
+    """Workspaces whose changes are what `touch` of the fake backend said."""
+
+    backend: FakeBackend
+    notes: tuple[str, ...] = ()
+    prepared: list[Order] = field(default_factory=list)
+    forgotten: list[Path] = field(default_factory=list)
+
+    async def prepare(self, order: Order, folder: Path) -> Prepared:
+        """Return an empty plan."""
+        self.prepared.append(order)
+        spec = SandboxSpec(
+            order.sandbox_id,
+            "cleanroom",
+            (),
+            (("PATH", "/usr/bin"),),
+            "/workspace",
+            Limits(),
+            order.needs,
+        )
+        return Prepared(spec, self.notes)
+
+    def command(self, prepared: Prepared, wanted: Wanted) -> Command:
+        """Return the command as sandbox/build.py makes it."""
+        options = CommandOptions(
+            cwd=wanted.options.cwd,
+            subfolder=wanted.subfolder,
+            extra=tuple(wanted.options.environment.items()),
+            tty=wanted.options.tty,
+        )
+        return command_for(wanted.command, prepared.spec.environment, options)
+
+    async def changes(self, folder: Path) -> ChangeSet:
+        """Return what was touched."""
+        touched = self.backend.changed.get(folder.name, ())
+        changes = [Change(path=path, kind="added", size=1) for path in touched]
+        return ChangeSet(run_id="", sandbox_id="", changes=changes)
+
+    async def patch(self, folder: Path) -> str:
+        """Return one line a touched file."""
+        return "".join(f"+++ b/{path}\n" for path in self.backend.changed.get(folder.name, ()))
+
+    async def apply(self, folder: Path, request: ApplyRequest) -> ApplyReport:
+        """Say that everything wanted was applied."""
+        touched = self.backend.changed.get(folder.name, ())
+        return ApplyReport(applied=[path for path in touched if path in (request.paths or touched)])
+
+    async def forget(self, folder: Path) -> None:
+        """Remove the folder."""
+        self.forgotten.append(folder)
+        with contextlib.suppress(FileNotFoundError):
+            await asyncio.to_thread(folder.rmdir)
+
+    async def size(self, folder: Path) -> int:
+        """Return a size for each changed file."""
+        return 1000 * len(self.backend.changed.get(folder.name, ()))
