@@ -57,7 +57,5 @@ def test_a_policy_that_allows_nothing_says_so() -> None:
     assert plan.lines()[:4] == ("May be reached:", "  nothing", "Is refused:", "  everything else")
 
 
-def test_no_policy_at_all_names_the_command_that_writes_one() -> None:
-    assert explain(compile_nothing()).notes == (
-        "there is no policy file: write a first one with: cleanroom init",
-    )
+def test_nothing_is_noted_of_a_file_that_is_not_there() -> None:
+    assert explain(compile_nothing()).notes == ()

@@ -103,7 +103,7 @@ WRONG = {
     "version: 1\nversion: 1": ["2:1 cannot repeat key 'version': line 1 has it already"],
     "- version: 1": ["1:1 cannot read the file: it is a mapping of keys"],
     "version: 1\nnetwork: {}": ["2:1 cannot use key 'network' at the top level: it is unknown"],
-    "version: 1\nproject: {nam: x}": ["2:11 cannot use key 'nam' in project: it is unknown"],
+    "version: 1\nproject: {names: x}": ["2:11 cannot use key 'names' in project: it is unknown"],
     "version: 1\nproject: {name: 1.10}": [
         "2:17 cannot use '1.10' for project.name: readers of YAML disagree whether it is text"
     ],
@@ -128,7 +128,7 @@ def test_a_misplaced_section_is_told_where_it_belongs() -> None:
 def test_every_problem_is_listed_in_one_pass() -> None:
     text = """\
 version: 1.0
-projct: {}
+projects: {}
 sandbox:
   ttl_minutes: "30"
   ttl_minutes: 30
@@ -173,7 +173,7 @@ def test_a_thousand_rules_are_read_and_no_more() -> None:
 
 HOSTILE_POLICIES = HOSTILE | {
     "many wrong rules": network(*["{hosts: '*'}"] * 3000),
-    "many unknown keys": "version: 1\n" + "".join(f"versio{n}: 1\n" for n in range(3500)),
+    "many unknown keys": "version: 1\n" + "".join(f"version{n}: 1\n" for n in range(3500)),
     "many long unknown keys": "".join("v" * 39 + f"{n}: 1\n" for n in range(1400)),
     "many rules": network(*[f"{{host: h{n}.example, ports: [80, 443]}}" for n in range(1000)]),
     "many ports": network(f"{{host: a.example, ports: [{', '.join(['443'] * 64)}]}}"),

@@ -14,7 +14,7 @@ RIGHT = [MISSION, TEXT, *DIFFERENT, "version: 1\nsandbox:\n  network:\n"]
 WRONG = [
     "sandbox: {}",
     "version: 2",
-    "version: 1\nprojct: {}",
+    "version: 1\nprojects: {}",
     "version: 1\nsandbox: {ttl_minutes: 0}",
     "version: 1\nsandbox: {network: {default: allow}}",
     network("{ports: [443]}"),

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from cleanroom.errors import Code
 from cleanroom.policy.model import Capability
 from cleanroom.sandbox.state import EXECUTION_STEPS, SANDBOX_STEPS
+
+State = TypeVar("State", bound=StrEnum)
 
 SPEC = (Path(__file__).resolve().parents[2] / "SPEC.md").read_text(encoding="utf-8")
 
@@ -24,7 +28,7 @@ def steps(table: str) -> dict[str, set[str]]:
     return {state: set(re.findall(r"`(\w+)`", following)) for state, following in rows}
 
 
-def as_words(table: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+def as_words(table: Mapping[State, Iterable[State]]) -> dict[str, set[str]]:
     return {str(state): set(map(str, following)) for state, following in table.items()}
 
 

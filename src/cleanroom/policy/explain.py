@@ -111,9 +111,7 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
     for need in wanted:
         if need.capability in NOT_ENFORCED_YET:
             yield f"{need.because} is parsed, not enforced yet: this policy cannot run"
-    if not policy.source_path:
-        yield "there is no policy file: write a first one with: cleanroom init"
-    elif not policy.network.allow_rules:
+    if policy.source_path and not policy.network.allow_rules:
         yield "sandbox.network allows nothing: every connection is refused"
     for registry in policy.registries:
         if not registry.enabled:
