@@ -40,7 +40,8 @@ class NetworkEvent:
     path: str = ""  # HTTP only, never with its query
     bytes_in: int = 0  # towards the sandbox
     bytes_out: int = 0  # from the sandbox
-    repeated: int = 0  # how many equal events were folded into this one by rate limiting
+    repeated: int = 0  # how many more equal events this one stands for (rate limiting)
+    through_proxy: bool = False  # the operator's proxy was dialled; `address` is the proxy's
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["bytes_in"] = event.bytes_in
     members["bytes_out"] = event.bytes_out
     members["repeated"] = event.repeated
+    if event.through_proxy:
+        members["through_proxy"] = True
 
 
 def _cut(text: str) -> str:

@@ -58,7 +58,8 @@ class _Seen:
 
 
 class Folder:
-    """Lets the first few equal events through and folds the rest into one with their number.
+    """Lets the first few equal events through and folds the rest into one, which says how
+    many it stands for besides itself.
 
     A window lasts `window_s`; in it the first `shown` equal events pass. With `kinds` different
     ones in a window, whatever else comes is one kind, without its name, address and port.
@@ -82,8 +83,8 @@ class Folder:
         if seen.shown < self._shown:
             seen.shown += 1
             return event
-        count = seen.folded.repeated if seen.folded else 0
-        seen.folded = replace(event, repeated=count + 1)
+        more = seen.folded.repeated + 1 if seen.folded else 0
+        seen.folded = replace(event, repeated=more)
         return None
 
     def due(self, now: float) -> list[NetworkEvent]:

@@ -83,6 +83,7 @@ class Connection:
         self._is_waiting = False  # for a report or a dial
         self._is_relaying = False
         self._is_finishing = False
+        self._is_tunnelled = False
         self._is_closed = False
         self._is_scheduled = False
         self._told_ends: set[Side] = set()
@@ -198,6 +199,8 @@ class Connection:
         return endpoint
 
     def _report(self, event: NetworkEvent) -> None:
+        if self._is_tunnelled and event.allowed:
+            event = replace(event, through_proxy=True)
         if event.allowed:
             self._allowed = event
             self._hold(-self._held_bytes)
@@ -223,6 +226,7 @@ class Connection:
             case Failed(deny=deny, address=address):
                 self._events.append(DialFailed(deny, address))
             case Reached(socket=sock, address=address, through_proxy=through_proxy):
+                self._is_tunnelled = through_proxy
                 self._upstream = Endpoint(self._keeper.reactor, sock, self._pump)
                 self._keeper.reactor.hand_over(sock.fileno(), self._upstream)
                 self._events.append(Dialled(address, through_proxy))

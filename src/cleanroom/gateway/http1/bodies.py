@@ -46,13 +46,9 @@ class Body(Protocol):
 
 def body_of(framing: Framing) -> Body:
     """Return the reader for a body that is delimited like this."""
-    match framing.delimiter:
-        case Delimiter.LENGTH:
-            return LengthBody(framing.length)
-        case Delimiter.CHUNKED:
-            return ChunkedBody()
-        case Delimiter.CLOSE:
-            return CloseBody()
+    if framing.delimiter is Delimiter.LENGTH:
+        return LengthBody(framing.length)
+    return ChunkedBody() if framing.delimiter is Delimiter.CHUNKED else CloseBody()
 
 
 class LengthBody:

@@ -117,7 +117,7 @@ class HeadReader:
         before = len(self._pending)
         self._pending += data[start : start + MAX_HEAD + 1 - before]
         end = self._pending.find(b"\r\n\r\n", max(0, before - 3)) + 4
-        if end >= 4:
+        if 4 <= end <= MAX_HEAD:
             head = bytes(self._pending[:end])
             self._pending = bytearray()
             return head, start + end - before
