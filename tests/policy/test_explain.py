@@ -43,6 +43,16 @@ def test_what_cannot_run_yet_is_named() -> None:
     )
 
 
+def test_a_deny_rule_that_leaves_a_port_open_is_named() -> None:
+    allow = "{host: '*.a.example', ports: [22, 443]}, {host: b.example, ports: [25, 26]}"
+    deny = "{host: x.a.example}, {host: b.example, ports: [80]}, {host: y.example}"
+    text = f"version: 1\nsandbox: {{network: {{allow: [{allow}], deny: [{deny}]}}}}"
+    assert explain(compiled(text)).notes == (
+        "b.example stays allowed on port 25, 26: its deny rule names other ports",
+        "x.a.example stays allowed on port 22: its deny rule names other ports",
+    )
+
+
 def test_the_plan_reads_as_one_text() -> None:
     lines = explain(compiled(TEXT)).lines()
     assert lines[0] == "May be reached:"

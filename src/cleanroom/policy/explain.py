@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from cleanroom.policy.capabilities import needs
-from cleanroom.policy.model import Capability, CompiledPolicy, Rule, RuleKind
+from cleanroom.policy.merge import host_text
+from cleanroom.policy.model import Capability, CompiledPolicy, NetworkPolicy, Rule, RuleKind
 
 # What is parsed today and enforced by no backend: a policy that needs it refuses to run.
 NOT_ENFORCED_YET: Final = frozenset(
@@ -113,9 +114,27 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
             yield f"{need.because} is parsed, not enforced yet: this policy cannot run"
     if policy.source_path and not policy.network.allow_rules:
         yield "sandbox.network allows nothing: every connection is refused"
+    yield from _half_denied(policy.network)
     for registry in policy.registries:
         if not registry.enabled:
             yield f"registries.{registry.manager} is not enabled: its hosts need network rules"
+
+
+def _half_denied(network: NetworkPolicy) -> Iterator[str]:
+    """Name deny rules that leave a port open: without `ports` they deny 80 and 443 only."""
+    for deny in network.deny_rules:
+        allowed = {
+            port for rule in network.allow_rules if _covers(rule, deny) for port in rule.ports
+        }
+        left = sorted(allowed.difference(deny.ports))
+        if left:
+            ports = ", ".join(map(str, left))
+            yield f"{host_text(deny)} stays allowed on port {ports}: its deny rule names other ports"
+
+
+def _covers(allow: Rule, deny: Rule) -> bool:
+    above = allow.kind is RuleKind.WILDCARD and deny.value.endswith(f".{allow.value}")
+    return above or (allow.kind, allow.value) == (deny.kind, deny.value)
 
 
 def _indented(lines: tuple[str, ...]) -> tuple[str, ...]:
