@@ -80,7 +80,7 @@ class Connection:
         reader, first = self._start(call, {"Accept": "application/x-ndjson"})
         status = reader.head.status if reader.head else 0
         if status >= 400:
-            read_reply(status, first + self._body(reader))
+            read_reply(status, self._body(reader, first))
         self._socket.settimeout(None)
         yield from lines_of(self._pieces(reader, first))
 
@@ -89,7 +89,7 @@ class Connection:
         reader, first = self._start(call, frames.HANDSHAKE)
         head = reader.head
         if head is None or head.status != 101:
-            read_reply(head.status if head else 0, first + self._body(reader))
+            read_reply(head.status if head else 0, self._body(reader, first))
             broken("it does not attach")
         if head.headers.get("sec-websocket-accept") != frames.HANDSHAKE_ACCEPT:
             broken("it does not speak WebSocket")
@@ -97,7 +97,7 @@ class Connection:
 
     def _exchange(self, call: Call) -> tuple[int, bytes]:
         reader, first = self._start(call, {"Accept": "application/json"})
-        body = first + self._body(reader)
+        body = self._body(reader, first)
         return (reader.head.status if reader.head else 0), body
 
     def _start(self, call: Call, headers: Mapping[str, str]) -> tuple[ResponseReader, bytes]:
@@ -112,9 +112,9 @@ class Connection:
             raise _lost(call, error) from error
         return reader, body
 
-    def _body(self, reader: ResponseReader) -> bytes:
+    def _body(self, reader: ResponseReader, first: bytes) -> bytes:
         body = bytearray()
-        for piece in self._pieces(reader, b""):
+        for piece in self._pieces(reader, first):
             body += piece
             if len(body) > BODY_LIMIT:
                 broken("it is too long")

@@ -13,6 +13,8 @@ from typing import Final
 
 from cleanroom.client.files import first_value, read_small
 
+WORD_LIMIT: Final = 256  # of api/message.py, as the next
+PATH_LIMIT: Final = 131_072
 _URL: Final = re.compile(r"(https?)://(?:[^/@\s]*@)?([^/?#@\s]+)(/[^?#\s]*)?")
 
 
@@ -20,16 +22,22 @@ def client_facts(environ: Mapping[str, str], home: str) -> dict[str, object]:
     """Return the fields of ClientFacts (api/types.py)."""
     name, email = git_identity(environ, home)
     return {
-        "path": environ.get("PATH", ""),
-        "term": environ.get("TERM", ""),
-        "colorterm": environ.get("COLORTERM", ""),
-        "lang": environ.get("LC_ALL") or environ.get("LANG", ""),
-        "tz": environ.get("TZ", ""),
+        "path": _sendable(environ.get("PATH", ""), PATH_LIMIT),
+        "term": _sendable(environ.get("TERM", "")),
+        "colorterm": _sendable(environ.get("COLORTERM", "")),
+        "lang": _sendable(environ.get("LC_ALL") or environ.get("LANG", "")),
+        "tz": _sendable(environ.get("TZ", "")),
         "no_color": bool(environ.get("NO_COLOR")),
-        "git_name": name,
-        "git_email": email,
+        "git_name": _sendable(name),
+        "git_email": _sendable(email),
         "registries": registries(environ, home),
     }
+
+
+def _sendable(text: str, limit: int = WORD_LIMIT) -> str:
+    """Return `text` if the API takes it, else "": an odd TERM must not stop a run."""
+    whole = not any("\ud800" <= char <= "\udfff" for char in text)
+    return text if whole and len(text) <= limit else ""
 
 
 def registries(environ: Mapping[str, str], home: str) -> dict[str, str]:

@@ -1,0 +1,253 @@
+"""An attached command: every byte once, every ending told."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from cleanroom.client.attach import Attachment, Left
+from cleanroom.client.calls import RemoteError
+from cleanroom.client.reply import Reply
+from cleanroom.errors import Code, Fault
+from tests.client.scripted import Peer
+
+
+class Heard:
+    """A sink that remembers; `stuck` is called with each piece of output."""
+
+    def __init__(self, stuck: Callable[[], object] = lambda: None) -> None:
+        self.streams = {1: b"", 2: b""}
+        self.told: list[str] = []
+        self.running = threading.Event()
+        self.stuck = stuck
+
+    def output(self, stream: int, data: bytes) -> None:
+        """Keep it; the first, empty piece says that the attachment runs."""
+        self.streams[stream] += data
+        if data:
+            self.stuck()
+        self.running.set()
+
+    def news(self, message: Reply) -> None:
+        """Keep its type."""
+        self.told.append(message.text("type"))
+
+    def canceling(self) -> None:
+        """Keep that it was said."""
+        self.told.append("canceling")
+
+
+class Talk:
+    """A client's attachment here, and a daemon that plays in a thread."""
+
+    def __init__(self, play: Callable[[Peer], None], sink: Heard, stdin: int | None = None) -> None:
+        self.failure: list[BaseException] = []
+        ours, theirs = socket.socketpair()
+        self._ours = ours
+        self._running = sink.running
+        self._thread = threading.Thread(target=self._play, args=(play, Peer(theirs)))
+        self.attachment = Attachment(ours, b"", stdin, sink)
+
+    def _play(self, play: Callable[[Peer], None], peer: Peer) -> None:
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                peer.output(1, b"")
+                assert self._running.wait(10)
+                play(peer)
+        except AssertionError as error:
+            self.failure.append(error)
+        finally:
+            peer.close()
+
+    def run(self) -> Reply:
+        """Carry it to its end."""
+        self._thread.start()
+        try:
+            return self.attachment.run()
+        finally:
+            self._ours.close()
+            self._thread.join(10)
+            assert not self.failure, self.failure
+
+
+def press(number: int = signal.SIGINT) -> None:
+    """Send ourselves a signal, as a terminal would."""
+    os.kill(os.getpid(), number)
+
+
+def test_output_and_news_arrive_in_order() -> None:
+    sink = Heard()
+
+    def play(peer: Peer) -> None:
+        peer.output(1, b"out\x00\xff")
+        peer.say("denied", name="evil.test", port=443)
+        peer.output(2, b"err")
+        peer.say("note", text="hello")
+        peer.exit(exit_code=7)
+
+    run = Talk(play, sink).run().item("run")
+    assert run.number("exit_code") == 7
+    assert sink.streams == {1: b"out\x00\xff", 2: b"err"}
+    assert sink.told == ["denied", "note"]
+
+
+def test_input_is_carried_to_its_end() -> None:
+    reader, writer = os.pipe()
+    sent = bytes(range(256)) * 2000
+    got: list[bytes] = []
+
+    def play(peer: Peer) -> None:
+        got.append(peer.stdin())
+        peer.exit()
+
+    def feed() -> None:
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(sent)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    Talk(play, Heard(), reader).run()
+    feeder.join()
+    os.close(reader)
+    assert got == [sent]
+
+
+def test_an_input_that_never_ends_hangs_nothing() -> None:
+    reader, writer = os.pipe()
+    Talk(lambda peer: peer.exit(), Heard(), reader).run()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_input_waits_for_a_slow_command_in_level_memory() -> None:
+    reader, writer = os.pipe()
+    enough = threading.Event()
+    written = 0
+
+    def feed() -> None:
+        nonlocal written
+        with suppress(BrokenPipeError):
+            while not enough.is_set():
+                written += os.write(writer, b"x" * 65536)
+
+    def play(peer: Peer) -> None:
+        before = -1
+        while written != before:  # until the pipe, the socket and the client are full
+            before = written
+            enough.wait(0.2)
+        peer.exit()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    Talk(play, Heard(), reader).run()
+    enough.set()
+    os.close(reader)
+    feeder.join(10)
+    os.close(writer)
+    assert written < 4 * 1024 * 1024
+
+
+def test_a_ping_is_answered() -> None:
+    def play(peer: Peer) -> None:
+        peer.frame(9, b"hi")
+        assert peer.message() == (10, b"hi")
+        peer.exit()
+
+    Talk(play, Heard()).run()
+
+
+def test_the_first_ctrl_c_cancels_and_the_end_is_awaited() -> None:
+    sink = Heard()
+
+    def play(peer: Peer) -> None:
+        press()
+        assert peer.text() == {"type": "cancel"}
+        peer.output(1, b"last words")
+        peer.exit(state="canceled", exit_code=None)
+
+    talk = Talk(play, sink)
+    assert talk.run().item("run").text("state") == "canceled"
+    assert talk.attachment.signalled == signal.SIGINT
+    assert sink.told == ["canceling"]
+    assert sink.streams[1] == b"last words"
+
+
+def test_the_second_ctrl_c_leaves() -> None:
+    def play(peer: Peer) -> None:
+        press()
+        assert peer.text() == {"type": "cancel"}
+        press()
+        assert peer.text() == {"type": "detach"}
+
+    with pytest.raises(Left):
+        Talk(play, Heard()).run()
+
+
+def test_ctrl_c_reaches_the_daemon_while_nobody_reads_our_output() -> None:
+    canceled = threading.Event()
+
+    def stuck() -> None:
+        press()  # the write is under way
+        canceled.wait(10)
+        press()
+        time.sleep(10)  # interrupted by the second signal
+
+    def play(peer: Peer) -> None:
+        peer.output(1, b"x")
+        assert peer.text() == {"type": "cancel"}
+        canceled.set()
+        assert peer.text() == {"type": "detach"}
+
+    with pytest.raises(Left):
+        Talk(play, Heard(stuck)).run()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_ends_cancel_too(number: int) -> None:
+    def play(peer: Peer) -> None:
+        press(number)
+        assert peer.text() == {"type": "cancel"}
+        peer.exit()
+
+    talk = Talk(play, Heard())
+    talk.run()
+    assert talk.attachment.signalled == number
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+
+        def play(peer: Peer) -> None:
+            press(signal.SIGHUP)
+            peer.exit()
+
+        talk = Talk(play, Heard())
+        talk.run()
+        assert talk.attachment.signalled == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    Talk(lambda peer: peer.exit(), Heard()).run()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_lost_connection_is_an_unknown_outcome() -> None:
+    with pytest.raises(Fault) as caught:
+        Talk(lambda peer: peer.output(1, b"x"), Heard()).run()
+    assert caught.value.code is Code.OUTCOME_UNKNOWN
+
+
+def test_an_error_message_is_raised() -> None:
+    problem = {"title": "t", "status": 500, "detail": "cannot go on", "code": "gateway_lost"}
+    with pytest.raises(RemoteError, match="cannot go on"):
+        Talk(lambda peer: peer.say("error", problem=problem), Heard()).run()

@@ -1,0 +1,85 @@
+"""What the workspace says for a first policy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cleanroom.client.init_facts import (
+    configured_hosts,
+    git_remotes,
+    host_lines,
+    host_of,
+    lockfiles,
+    managers,
+)
+from cleanroom.policy.lock_hosts import hosts_in_lockfile
+
+
+def lock(hosts: list[str], indent: int | None) -> str:
+    packages = {
+        f"node_modules/p{index}": {"resolved": f"https://{host}/p{index}.tgz"}
+        for index, host in enumerate(hosts)
+    }
+    return json.dumps({"packages": packages}, indent=indent)
+
+
+@pytest.mark.parametrize("indent", [2, None])
+def test_of_a_lock_file_one_line_a_host_is_enough(indent: int | None) -> None:
+    text = lock(["a.example", "b.example:8443"] * 500, indent)
+    short = host_lines(text)
+    assert len(short) < 500
+    assert hosts_in_lockfile("package-lock.json", short) == hosts_in_lockfile(
+        "package-lock.json", text
+    )
+
+
+def test_managers_are_told_by_their_files(tmp_path: Path) -> None:
+    for name in ("package.json", "yarn.lock", "requirements-dev.txt"):
+        (tmp_path / name).touch()
+    assert managers(tmp_path) == ["yarn", "npm", "pip"]
+    assert managers(tmp_path / "absent") == []
+
+
+def test_lock_files_with_hosts_are_sent_and_manifests_are_not(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"homepage": "https://h.example/"}')
+    (tmp_path / "package-lock.json").write_text(lock(["a.example"], 2))
+    (tmp_path / "uv.lock").write_bytes(b"\xff")
+    (tmp_path / "requirements-x.txt").write_text("six==1\n")
+    assert list(lockfiles(tmp_path)) == ["package-lock.json"]
+
+
+def test_the_projects_own_registry_wins(tmp_path: Path) -> None:
+    environ = {"npm_config_registry": "https://user.example/", "PIP_INDEX_URL": "http://i.example/"}
+    assert configured_hosts(tmp_path, environ, str(tmp_path)) == {
+        "npm": ["user.example"],
+        "pip": ["i.example:80"],
+    }
+    (tmp_path / ".npmrc").write_text("registry=https://t:x@project.example/npm/\n")
+    found = configured_hosts(tmp_path, environ, str(tmp_path / "home"))
+    assert found["npm"] == ["project.example"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.example/x", "a.example"),
+        ("https://u:p@a.example:443/x", "a.example"),
+        ("ssh://git@a.example/x", "a.example:22"),
+        ("git://a.example/x", "a.example:9418"),
+        ("https://a.example:99999/", ""),
+        ("/just/a/path", ""),
+    ],
+)
+def test_a_host_has_its_port_where_it_is_not_443(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+def test_remotes_are_hosts_without_users(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text(
+        '[remote "origin"]\n\turl = git@a.example:me/repo.git\n'
+        '[remote "web"]\n\turl = https://me:secret@b.example/r.git\n'
+        '[remote "disk"]\n\turl = ../other\n'
+    )
+    assert git_remotes(tmp_path) == ["a.example:22", "b.example"]
