@@ -203,7 +203,7 @@ def test_registries_are_explained_and_refused_until_they_are_enforced(person: Pe
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
-    assert "registr" in done.stderr
+    assert "registries" in done.stderr
 
 
 def test_mise_is_refused_until_it_is_bootstrapped(person: Person) -> None:
