@@ -23,7 +23,7 @@ from cleanroom.backends.base import (
     StartTimings,
 )
 from cleanroom.daemon.parts import Lost, Order, Prepared, RecordEvent, Wanted
-from cleanroom.errors import Code, Fault, Refused
+from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.capabilities import ALWAYS
 from cleanroom.policy.model import Capability, CompiledPolicy, Limits
@@ -86,7 +86,13 @@ class FakeSandbox:
         self.limited: Mapping[str, str] = {"memory": "a fake"}
         self.processes: list[FakeProcess] = []
         self.stops = 0
+        self.refreshes = 0
+        self.failure: CleanroomError | None = None
         self._ended = asyncio.Event()
+
+    async def refresh(self) -> None:
+        """Count how often the workspace was mounted anew."""
+        self.refreshes += 1
 
     async def execute(self, command: Command) -> FakeProcess:
         """Start a program; one word of a shell is split at its spaces."""
@@ -283,6 +289,10 @@ class FakeWorkspaces:
             tty=wanted.options.tty,
         )
         return command_for(wanted.command, prepared.spec.environment, options)
+
+    def missing_tool(self, order_workspace: str, path: str, wanted: Wanted) -> str:
+        """Say that the caller's own folder has it, if the caller has any."""
+        return f"add to config.yaml:  tools: [{path}]" if path else ""
 
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was touched."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cleanroom.api.types import Denial, Failure
+from cleanroom.backends.base import Exit
 from cleanroom.daemon import records
 from cleanroom.daemon.executions import Ending, Outcome
 from cleanroom.daemon.host import Host
@@ -22,6 +23,7 @@ from cleanroom.errors import CleanroomError, Code
 
 _log = logging.getLogger(__name__)
 
+NOT_FOUND = 127  # the shell's status for a command that is not there
 UNKNOWN = Outcome("failed", None, Failure(code=Code.INTERNAL, reason="cleanroom failed: a bug"))
 NOBODY = Ending(
     "canceled",
@@ -47,6 +49,7 @@ async def carry_through(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Re
     try:
         outcome = await _follow(host, run, rest)
         rest.watch.lap("command_ms")
+        _explain(host, sandbox, run, rest.wanted, outcome.exit)
         await _tidy_up(host, sandbox, run, rest.watch)
     finally:
         if sandbox.record.ephemeral:  # it has ended, unless something failed above
@@ -95,9 +98,22 @@ async def _follow(host: Host, run: LiveRun, rest: Rest) -> Outcome:
         outcome = await live.follow(rest.wanted.options.timeout_s)
         for task in beside:
             task.cancel()
-    if outcome.exit is not None and outcome.exit.error:
-        run.note(outcome.exit.error)
     return outcome
+
+
+def _explain(
+    host: Host, sandbox: LiveSandbox, run: LiveRun, wanted: Wanted, exit_: Exit | None
+) -> None:
+    """Say why a command could not start, and which of the caller's folders would help."""
+    if exit_ is None:
+        return
+    if exit_.error:
+        run.note(exit_.error)
+    if exit_.status == NOT_FOUND:
+        workspace, path = sandbox.record.workspace, sandbox.facts.path
+        why = host.workspaces.missing_tool(workspace, path, wanted)
+        if why:
+            run.note(why)
 
 
 async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, watch: Stopwatch) -> None:
@@ -148,4 +164,5 @@ async def _time_first_output(run: LiveRun, watch: Stopwatch) -> None:
     output = run.started().output
     if not sum(output.totals.values()):
         await output.changed()
-    watch.since_begin("first_output_ms")
+    if sum(output.totals.values()):
+        watch.since_begin("first_output_ms")

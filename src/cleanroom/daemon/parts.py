@@ -95,6 +95,13 @@ class Workspaces(Protocol):
         """Return what the agent is to start. Raises UserError."""
         ...
 
+    def missing_tool(self, order_workspace: str, path: str, wanted: Wanted) -> str:
+        """Return why a command that was not found is there for the caller; "" if it is not.
+
+        `path` is the caller's PATH.
+        """
+        ...
+
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was changed; ids are left empty."""
         ...

@@ -14,8 +14,8 @@ from cleanroom.daemon.host import Host
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Wanted
 from cleanroom.daemon.policies import notes_of
-from cleanroom.daemon.sandbox import LiveRun, LiveSandbox
-from cleanroom.daemon.sandboxes import FINISHED, Creation
+from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
+from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.errors import CleanroomError, Code, Refused, UserError
 
@@ -74,10 +74,8 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
     """Record the run, start its command, leave both to their own task."""
     run: LiveRun | None = None
     try:
-        _admit(host, sandbox)
-        notes = [*start.notes, *(sandbox.prepared.notes if sandbox.prepared else ())]
-        run = records.new_run(host.clock.now(), sandbox.record, start.wanted, notes)
-        sandbox.runs[run.record.id] = run
+        async with sandbox.opening:
+            run = await _admit(host, sandbox, start)
         await _record_start(host, sandbox, run)
         start.watch.mark()
         run.live = await _execute(host, sandbox, start.wanted, lossless=run.foreground)
@@ -93,7 +91,7 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
     return run
 
 
-def _admit(host: Host, sandbox: LiveSandbox) -> None:
+async def _admit(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
     if sandbox.record.state != "ready":
         message = f"cannot run a command in this sandbox: it is {sandbox.record.state}"
         raise UserError(Code.CONFLICT, message, "create another one")
@@ -101,6 +99,15 @@ def _admit(host: Host, sandbox: LiveSandbox) -> None:
     if len(sandbox.runs) >= most:
         message = f"cannot run a command in this sandbox: {most} run in it already"
         raise Refused(Code.RESOURCE_LIMIT, message, "wait for one of them to end")
+    prepared, machine = sandbox.parts()
+    if sandbox.used and not sandbox.runs:
+        # A mounted overlay does not follow the host: what was edited there shows from now on.
+        await machine.refresh()
+    notes = [*start.notes, *prepared.notes]
+    run = records.new_run(host.clock.now(), sandbox.record, start.wanted, notes)
+    sandbox.runs[run.record.id] = run
+    sandbox.used = True
+    return run
 
 
 async def _record_start(host: Host, sandbox: LiveSandbox, run: LiveRun) -> None:

@@ -5,14 +5,16 @@ run.py act, this is what they act on.
 """
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from cleanroom.api.streams import DeniedLine, NoteLine
-from cleanroom.api.types import Denial, Execution, Run, Sandbox
+from cleanroom.api.types import ClientFacts, Denial, Execution, Run, RunOptions, Sandbox
 from cleanroom.backends.base import Sandbox as Machine
+from cleanroom.daemon.backends import Place
 from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending, LiveExecution
 from cleanroom.daemon.notices import Notices
@@ -83,18 +85,32 @@ class LiveRun:
         self.record = msgspec.structs.replace(self.record, notes=[*self.record.notes, text])
 
 
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """All that makes one sandbox."""
+
+    workspace: str
+    policy: CompiledPolicy
+    place: Place
+    options: RunOptions
+    facts: ClientFacts
+    who: str
+    ephemeral: bool
+
+
 class LiveSandbox:
     """One sandbox that has not ended."""
 
-    def __init__(
-        self, record: Sandbox, policy: CompiledPolicy, who: str, folder: Path, events: EventLog
-    ) -> None:
+    def __init__(self, record: Sandbox, creation: Creation, folder: Path, events: EventLog) -> None:
         self.record = record
-        self.policy = policy
-        self.who = who
+        self.policy = creation.policy
+        self.who = creation.who
+        self.facts = creation.facts
         self.folder = folder
         self.events = events
         self.runs: dict[str, LiveRun] = {}  # those that have not finished
+        self.opening = asyncio.Lock()  # held while a command is admitted
+        self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None
         self.workspace_ms: float | None = None  # what its preparation took

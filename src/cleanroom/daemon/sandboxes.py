@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cleanroom.api.problem import failure_of
-from cleanroom.api.types import ClientFacts, Failure, RunOptions, Sandbox
-from cleanroom.daemon.backends import Place
+from cleanroom.api.types import Failure, Sandbox
 from cleanroom.daemon.clock import Clock, milliseconds, timestamp
 from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending
@@ -21,12 +20,11 @@ from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.parts import Order, Workspaces
-from cleanroom.daemon.sandbox import LiveSandbox
+from cleanroom.daemon.sandbox import Creation, LiveSandbox
 from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
 from cleanroom.errors import CleanroomError, Code, Fault, Refused, UserError
-from cleanroom.policy.model import CompiledPolicy
 
 _log = logging.getLogger(__name__)
 
@@ -40,19 +38,6 @@ ENDED: Final = Ending(
     Failure(code=Code.BACKEND_TRANSPORT_ERROR, reason="the sandbox ended by itself"),
 )
 NEVER_STARTED: Final = Failure(code=Code.RUNTIME_LAUNCH_FAILED, reason="it was not started")
-
-
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """All that makes one sandbox."""
-
-    workspace: str
-    policy: CompiledPolicy
-    place: Place
-    options: RunOptions
-    facts: ClientFacts
-    who: str
-    ephemeral: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +95,10 @@ class Sandboxes:
         return sandbox
 
     async def stop(self, sandbox: LiveSandbox, why: Ending) -> None:
-        """End everything in it; returns when nothing of it runs. The first reason counts."""
+        """End everything in it; returns when nothing of it runs. The first reason counts.
+
+        It has failed if `why` says so, else it was stopped.
+        """
         first = sandbox.ending is None
         sandbox.ending = sandbox.ending or why
         if not first or sandbox.record.state == "provisioning":
@@ -124,7 +112,7 @@ class Sandboxes:
         if sandbox.machine is not None:
             await sandbox.machine.stop()
         await self._at.gateways.close_door(sandbox.record.id)
-        await self._ended(sandbox, "failed" if why is ENDED else "stopped", why.failure)
+        await self._ended(sandbox, "failed" if why.state == "failed" else "stopped", why.failure)
 
     async def stop_all(self) -> None:
         """End every sandbox, and admit no more."""
@@ -169,7 +157,7 @@ class Sandboxes:
         )
         folder = self._at.folder / record.id
         events = EventLog(self._at.clock)
-        sandbox = LiveSandbox(record, wanted.policy, wanted.who, folder, events)
+        sandbox = LiveSandbox(record, wanted, folder, events)
         self._live[record.id] = sandbox
         self._at.journal.watch(sandbox)
         return sandbox
@@ -244,7 +232,9 @@ class Sandboxes:
     async def _watch(self, sandbox: LiveSandbox) -> None:
         if sandbox.machine is not None:
             await sandbox.machine.wait()
-            await self.stop(sandbox, ENDED)
+            failure = sandbox.machine.failure
+            known = Ending("failed", failure_of(failure)) if failure is not None else ENDED
+            await self.stop(sandbox, known)
 
     def _note(self, sandbox: LiveSandbox, kind: str, text: str) -> None:
         try:

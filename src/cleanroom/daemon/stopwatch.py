@@ -50,12 +50,16 @@ class Stopwatch:
     def add(self, timings: StartTimings, workspace_ms: float | None) -> None:
         """Add what the backend and the preparation of the workspace say."""
         both = [each for each in (timings.workspace_ms, workspace_ms) if each is not None]
-        self._laps["rootfs_ms"] = timings.rootfs_ms
-        self._laps["runtime_start_ms"] = timings.runtime_start_ms
-        self._laps["workspace_ms"] = round(sum(both), 3) if both else None
-        self._laps["network_setup_ms"] = timings.network_ms
-        self._laps["ready_ms"] = timings.ready_ms
-        self._laps["agent_wait_ms"] = timings.agent_wait_ms
+        said = {
+            "rootfs_ms": timings.rootfs_ms,
+            "runtime_start_ms": timings.runtime_start_ms,
+            "workspace_ms": sum(both) if both else None,
+            "network_setup_ms": timings.network_ms,
+            "ready_ms": timings.ready_ms,
+            "agent_wait_ms": timings.agent_wait_ms,
+        }
+        for name, value in said.items():
+            self._laps[name] = None if value is None else round(value, 3)
 
     def timings(self) -> dict[str, float | None]:
         """Return all of them; the total is until now."""

@@ -8,7 +8,8 @@ from cleanroom.api.types import Sandbox, SandboxList, SandboxRequest
 from cleanroom.daemon import ids
 from cleanroom.daemon.call import Call, answer, no_sandbox
 from cleanroom.daemon.history import past_events
-from cleanroom.daemon.sandboxes import STOPPED, Creation
+from cleanroom.daemon.sandbox import Creation
+from cleanroom.daemon.sandboxes import STOPPED
 from cleanroom.daemon.streams import NdjsonStream
 
 

@@ -1,0 +1,111 @@
+"""The composition root of the daemon: the real parts, joined, and the process they live in.
+
+In: `--listen unix://PATH [--idle-exit SECONDS]`, the environment. Out: a serving process, its exit
+status. Never: a request served before everything a killed daemon left is ended.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+
+from cleanroom.audit.log import AuditLog
+from cleanroom.backends.host import read_host
+from cleanroom.backends.namespaces import NamespacesBackend
+from cleanroom.daemon.assembly import World, join
+from cleanroom.daemon.clock import SystemClock
+from cleanroom.daemon.config import Config, load_config
+from cleanroom.daemon.gateway_link import GatewayLink
+from cleanroom.daemon.host import Host
+from cleanroom.daemon.logs import log_to_stderr
+from cleanroom.daemon.parts import Lost, RecordEvent
+from cleanroom.daemon.paths import Paths, make_private, paths_of
+from cleanroom.daemon.serve import Listening, serve
+from cleanroom.daemon.server import socket_path
+from cleanroom.daemon.workspaces import LocalWorkspaces
+from cleanroom.errors import CleanroomError, Code, Refused
+
+_log = logging.getLogger(__name__)
+
+
+def real_host(paths: Paths, config: Config) -> Host:
+    """Return a daemon of the real parts. Raises Fault or UserError if one cannot be made."""
+    make_private(paths.state)
+    clock = SystemClock()
+    settings = config.settings
+    facts = read_host(settings.tools, settings.gateway.trust)
+
+    async def start_gateway(record: RecordEvent, lost: Lost) -> GatewayLink:
+        return await GatewayLink.start(settings.gateway, record, lost)
+
+    bins = [folder for tool in facts.tools for folder in tool.bins]
+    world = World(
+        paths=paths,
+        config=config,
+        clock=clock,
+        audit=AuditLog(paths.audit, lambda: clock.now().timestamp()),
+        backends={"local": NamespacesBackend(paths.state)},
+        start_gateway=start_gateway,
+        workspaces=LocalWorkspaces(facts),
+        tools_path=":".join([*bins, "/usr/local/bin", "/usr/bin", "/bin"]),
+    )
+    return join(world)
+
+
+async def run_daemon(listen: str | None, idle_exit_s: float | None, started_by: str) -> None:
+    """Serve until SIGTERM, SIGINT or idleness. Raises CleanroomError if it cannot.
+
+    `started_by` is "person", or "client" for a daemon that a command started for itself.
+    """
+    paths = paths_of(os.environ, os.geteuid())
+    config = load_config(paths.config, os.environ)
+    if started_by == "client" and not config.settings.daemon.autostart:
+        where = config.origins.get("daemon.autostart", config.path)
+        message = f"cannot start a daemon for a command: daemon.autostart is false ({where})"
+        raise Refused(Code.BACKEND_UNAVAILABLE, message, "start one: cleanroom serve")
+    path = socket_path(listen) if listen else paths.socket
+    host = real_host(paths, config)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(host, Listening(path, idle_exit_s), stop, lambda: _log.info("serving %s", path))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon's process; return its exit status."""
+    parser = argparse.ArgumentParser(prog="cleanroom-daemon")
+    parser.add_argument("--listen", metavar="unix://PATH")
+    parser.add_argument("--idle-exit", type=float, metavar="SECONDS", default=None)
+    options = parser.parse_args(argv)
+    started_by = "person" if options.idle_exit is None else "client"
+    return serve_process(options.listen, options.idle_exit, started_by)
+
+
+def serve_process(listen: str | None, idle_exit_s: float | None, started_by: str) -> int:
+    """Become the daemon; also what `cleanroom serve` does. Returns an exit status."""
+    os.umask(0o077)
+    log_to_stderr()
+    _raise_descriptor_limit()
+    try:
+        asyncio.run(run_daemon(listen, idle_exit_s, started_by))
+    except CleanroomError as error:
+        _log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        return error.exit_status
+    return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """Many sandboxes and clients need many descriptors; the soft limit is often 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
