@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from cleanroom.client.calls import RemoteError, read_json
 from cleanroom.client.endpoint import Endpoint, state_folder
+from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
 IDLE_EXIT_S: Final = 600
@@ -77,7 +79,8 @@ class Starter:
     def launch(self) -> int:
         """Start it and wait until it listens; return its pid.
 
-        Raises Fault(backend_transport_error) with the end of its log if it ended instead.
+        Raises RemoteError with what it says it lacks, Fault(backend_transport_error) with the end
+        of its log if it says nothing.
         """
         reader, writer = os.pipe()
         pid = os.fork()
@@ -85,13 +88,20 @@ class Starter:
             self._become_daemon(writer)
         os.close(writer)
         with open(reader, "rb") as ready:
-            if ready.read(1):
-                return pid
+            line = ready.readline()
+        if line:
+            self._check(read_json(line))
+            return pid
         _, status = os.waitpid(pid, 0)
         message = f"cannot start a daemon: it ended with status {os.waitstatus_to_exitcode(status)}"
         raise Fault(
             Code.BACKEND_TRANSPORT_ERROR, f"{message}: {self._last_words()}", "cleanroom doctor"
         )
+
+    @staticmethod
+    def _check(told: Reply) -> None:
+        if not told.flag("ready"):
+            raise RemoteError(told)
 
     def _become_daemon(self, writer: int) -> NoReturn:
         """In the child, which has one thread: own session, no terminal, cwd /, two descriptors."""

@@ -1,18 +1,20 @@
 """The composition root of the daemon: the real parts, joined, and the process they live in.
 
-In: `--listen unix://PATH [--idle-exit SECONDS]`, the environment. Out: a serving process, its exit
-status. Never: a request served before everything a killed daemon left is ended.
+In: `--listen unix://PATH [--idle-exit SECONDS] [--ready-fd FD]`, the environment. Out: a serving
+process, its exit status; one line on FD once it serves, or why it cannot. Never: a request served
+before everything a killed daemon left is ended.
 """
 
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cleanroom.audit.log import AuditLog
 from cleanroom.backends.host import read_host
@@ -57,10 +59,13 @@ def real_host(paths: Paths, config: Config) -> Host:
     return join(world)
 
 
-async def run_daemon(listen: str | None, idle_exit_s: float | None, started_by: str) -> None:
+async def run_daemon(
+    listen: str | None, idle_exit_s: float | None, started_by: str, ready: Callable[[], None]
+) -> None:
     """Serve until SIGTERM, SIGINT or idleness. Raises CleanroomError if it cannot.
 
-    `started_by` is "person", or "client" for a daemon that a command started for itself.
+    `started_by` is "person", or "client" for a daemon that a command started for itself; `ready`
+    is called once it serves.
     """
     paths = paths_of(os.environ, os.geteuid())
     config = load_config(paths.config, os.environ)
@@ -74,7 +79,8 @@ async def run_daemon(listen: str | None, idle_exit_s: float | None, started_by: 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(host, Listening(path, idle_exit_s), stop, lambda: _log.info("serving %s", path))
+    _log.info("starting at %s", path)
+    await serve(host, Listening(path, idle_exit_s), stop, ready)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,22 +88,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cleanroom-daemon")
     parser.add_argument("--listen", metavar="unix://PATH")
     parser.add_argument("--idle-exit", type=float, metavar="SECONDS", default=None)
+    parser.add_argument("--ready-fd", type=int, metavar="FD", default=None)
     options = parser.parse_args(argv)
     started_by = "person" if options.idle_exit is None else "client"
-    return serve_process(options.listen, options.idle_exit, started_by)
+    return serve_process(options.listen, options.idle_exit, started_by, options.ready_fd)
 
 
-def serve_process(listen: str | None, idle_exit_s: float | None, started_by: str) -> int:
-    """Become the daemon; also what `cleanroom serve` does. Returns an exit status."""
+def serve_process(
+    listen: str | None,
+    idle_exit_s: float | None = None,
+    started_by: str = "person",
+    ready_fd: int | None = None,
+) -> int:
+    """Become the daemon; also what `cleanroom serve` does. Returns an exit status.
+
+    `ready_fd` is where whoever started it waits: one JSON line, then it is closed.
+    """
     os.umask(0o077)
     log_to_stderr()
     _raise_descriptor_limit()
     try:
-        asyncio.run(run_daemon(listen, idle_exit_s, started_by))
+        asyncio.run(
+            run_daemon(listen, idle_exit_s, started_by, lambda: _tell(ready_fd, ready=True))
+        )
     except CleanroomError as error:
+        _tell(ready_fd, code=error.code, detail=error.message, hint=error.hint)
         _log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_status
     return 0
+
+
+def _tell(ready_fd: int | None, **line: object) -> None:
+    """Say the one line that the starter waits for. It may be gone, or have heard it already."""
+    if ready_fd is not None:
+        with contextlib.suppress(OSError):
+            os.write(ready_fd, json.dumps(line).encode() + b"\n")
+            os.close(ready_fd)
 
 
 def _raise_descriptor_limit() -> None:
