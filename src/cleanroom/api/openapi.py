@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cleanroom import __version__
 from cleanroom.api import policy_types, streams, types
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
 from cleanroom.api.message import Message
@@ -74,7 +75,7 @@ def document(version: str) -> Document:
     }
 
 
-def render(version: str) -> str:
+def render(version: str = __version__) -> str:
     """Return the document as the text that is committed and served."""
     return json.dumps(document(version), indent=1, sort_keys=True) + "\n"
 

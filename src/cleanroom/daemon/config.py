@@ -92,16 +92,6 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper().replace(".", "_")
 
 
-def render_markdown() -> str:
-    """Return docs/config.md's table of every key."""
-    lines = ["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| `{name}` | {key.value.words} | {key.shown} | {key.meaning} |"
-        for name, key in every_key()
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _note_origins(node: nodes.Mapping, path: str, prefix: str, origins: dict[str, str]) -> None:
     for name, value in node.entries:
         if isinstance(value, nodes.Mapping):

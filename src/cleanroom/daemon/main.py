@@ -73,6 +73,8 @@ async def run_daemon(
         where = config.origins.get("daemon.autostart", config.path)
         message = f"cannot start a daemon for a command: daemon.autostart is false ({where})"
         raise Refused(Code.BACKEND_UNAVAILABLE, message, "start one: cleanroom serve")
+    if started_by == "client" and "daemon.idle_exit" in config.origins:
+        idle_exit_s = config.settings.daemon.idle_exit
     path = socket_path(listen) if listen else paths.socket
     host = real_host(paths, config)
     stop = asyncio.Event()

@@ -46,7 +46,7 @@ async def show_version(_call: Call) -> web.StreamResponse:
 
 async def show_openapi(_call: Call) -> web.StreamResponse:
     """Return the document of this very API."""
-    return web.Response(text=openapi.render(__version__), content_type="application/json")
+    return web.Response(text=openapi.render(), content_type="application/json")
 
 
 async def show_doctor(call: Call) -> web.StreamResponse:
