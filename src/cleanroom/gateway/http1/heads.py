@@ -155,14 +155,18 @@ def parse_request(head: bytes) -> RequestHead:
     if not _OPTIONS.issuperset(options):
         message = "Connection names a field that the next server would drop"
         raise MalformedError(message)
+    framing = _framing(special, minor, strict=True)
+    if method == "CONNECT" and framing is not None:  # RFC 9110 section 9.3.6: it has no content
+        message = "CONNECT has a body"
+        raise MalformedError(message)
     return RequestHead(
         method=method,
         target=target,
         minor=minor,
         fields=fields,
         host=_host(special.get("host"), minor),
-        framing=_framing(special, minor, strict=True) or NO_BODY,
-        persistent=minor == 1 and "close" not in options,
+        framing=framing or NO_BODY,
+        persistent=minor == 1 and method != "CONNECT" and "close" not in options,
         upgrades="upgrade" in special or "upgrade" in options,
     )
 
