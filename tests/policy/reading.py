@@ -3,12 +3,35 @@
 In: YAML. Out: "LINE:COLUMN message" for each problem. Never: an assertion.
 """
 
+import os
+import sys
+import time
+from collections.abc import Callable
+
 from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors, Problem
 
 PATH = "cleanroom.yaml"
+
+# How many inputs a fuzz test tries; `make nightly` sets CLEANROOM_NIGHTLY.
+EXAMPLES = 200_000 if os.environ.get("CLEANROOM_NIGHTLY") else 200
+
+
+# What any input may cost. A tracer (coverage) makes every line several times slower.
+BUDGET_S = 0.1 if sys.gettrace() is None else 1.5
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """Return the processor time of an action, the best of three: collections of the heap that
+    other tests left behind are not its own."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        action()
+        times.append(time.process_time() - began)
+    return min(times)
 
 
 def problems_in(text: str) -> tuple[Problem, ...]:

@@ -12,6 +12,7 @@ from cleanroom.policy.hosts import (
     parse_port,
 )
 from cleanroom.policy.model import RuleKind
+from tests.policy.reading import EXAMPLES
 
 CANONICAL = {
     "api.example.com": "api.example.com",
@@ -80,7 +81,7 @@ def test_a_name_may_grow_too_long_by_its_a_labels() -> None:
 
 
 @given(st.text(max_size=80))
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_any_text_has_a_stable_form_or_is_refused(text: str) -> None:
     try:
         name = canonical_host(text)
@@ -149,7 +150,7 @@ def test_what_a_rule_may_not_name_is_refused(text: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_every_ipv4_address_is_its_own_canonical_text(address: ipaddress.IPv4Address) -> None:
     assert canonical_network(str(address)) == str(address)
 

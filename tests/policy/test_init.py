@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.policy.init import InitFacts, init_policy
-from tests.policy.reading import compiled
+from tests.policy.reading import EXAMPLES, compiled
 
 LOCK = '"resolved": "https://cdn.example:8443/a.tgz"'
 
@@ -93,6 +93,6 @@ HOSTS = st.tuples(st.text(max_size=20))
         git_remotes=HOSTS,
     )
 )
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_whatever_was_found_the_policy_is_right(facts: InitFacts) -> None:
     compiled(init_policy(facts))

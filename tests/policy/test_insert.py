@@ -8,7 +8,7 @@ from cleanroom.errors import Code, UserError
 from cleanroom.policy.insert import insert_rules
 from cleanroom.policy.model import Rule, RuleKind
 from cleanroom.policy.problems import PolicyErrors
-from tests.policy.reading import PATH, compiled
+from tests.policy.reading import EXAMPLES, PATH, compiled
 from tests.policy.test_parse import MISSION
 
 API = Rule(RuleKind.EXACT, "api.example", (443,))
@@ -150,7 +150,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.lists(FRAGMENTS, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_an_edit_means_the_old_policy_and_the_rule_or_is_refused(tail: list[str]) -> None:
     text = "version: 1\nsandbox:\n  network:\n    allow:\n" + "".join(tail)
     try:

@@ -1,5 +1,3 @@
-import sys
-import time
 from types import ModuleType
 
 import pytest
@@ -10,6 +8,7 @@ from cleanroom.errors import Fault
 from cleanroom.policy.nodes import Node, Scalar
 from cleanroom.policy.problems import Problems, TooManyProblemsError
 from cleanroom.policy.yaml_reader import MAX_BYTES, c_parser, read_yaml
+from tests.policy.reading import BUDGET_S, EXAMPLES, seconds_of
 
 
 def said_of(text: str) -> list[str]:
@@ -80,8 +79,13 @@ def test_pyyaml_without_libyaml_is_refused_clearly() -> None:
         c_parser(ModuleType("yaml"))
 
 
-# What any input may cost. A tracer (coverage) makes every line several times slower.
-BUDGET_S = 0.1 if sys.gettrace() is None else 1.5
+def read_or_refuse(text: str) -> None:
+    problems = Problems("c")
+    try:
+        read_yaml(text, problems)
+    except TooManyProblemsError:
+        assert problems.found
+
 
 HOSTILE = {
     "alias bomb": "a: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(2500)),
@@ -107,20 +111,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_ends_in_milliseconds(name: str) -> None:
     assert len(HOSTILE[name].encode()) <= MAX_BYTES
-    began = time.process_time()
-    problems = Problems("c")
-    try:
-        read_yaml(HOSTILE[name], problems)
-    except TooManyProblemsError:
-        assert problems.found
-    assert time.process_time() - began < BUDGET_S
+    assert seconds_of(lambda: read_or_refuse(HOSTILE[name])) < BUDGET_S
 
 
 @given(st.text(max_size=300) | st.text(alphabet="abc:-?,[]{}#&*!|>'\"%@` \n\t.~0<", max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
-    problems = Problems("c")
-    try:
-        read_yaml(text, problems)
-    except TooManyProblemsError:
-        assert problems.found
+    read_or_refuse(text)

@@ -129,7 +129,8 @@ def _half_denied(network: NetworkPolicy) -> Iterator[str]:
         left = sorted(allowed.difference(deny.ports))
         if left:
             ports = ", ".join(map(str, left))
-            yield f"{host_text(deny)} stays allowed on port {ports}: its deny rule names other ports"
+            who = host_text(deny)
+            yield f"{who} stays allowed on port {ports}: its deny rule names other ports"
 
 
 def _covers(allow: Rule, deny: Rule) -> bool:
