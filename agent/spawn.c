@@ -90,7 +90,8 @@ static _Noreturn void child(const struct ends *ends, const struct start *start,
     dup2(ends->err, 2);
     if (start->tty && ioctl(0, TIOCSCTTY, 0) != 0)
         give_up(ends, STAGE_TTY);
-    signal(SIGPIPE, SIG_DFL);
+    for (int number = 1; number < NSIG; number++) /* whoever started the daemon may ignore some */
+        signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
