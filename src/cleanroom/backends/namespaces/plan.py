@@ -5,6 +5,7 @@ bubblewrap's argv, and the files to pass. Never: I/O; a weaker plan than the spe
 """
 
 import os.path
+import sys
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -61,8 +62,9 @@ class Plan:
 
 @dataclass(slots=True)
 class _Draft:
-    """A plan in the making."""
+    """A plan in the making. No folder in memory may be larger than `memory_folder_bytes`."""
 
+    memory_folder_bytes: int = sys.maxsize
     take: list[Step] = field(default_factory=list)
     idmap: list[Step] = field(default_factory=list)
     overlay: list[Step] = field(default_factory=list)
@@ -72,7 +74,7 @@ class _Draft:
 
 def make_plan(spec: SandboxSpec, place: Place) -> Plan:
     """Return the plan. Same input, same plan."""
-    draft = _Draft()
+    draft = _Draft(_memory_folder_bytes(spec))
     for index, mount in enumerate(spec.mounts):
         _add(draft, mount, index, place)
     draft.take.append(Step("take", ("agent", place.agent, "l")))
@@ -93,6 +95,18 @@ def make_plan(spec: SandboxSpec, place: Place) -> Plan:
         Step("exec", (place.bubblewrap, *_bubblewrap(spec, place, draft))),
     ]
     return Plan(tuple(steps), tuple(draft.files))
+
+
+def _memory_folder_bytes(spec: SandboxSpec) -> int:
+    """Return how large each folder in memory may be.
+
+    Files there count as memory that nothing can reclaim: full folders must leave a quarter of the
+    limit, or no later command could start.
+    """
+    if spec.limits.memory_bytes is None:
+        return sys.maxsize
+    folders = 1 + sum(isinstance(mount, Tmpfs) for mount in spec.mounts)  # and /dev/shm
+    return spec.limits.memory_bytes * 3 // 4 // folders
 
 
 def _userns(place: Place) -> Step:
@@ -137,7 +151,8 @@ def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
         "--proc", "/proc",
         "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev",
-        "--perms", "1777", "--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm",  # noqa: S108
+        "--perms", "1777", "--size", str(min(_SHM_BYTES, draft.memory_folder_bytes)),
+        "--tmpfs", "/dev/shm",  # noqa: S108
         "--ro-bind", f"{STAGE}/agent", AGENT,
         # bubblewrap's own tmpfs for / and /dev has no size limit: nothing may be written there
         "--remount-ro", "/dev", "--remount-ro", "/",
@@ -158,14 +173,8 @@ def _add(draft: _Draft, mount: Mount, index: int, place: Place) -> None:
             for target in mount.targets:
                 draft.options += (how, f"{STAGE}/o{index}", target)
         case Tmpfs(target, size_bytes, mode):
-            draft.options += (
-                "--perms",
-                f"{mode:04o}",
-                "--size",
-                str(size_bytes),
-                "--tmpfs",
-                target,
-            )
+            size = str(min(size_bytes, draft.memory_folder_bytes))
+            draft.options += ("--perms", f"{mode:04o}", "--size", size, "--tmpfs", target)
         case Symlink(points_to, target):
             draft.options += ("--symlink", points_to, target)
         case File(content, target, mode):

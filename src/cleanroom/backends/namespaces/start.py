@@ -121,6 +121,7 @@ async def attempt(host: Host, spec: SandboxSpec, ids: Ids, door: Door) -> Namesp
             raise
         kept = undo.pop_all()
         launch.close()
+        _spare(launch.launcher.child.pid)
         return NamespacesSandbox(
             Parts(
                 launch.launcher,
@@ -232,6 +233,16 @@ async def _bring_up(launch: _Launch, door: Door, began: float) -> StartTimings:
         agent_wait_ms=(now - executed) * 1000,
         ready_ms=(now - began) * 1000,
     )
+
+
+def _spare(pid: int) -> None:
+    """Where memory runs out, let the kernel choose the workload rather than bubblewrap.
+
+    The launcher made all of them likely victims. Without it the wrong one may be chosen: the
+    sandbox would end, nothing else.
+    """
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("0")
 
 
 def _refresh(host: Host, steps: tuple[Step, ...], first: int, userns: int) -> Launcher | None:
