@@ -23,9 +23,14 @@ def test_errors_come_in_file_order_whatever_the_order_they_were_found_in() -> No
     late, early = Problem("c", 9, 1, "cannot b", "hint b"), Problem("c", 2, 5, "cannot a", "hint a")
     errors = PolicyErrors([late, early])
     assert errors.problems == (early, late)
-    assert errors.message == "c:2:5: cannot a\nc:9:1: cannot b"
-    assert errors.hint == "hint a"
+    assert errors.message == "cannot use c: 2 problems, the first is c:2:5: cannot a"
+    assert errors.hint == ""
     assert errors.code is Code.POLICY_INVALID
+
+
+def test_one_problem_is_the_message_itself() -> None:
+    errors = PolicyErrors([Problem("c", 9, 1, "cannot b", "write c")])
+    assert (errors.message, errors.hint) == ("c:9:1: cannot b", "write c")
 
 
 def test_the_collector_is_full_at_its_bound_and_says_that_it_stopped() -> None:

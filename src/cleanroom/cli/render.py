@@ -77,6 +77,8 @@ class Screen:
         self._err(f"cleanroom: {error.message}", RED)
         for placed in getattr(error, "placed", ()):
             where = f"{placed.path}:{placed.line}:{placed.column}: " if placed.line else ""
+            if f"{where}{placed.message}" == error.message:
+                continue  # the only one: the message says it already
             self._err(f"  {where}{placed.message}", "")
             if placed.hint:
                 self._err(f"    {placed.hint}", DIM)

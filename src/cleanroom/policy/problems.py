@@ -35,11 +35,16 @@ class Problem:
 
 
 class FileErrors(UserError):  # noqa: N818 -- it carries several
-    """A configuration file is wrong; `problems` holds every problem found, in file order."""
+    """A configuration file is wrong; `problems` holds every problem found, in file order.
+
+    The message of several is one line that counts them and shows the first.
+    """
 
     def __init__(self, code: Code, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column)))
-        super().__init__(code, "\n".join(map(str, self.problems)), self.problems[0].hint)
+        first, *more = self.problems
+        message = f"cannot use {first.path}: {len(self.problems)} problems, the first is {first}"
+        super().__init__(code, message if more else str(first), "" if more else first.hint)
 
 
 class PolicyErrors(FileErrors):
