@@ -47,8 +47,11 @@ def test_a_name_cannot_pretend_to_be_another_member(tmp_path: Path, forged: str)
 
 def test_since_leaves_out_what_is_older(tmp_path: Path) -> None:
     write(tmp_path, record("a.test"))
-    assert names(tmp_path, Filter(since="2025-11-25T12:00:00.250000Z")) == ["a.test"]
-    assert names(tmp_path, Filter(since="2025-11-25T12:00:00.250001Z")) == []
+    for since in ("2025-11-25T12:00:00.250000Z", "2025-11-25T12:00:00.25Z", "2025-11-25"):
+        assert names(tmp_path, Filter(since=since)) == ["a.test"]
+    assert names(tmp_path, Filter(since="2025-11-25T12:00:00Z")) == ["a.test"]
+    for since in ("2025-11-25T12:00:00.250001Z", "2025-11-25T12:00:01Z", "2025-11-26"):
+        assert names(tmp_path, Filter(since=since)) == []
 
 
 def test_what_is_no_line_is_passed_over(tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ _TIME: Final = re.compile(rb'\{"seq":[0-9]+,"time":"([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to look for; everything by default. `since` is a time as lines have it (RFC 3339 Z)."""
+    """What to look for; everything by default.
+
+    `since` is RFC 3339 UTC with or without a fraction, or the beginning of one, such as a date.
+    """
 
     run_id: str = ""
     sandbox_id: str = ""
@@ -29,7 +32,7 @@ class Filter:
 def read(directory: Path, wanted: Filter = Filter()) -> Iterator[bytes]:
     """Yield the matching lines without their newlines. Raises OSError if a file cannot be read."""
     needles = _needles(wanted)
-    since = wanted.since.encode("ascii")
+    since = wanted.since.removesuffix("Z").encode("ascii")
     for segment in segments(directory):
         for line in lines(segment.path):
             if all(needle in line for needle in needles) and _is_whole(line, since):

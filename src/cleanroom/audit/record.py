@@ -137,4 +137,6 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
 
 
 def _cut(text: str) -> str:
+    if not text.isascii():  # a file name's undecodable bytes are no Unicode, and no reader's JSON
+        text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\u2026"
