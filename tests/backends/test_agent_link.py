@@ -247,9 +247,12 @@ def test_a_terminal_is_one(programs: Path) -> None:
 
 def test_ctrl_c_on_a_terminal_interrupts_its_foreground_job(programs: Path) -> None:
     async def body(link: AgentLink) -> None:
-        process = await link.execute(shell("echo up; sleep 60", tty=True))
+        process = await link.execute(Command(("cat",), PATH, "/", tty=True))
         output = process.output()
-        assert (await anext(output)).data == b"up\r\n"
+        await process.write_stdin(b"up\n")
+        seen = b""
+        while seen != b"up\r\nup\r\n":  # the terminal's echo, then cat's own: it reads again
+            seen += (await anext(output)).data
         await process.write_stdin(b"\x03")
         assert b"".join([each.data async for each in output]) == b"^C"
         assert await process.wait() == Exit(None, signal.SIGINT)
