@@ -53,7 +53,7 @@ class Daemon:
     def __enter__(self) -> "Daemon":
         self._process = subprocess.Popen(
             [str(self.cleanroom), "serve", "--listen", f"unix://{self.socket}"],
-            env=self.environment, stdin=subprocess.DEVNULL,
+            env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + 10
         while not self._answers():

@@ -199,7 +199,7 @@ def test_doctor_lists_the_firecracker_items(person: Person) -> None:
 def test_registries_are_explained_and_refused_until_they_are_enforced(person: Person) -> None:
     person.policy(POLICY.format(registries=REGISTRIES))
     told = person.types("policy", "validate")
-    assert (told.returncode, "not enforced yet" in told.stdout) == (1, True)
+    assert (told.returncode, "not enforced yet" in told.stderr) == (1, True)
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
@@ -209,7 +209,7 @@ def test_registries_are_explained_and_refused_until_they_are_enforced(person: Pe
 def test_mise_is_refused_until_it_is_bootstrapped(person: Person) -> None:
     person.policy(MISE)
     told = person.types("policy", "validate")
-    assert (told.returncode, "not enforced yet" in told.stdout) == (1, True)
+    assert (told.returncode, "not enforced yet" in told.stderr) == (1, True)
     done = person.types("exec", "--", "mise exec node --version")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
