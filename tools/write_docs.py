@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cleanroom import codes
 from cleanroom.api import openapi
+from cleanroom.cli import reference as cli_page
 from cleanroom.daemon import config_page
 from cleanroom.policy import reference
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def rendered() -> dict[str, str]:
     """Return every generated page with the text it should have."""
     return {
+        "docs/cli.md": cli_page.render_markdown(),
         "docs/codes.md": codes.render_markdown(),
         "docs/policy.md": reference.render_markdown(),
         "docs/config.md": config_page.render_markdown(),
