@@ -8,12 +8,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+# `$` alone also matches before a last line feed; this is the end in Python and in JSON Schema.
+END = r"$(?!\n)"
+
 Argument = Annotated[str, Meta(max_length=131_072)]
 Argv = Annotated[list[Argument], Meta(min_length=1, max_length=4096)]
 HostPath = Annotated[str, Meta(max_length=4096)]
 Word = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=65_536)]  # one file of the caller, such as a policy
-SandboxName = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+SandboxName = Annotated[str, Meta(pattern=f"^[a-z0-9][a-z0-9-]{{0,62}}{END}")]
+SignalName = Annotated[str, Meta(pattern=f"^[A-Z][A-Z0-9]{{1,8}}{END}")]  # "TERM"
 Cells = Annotated[int, Meta(ge=1, le=10_000)]  # of a terminal
 
 

@@ -6,12 +6,10 @@ one byte (1 standard output or the terminal, 2 standard error) and the bytes; of
 of standard input. Never: output that is not UTF-8 as text.
 """
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, field
+from msgspec import field
 
-from cleanroom.api.message import Cells, Message
+from cleanroom.api.message import Cells, Message, SignalName
 from cleanroom.api.types import Denial, Execution, Problem, Run, Sandbox
 
 
@@ -77,6 +75,16 @@ class NoteLine(Message, frozen=True, tag="note"):
     text: str
 
 
+class StdinLine(Message, frozen=True, tag="stdin"):
+    """Attach only: the command has been given `taken` bytes of standard input in all.
+
+    A client that keeps less than a MiB untaken can always be heard: `cancel` never waits behind
+    input that nobody reads.
+    """
+
+    taken: int
+
+
 class ExitLine(Message, frozen=True, tag="exit"):
     """The end of a stream, reached on purpose. What ended is set, if something did."""
 
@@ -100,6 +108,7 @@ StreamLine = (
     | RecordLine
     | DeniedLine
     | NoteLine
+    | StdinLine
     | ExitLine
     | ErrorLine
 )
@@ -112,7 +121,7 @@ class EofMessage(Message, frozen=True, tag="eof"):
 class SignalMessage(Message, frozen=True, tag="signal"):
     """Send this signal to the workload."""
 
-    signal: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{1,8}$")]
+    signal: SignalName
 
 
 class ResizeMessage(Message, frozen=True, tag="resize"):

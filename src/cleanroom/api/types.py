@@ -9,7 +9,16 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from cleanroom.api.message import Argument, Argv, Cells, HostPath, Message, SandboxName, Word
+from cleanroom.api.message import (
+    Argument,
+    Argv,
+    Cells,
+    HostPath,
+    Message,
+    SandboxName,
+    SignalName,
+    Word,
+)
 from cleanroom.api.policy_types import MissingCapability, PolicyText
 
 # --- the daemon itself --------------------------------------------------------------------
@@ -170,7 +179,7 @@ class ExecutionRequest(Message, frozen=True):
 class SignalRequest(Message, frozen=True):
     """A signal for a workload, by name ("TERM")."""
 
-    signal: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{1,8}$")]
+    signal: SignalName
 
 
 # --- runs, sandboxes, executions: answers -------------------------------------------------

@@ -15,10 +15,10 @@ from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.observability import Observability
-from cleanroom.daemon.outputs import KeptOutputs
 from cleanroom.daemon.parts import AuditWriter, StartGateway, Workspaces
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.policies import Policies
+from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Neighbours, Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
@@ -72,7 +72,7 @@ def join(world: World) -> Host:
         sandboxes=sandboxes,
         policies=Policies(),
         observability=Observability(world.paths.runs, world.tools_path),
-        outputs=KeptOutputs(16 * settings.limits.kept_output),
+        recent=RecentRuns(16 * settings.limits.kept_output),
         tasks=tasks,
         paths=world.paths,
     )

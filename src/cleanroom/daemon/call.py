@@ -75,6 +75,13 @@ class Call:
         sandbox = self.live_sandbox()
         return sandbox.run_of(self.execution_id) if sandbox is not None else None
 
+    def started_run(self) -> LiveRun | None:
+        """Return the run that the path names, unfinished or finished not long ago."""
+        run = self.live_run() or self.host.recent.get(self.execution_id)
+        if run is None or run.live is None or self.sandbox_word not in _words(run):
+            return None
+        return run
+
     def flag(self, name: str) -> bool:
         """Return a query parameter that is true or false; absent is false."""
         said = self.request.query.get(name, "false")
@@ -98,6 +105,10 @@ class Call:
             name = "before"
             raise _bad_query(name, "an id")
         return Page(max(1, self.number("limit", 100, 1000)), before)
+
+
+def _words(run: LiveRun) -> tuple[str, str | None]:
+    return run.record.sandbox_id, run.sandbox_name
 
 
 def refuse_unknown_query(query: Mapping[str, str], endpoint: Endpoint) -> None:

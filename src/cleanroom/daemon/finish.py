@@ -80,8 +80,7 @@ async def record_end(
         run.note(f"the run is not recorded: {error.message}")
         _log.error("cannot record the end of %s: %s", run.record.id, error.message)
     finally:
-        if run.live is not None:
-            host.outputs.keep(run.execution.id, run.live.output)
+        host.recent.keep(run)
         sandbox.runs.pop(run.record.id, None)
         run.notices.end()
         run.finished.set()
@@ -122,11 +121,9 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, watch: Stopwa
     if sandbox.record.ephemeral:
         await host.sandboxes.stop(sandbox, FINISHED)
         watch.lap("network_cleanup_ms")
-    try:
-        changed = len((await host.workspaces.changes(sandbox.folder)).changes)
-        run.record = msgspec.structs.replace(run.record, changed_files=changed)
-    except CleanroomError as error:
-        run.note(error.message)
+    elif sandbox.ending is None:
+        await host.sandboxes.count_changes(sandbox)
+    run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changed_files)
 
 
 async def _expect_client(host: Host, run: LiveRun) -> None:

@@ -11,10 +11,10 @@ from cleanroom.daemon.config import Config
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.observability import Observability
-from cleanroom.daemon.outputs import KeptOutputs
 from cleanroom.daemon.parts import Workspaces
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.policies import Policies
+from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
@@ -34,6 +34,6 @@ class Host:
     sandboxes: Sandboxes
     policies: Policies
     observability: Observability
-    outputs: KeptOutputs
+    recent: RecentRuns
     tasks: Tasks
     paths: Paths

@@ -51,7 +51,7 @@ def new_run(now: datetime, sandbox: Sandbox, wanted: Wanted, notes: list[str]) -
         metadata=sandbox.metadata,
         limits=sandbox.limits,
     )
-    return LiveRun(record, execution, foreground=not wanted.options.detach)
+    return LiveRun(record, execution, sandbox.name, foreground=not wanted.options.detach)
 
 
 def ended(run: LiveRun, now: datetime, outcome: Outcome) -> None:

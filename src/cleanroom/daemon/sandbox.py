@@ -30,9 +30,12 @@ _DENIALS_KEPT: Final = 1000
 class LiveRun:
     """One run that has not finished, with its execution."""
 
-    def __init__(self, record: Run, execution: Execution, *, foreground: bool) -> None:
+    def __init__(
+        self, record: Run, execution: Execution, sandbox_name: str | None, *, foreground: bool
+    ) -> None:
         self.record = record
         self.execution = execution
+        self.sandbox_name = sandbox_name
         self.foreground = (
             foreground  # somebody promised to attach, and counts on nothing being lost
         )
@@ -57,6 +60,12 @@ class LiveRun:
         self._denials[key] = denial
         self._fresh_denials.append(denial)
         self.notices.add(DeniedLine(**msgspec.structs.asdict(denial)))
+
+    def take_ownership(self) -> bool:
+        """Return whether this client is the one that a foreground run counts on: the first."""
+        first = self.foreground and not self.attached.is_set()
+        self.attached.set()
+        return first
 
     def started(self) -> LiveExecution:
         """Return the running command. Raises Fault(internal) if it was never started."""
@@ -113,6 +122,7 @@ class LiveSandbox:
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None
+        self.changed_files: int | None = None  # as last counted
         self.workspace_ms: float | None = None  # what its preparation took
         self.ending: Ending | None = None  # why it is being stopped
         self.stopped = asyncio.Event()

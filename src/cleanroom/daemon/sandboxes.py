@@ -5,7 +5,9 @@ not know, one whose end depends on the wall clock, or two with one name.
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -112,6 +114,9 @@ class Sandboxes:
         if sandbox.machine is not None:
             await sandbox.machine.stop()
         await self._at.gateways.close_door(sandbox.record.id)
+        await self.count_changes(sandbox)
+        if sandbox.changed_files == 0:
+            await self._at.workspaces.forget(sandbox.folder)
         await self._ended(sandbox, "failed" if why.state == "failed" else "stopped", why.failure)
 
     async def stop_all(self) -> None:
@@ -120,6 +125,15 @@ class Sandboxes:
         async with asyncio.TaskGroup() as group:
             for sandbox in self.live:
                 group.create_task(self.stop(sandbox, DAEMON_STOPS))
+
+    async def count_changes(self, sandbox: LiveSandbox) -> None:
+        """Count the files of the workspace that were changed so far."""
+        try:
+            found = await self._at.workspaces.changes(sandbox.folder)
+            sandbox.changed_files = len(found.changes)
+        except CleanroomError as error:
+            for run in sandbox.runs.values():
+                run.note(error.message)
 
     def gateway_lost(self, served: frozenset[str]) -> None:
         """Tell everyone that these sandboxes have no network any more."""
@@ -214,6 +228,8 @@ class Sandboxes:
             # The audit or the state file cannot be written. It is said by every later command.
             _log.error("cannot record the end of %s: %s", sandbox.record.id, error.message)
         finally:
+            with contextlib.suppress(OSError):
+                os.utime(sandbox.folder)  # its changes are kept for a time from now on
             self._live.pop(sandbox.record.id, None)
             self._at.journal.forget(sandbox)
             sandbox.events.end()

@@ -6,7 +6,7 @@ Never: more than a bound in memory, or the end of a client unnoticed because its
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cleanroom.daemon.executions import LiveExecution
@@ -19,8 +19,11 @@ _LOOK_S: Final = 0.5
 class StdinQueue:
     """What one client sent and the command has not read. After the command's end all is dropped."""
 
-    def __init__(self, live: LiveExecution) -> None:
+    def __init__(self, live: LiveExecution, taken: Callable[[int], Awaitable[None]]) -> None:
+        """`taken` is told how many bytes the command has been given in all."""
         self._live = live
+        self._taken = taken
+        self._given = 0
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._ended = False
@@ -55,6 +58,8 @@ class StdinQueue:
                     await self._live.write_stdin(data)
                     self._size -= len(data)
                     self._room.set()
+                    self._given += len(data)
+                    await self._taken(self._given)
                 if self._ended:
                     await self._live.close_stdin()
                     return

@@ -5,6 +5,7 @@ client is gone; a handler that waits for ever for a client that is gone.
 """
 
 import asyncio
+import select
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
@@ -65,5 +66,15 @@ class NdjsonStream:
             task.cancel()
 
     def _gone(self) -> bool:
-        transport = self._request.transport
-        return transport is None or transport.is_closing()
+        return hung_up(self._request)
+
+
+def hung_up(request: web.Request) -> bool:
+    """Return whether the client closed its end, also while nothing is read from it."""
+    transport = request.transport
+    connection = transport.get_extra_info("socket") if transport is not None else None
+    if transport is None or transport.is_closing() or connection is None:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))

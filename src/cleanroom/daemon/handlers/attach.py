@@ -1,10 +1,13 @@
 """WebSocket attach: the way of `exec`. Bytes both ways, refusals at once, the exit as last word.
 
-The first client of a foreground run owns it: nothing of the output is lost to it, and if it goes
-away without `detach` the command is canceled.
+In: messages of a client. Out: output, refusals and notes as they come, the exit. The first client
+of a foreground run owns it: nothing of the output is lost to it, and if it goes away without
+`detach` the command is canceled. Never: a message after `exit`, or a client that the end of the
+command does not reach.
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -20,14 +23,16 @@ from cleanroom.api.streams import (
     ExitLine,
     ResizeMessage,
     SignalMessage,
+    StdinLine,
     StreamLine,
 )
 from cleanroom.daemon.call import Call
-from cleanroom.daemon.executions import CANCELED, LiveExecution, signal_number
+from cleanroom.daemon.executions import CANCELED, signal_number
 from cleanroom.daemon.handlers.executions import find
 from cleanroom.daemon.output import Chunk, OutputReader
 from cleanroom.daemon.sandbox import LiveRun
 from cleanroom.daemon.stdin import StdinQueue
+from cleanroom.daemon.streams import hung_up
 from cleanroom.daemon.tasks import Tasks
 from cleanroom.errors import CleanroomError
 
@@ -36,18 +41,17 @@ MAX_MESSAGE: Final = 1024 * 1024
 
 async def attach(call: Call) -> web.StreamResponse:
     """Join a running command; of an ended one, only its exit is said."""
-    run = call.live_run()
+    run = call.started_run()
     stored = await find(call, run)
     # No compression: it would cost more than the socket.
     socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False, timeout=1.0)
     await socket.prepare(call.request)
-    if run is None or run.live is None:
+    if run is None:
         last = await call.host.store.run(stored.run_id)
         await _say(socket, ExitLine(execution=stored, run=last))
         await socket.close()
         return socket
-    attached = Attached(socket, run, run.live, call.host.tasks)
-    await attached.serve()
+    await Attached(call.request, socket, run, call.host.tasks).serve()
     return socket
 
 
@@ -55,16 +59,16 @@ class Attached:
     """One client of one running command."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, run: LiveRun, live: LiveExecution, tasks: Tasks
+        self, request: web.Request, socket: web.WebSocketResponse, run: LiveRun, tasks: Tasks
     ) -> None:
+        self._request = request
         self._socket = socket
         self._run = run
-        self._live = live
+        self._live = run.started()
         self._tasks = tasks
-        self._owner = run.foreground and not run.attached.is_set()
+        self._owner = run.take_ownership()
         self._detached = False
-        self._stdin = StdinQueue(live)
-        run.attached.set()
+        self._stdin = StdinQueue(self._live, self._taken)
 
     async def serve(self) -> None:
         """Carry everything until the exit was said or the client is gone."""
@@ -84,6 +88,10 @@ class Attached:
             await self._socket.close()
 
     async def _send(self) -> None:
+        with contextlib.suppress(ConnectionError):  # `serve` sees that it ended
+            await self._send_all()
+
+    async def _send_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send_output(self._live.output.reader(owner=self._owner)))
             group.create_task(self._send_notices())
@@ -106,6 +114,10 @@ class Attached:
             await self._run.notices.changed()
 
     async def _receive(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._receive_all()
+
+    async def _receive_all(self) -> None:
         async for message in self._socket:
             if message.type is WSMsgType.BINARY:
                 await self._stdin.put(message.data, self._gone)
@@ -136,8 +148,12 @@ class Attached:
         # In the daemon's tasks, not in this client's: it goes on when the client is gone.
         self._tasks.start(self._live.end(CANCELED), f"cancel {self._run.execution.id}")
 
+    async def _taken(self, count: int) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._say(StdinLine(taken=count))
+
     def _gone(self) -> bool:
-        return self._socket.closed
+        return self._socket.closed or hung_up(self._request)
 
     async def _send_bytes(self, data: bytes) -> None:
         await self._socket.send_bytes(data)

@@ -1,4 +1,8 @@
-"""The audit log: read and verified."""
+"""The audit log: read and verified.
+
+In: a filter. Out: its lines as they stand in the files. Never: a line changed, or the event loop
+held up by a long log.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,8 @@
-"""Executions: started, listed, shown, signalled, ended; their output and input."""
+"""Executions: started, listed, shown, signalled, ended; their output and input.
+
+In: ExecutionRequests, ids. Out: Execution records, streams of output. Never: output dropped without
+a gap line, or an execution of another sandbox.
+"""
 
 import asyncio
 import contextlib
@@ -89,27 +93,27 @@ async def stdin(call: Call) -> web.StreamResponse:
 
 async def output(call: Call) -> web.StreamResponse:
     """Stream output from given bytes on; with `follow`, until the command has ended."""
-    run = call.live_run()
-    if run is None or run.live is None:
-        return await _ended_output(call, run)
+    run = call.started_run()
+    stored = await find(call, run)
     follow = call.flag("follow")
-    owner = follow and run.foreground and not run.attached.is_set()
-    reader = run.live.output.reader(
-        owner=owner,
-        stdout_from=call.number("stdout_from", 0, 2**53),
-        stderr_from=call.number("stderr_from", 0, 2**53),
-    )
-    if owner:
-        run.attached.set()
+    starts = call.number("stdout_from", 0, 2**53), call.number("stderr_from", 0, 2**53)
+    if run is None:
+        last = await call.host.store.run(stored.run_id)
+        async with NdjsonStream(call.request) as stream:
+            await stream.send(codec.encode_line(ExitLine(execution=stored, run=last)))
+        return stream.response
+    live = run.started()
+    owner = follow and run.take_ownership()
+    reader = live.output.reader(owner=owner, stdout_from=starts[0], stderr_from=starts[1])
     async with NdjsonStream(call.request) as stream:
-        await _copy(reader, stream, run.live.output, follow=follow)
+        await _copy(reader, stream, live.output, follow=follow)
         if follow:
             await stream.until(run.finished.wait())
         await stream.send(codec.encode_line(ExitLine(execution=run.execution, run=run.current())))
     if owner:
-        run.live.output.release()
-        if stream.lost:
-            call.host.tasks.start(run.live.end(CANCELED), f"cancel {run.execution.id}")
+        live.output.release()
+        if stream.lost and not run.finished.is_set():
+            call.host.tasks.start(live.end(CANCELED), f"cancel {run.execution.id}")
     return stream.response
 
 
@@ -128,21 +132,6 @@ async def _copy(
             break
     for line in lines.rest():
         await stream.send(codec.encode_line(line))
-
-
-async def _ended_output(call: Call, run: LiveRun | None) -> web.StreamResponse:
-    execution = await find(call, run)
-    kept = call.host.outputs.get(execution.id)
-    stored = await call.host.store.run(execution.run_id)
-    async with NdjsonStream(call.request) as stream:
-        if kept is not None:
-            reader = kept.reader(
-                stdout_from=call.number("stdout_from", 0, 2**53),
-                stderr_from=call.number("stderr_from", 0, 2**53),
-            )
-            await _copy(reader, stream, kept, follow=False)
-        await stream.send(codec.encode_line(ExitLine(execution=execution, run=stored)))
-    return stream.response
 
 
 async def find(call: Call, run: LiveRun | None) -> Execution:

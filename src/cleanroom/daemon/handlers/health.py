@@ -1,4 +1,7 @@
-"""The daemon about itself: alive, version, API document, backends, configuration."""
+"""The daemon about itself: alive, version, API document, backends, configuration.
+
+In: nothing. Out: reports. Never: a wait for a part that does not answer.
+"""
 
 import os
 import platform

@@ -1,4 +1,7 @@
-"""Policies: judged, explained, asked, extended, begun. Nothing is started."""
+"""Policies: judged, explained, asked, extended, begun.
+
+In: policy texts. Out: plans, verdicts, texts. Never: a sandbox, or a file; the client writes files.
+"""
 
 import json
 

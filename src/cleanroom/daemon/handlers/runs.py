@@ -1,4 +1,7 @@
-"""Runs: made, planned, listed, shown."""
+"""Runs: made, planned, listed, shown.
+
+In: RunRequests, ids. Out: Run records. Never: a run answered before it is in the store.
+"""
 
 from aiohttp import web
 

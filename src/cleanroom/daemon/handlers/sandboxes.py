@@ -1,4 +1,8 @@
-"""Sandboxes: made, listed, shown, ended, watched."""
+"""Sandboxes: made, listed, shown, ended, watched.
+
+In: SandboxRequests, ids or names. Out: Sandbox records, streams of events. Never: an ended sandbox
+shown as living.
+"""
 
 from aiohttp import web
 
