@@ -1,12 +1,13 @@
 """Heads that arrive in pieces, never end, or cannot become heads."""
 
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.gateway.http1.heads import MAX_HEAD, HeadReader, MalformedError
+from cleanroom.gateway.http1.heads import MAX_HEAD, HeadReader, MalformedError, parse_request
 
 
 def read_slowly(stream: bytes, step: int) -> None:
@@ -93,3 +94,15 @@ def test_a_whole_head_over_the_limit_is_refused_in_one_piece_too() -> None:
     assert HeadReader(responses=False).read(largest)[0] == largest
     with pytest.raises(MalformedError, match="longer than 65536"):
         HeadReader(responses=False).read(largest[:20] + b"y" + largest[20:])
+
+
+def test_thirty_thousand_requests_a_second_of_processor_time() -> None:
+    fields = b"Host: a.test\r\nUser-Agent: x\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+    head = b"GET /a HTTP/1.1\r\n" + fields + b"Connection: keep-alive\r\n\r\n"
+    reader = HeadReader(responses=False)
+    begin_s = process_time()
+    for _ in range(3000):
+        whole, _ = reader.read(head)
+        assert whole is not None
+        parse_request(whole)
+    assert 3000 / (process_time() - begin_s) > 30_000
