@@ -81,7 +81,9 @@ class FakeSandbox:
     def __init__(self, backend: "FakeBackend", spec: SandboxSpec) -> None:
         self.backend = backend
         self.spec = spec
-        self.timings = StartTimings(network_ms=1.0, rootfs_ms=2.0, runtime_start_ms=3.0)
+        self.timings = StartTimings(
+            network_ms=1.0, rootfs_ms=2.0, runtime_start_ms=3.0, ready_ms=6.0
+        )
         self.pid = 0
         self.limited: Mapping[str, str] = {"memory": "a fake"}
         self.processes: list[FakeProcess] = []
@@ -235,14 +237,20 @@ class FakeBackend:
         if not self.ready:
             missing = {"bubblewrap": "bubblewrap is not installed: apt-get install bubblewrap"}
             return Probe(ready=False, runtime="fake 1.0", capabilities=frozenset(), missing=missing)
+        missing = {str(each): "the fake was not told to" for each in set(Capability) - self.proven}
         return Probe(
-            ready=True, runtime="fake 1.0", capabilities=self.proven, facts={"fake": "1.0"}
+            ready=True,
+            runtime="fake 1.0",
+            capabilities=self.proven,
+            missing=missing,
+            facts={"fake": "1.0"},
         )
 
     async def start(self, spec: SandboxSpec, door: Door) -> FakeSandbox:
         """Start a sandbox, its door first."""
         if not spec.needs <= self.proven:
-            raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, "cannot prove what is needed")
+            lacking = ", ".join(sorted(spec.needs - self.proven))
+            raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, f"cannot enforce {lacking}")
         if self.start_gate is not None:
             await self.start_gate.wait()
         if self.fail_start is not None:

@@ -126,7 +126,8 @@ class Conformance:
     def test_stop_ends_what_runs_and_may_be_called_again(self, short_path: Path) -> None:
         async def scenario() -> None:
             async with started(self.backend(short_path), self.spec(short_path)) as sandbox:
-                process = await sandbox.execute(shell("echo up; sleep 20"))
+                process = await sandbox.execute(shell("cat"))
+                await process.write_stdin(b"up")
                 async for _ in process.output():
                     break
                 await sandbox.stop()
