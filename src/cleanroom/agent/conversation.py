@@ -9,7 +9,7 @@ agent grants credit for standard input in the same way.
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 from cleanroom.agent.frames import (
     MAX_DATA_BYTES,
@@ -106,6 +106,8 @@ class Conversation:
             case Hello():
                 what = "a second greeting"
                 raise FrameError(what)
+            case _:
+                assert_never(frame)
 
     def _receive_output(self, stream: int, data: bytes) -> None:
         granted = self._granted.get(stream, 0) - len(data)

@@ -9,7 +9,7 @@ A frame is: u32 payload length, u8 type, u32 execution id, payload; integers are
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Final, assert_never
 
 from cleanroom.errors import Code, Fault, UserError
 
@@ -167,6 +167,8 @@ def _typed_payload(frame: DaemonFrame) -> tuple[int, bytes]:
             return 5, _SIZE.pack(rows, columns)
         case Credit(stream=stream, count=count):
             return 6, _PAIR.pack(stream, count)
+        case _:
+            assert_never(frame)
 
 
 def _start_payload(start: Start) -> bytes:

@@ -84,8 +84,6 @@ def next_execution_state(current: ExecutionState, wanted: ExecutionState) -> Exe
 
 def is_final(state: SandboxState | ExecutionState) -> bool:
     """Whether nothing can follow."""
-    match state:
-        case SandboxState():
-            return not SANDBOX_STEPS[state]
-        case ExecutionState():
-            return not EXECUTION_STEPS[state]
+    if isinstance(state, SandboxState):
+        return not SANDBOX_STEPS[state]
+    return not EXECUTION_STEPS[state]

@@ -80,7 +80,7 @@ def _placed(workspace: WorkspaceView) -> tuple[Mount, ...]:
     """The repository at /workspace and at its host path, so that virtual environments work."""
     return tuple(
         Overlay(
-            tuple(target for target in overlay.targets if not _is_own(target)),
+            tuple(dict.fromkeys(target for target in overlay.targets if not _is_own(target))),
             overlay.lowers,
             overlay.upper,
             overlay.work,
