@@ -82,7 +82,7 @@ A command may itself exit with 125: `--json` and `--result-file` tell the two ap
 ## Which folder, which policy
 
 From the current folder (or `-C`) upward to the git top level; without git to the nearest policy;
-else the folder itself. That is the workspace: it must belong to you, and be neither `/`, a home, nor
+else the folder itself. That is the workspace: it must be yours, and be neither `/`, a home, nor
 hold one. Its policy is `cleanroom.yaml`, or `.buildkite/cleanroom.yaml` only if that is absent. No
 policy: every connection is refused.
 """
