@@ -1,0 +1,164 @@
+"""The plan of a sandbox: what is done, in which order, and what follows from who asks."""
+
+import dataclasses
+
+import pytest
+
+from cleanroom.backends.launcher import Step
+from cleanroom.backends.namespaces.plan import Ids, Place, Plan, make_plan, make_refresh
+from cleanroom.policy.model import Limits
+from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, SandboxSpec, Symlink, Tmpfs
+
+WORKSPACE = Overlay(
+    ("/workspace", "/home/ann/project"),
+    ("/state/mask", "/home/ann/project"),
+    "/state/run/upper",
+    "/state/run/work",
+    1001,
+    1002,
+)
+ROOT = Place("/usr/bin/bwrap", "/lib/agent", rootless=False, host=Ids(0x70000001, 0x70000001))
+ANN = Place("/usr/bin/bwrap", "/lib/agent", rootless=True, host=Ids(1001, 1002))
+
+
+UNLIMITED = Limits()
+
+
+def spec(*mounts: Mount, limits: Limits = UNLIMITED) -> SandboxSpec:
+    return SandboxSpec("sbx_1", "cleanroom", mounts, (), "/workspace", limits, frozenset())
+
+
+def steps(plan: Plan, op: str) -> list[tuple[str, ...]]:
+    return [step.arguments for step in plan.steps if step.op == op]
+
+
+def bubblewrap(plan: Plan) -> str:
+    return " ".join(plan.steps[-1].arguments)
+
+
+def test_the_plan_of_a_root_daemon() -> None:
+    place = dataclasses.replace(ROOT, owners={"/state/mask": Ids(0, 0)}, cgroups=("/c/a", "/c/b"))
+    plan = make_plan(spec(WORKSPACE), place)
+    assert plan.steps[:-1] == (
+        Step("cgroup", ("/c/a", "/c/b")),
+        Step("netns"),
+        Step("door"),
+        Step("mountns"),
+        Step("take", ("l0.0", "/state/mask", "")),
+        Step("take", ("l0.1", "/home/ann/project", "")),
+        Step("take", ("u0", "/state/run", "")),
+        Step("take", ("agent", "/lib/agent", "l")),
+        Step("idmap", ("l0.0", "0", "1879048193", "0", "1879048193")),
+        Step("idmap", ("l0.1", "1001", "1879048193", "1002", "1879048193")),
+        Step("stage"),
+        Step(
+            "overlay",
+            (
+                "o0",
+                "lowerdir=/run/cleanroom/l0.0:/run/cleanroom/l0.1,"
+                "upperdir=/run/cleanroom/u0/upper,workdir=/run/cleanroom/u0/work,"
+                "redirect_dir=off,metacopy=off,index=off",
+            ),
+        ),
+        Step("rlimit", ("core", "0")),
+        Step("drop", ("1879048193", "1879048193")),
+        Step("wait"),
+    )
+
+
+def test_the_plan_of_an_ordinary_user() -> None:
+    plan = make_plan(spec(WORKSPACE), ANN)
+    ops = [step.op for step in plan.steps]
+    assert ops[:3] == ["userns", "netns", "door"]
+    assert plan.steps[0].arguments == ("1001", "1002")
+    assert "idmap" not in ops
+    assert steps(plan, "drop") == [("0", "0")]
+    assert steps(plan, "take")[0] == ("l0.0", "/state/mask", "r")
+    (overlay,) = steps(plan, "overlay")
+    assert overlay[1].endswith(",userxattr,metacopy=off,index=off")
+
+
+def test_rights_are_dropped_after_the_mounts_and_before_the_wait() -> None:
+    for place in (ROOT, ANN):
+        ops = [step.op for step in make_plan(spec(WORKSPACE), place).steps]
+        assert ops.index("overlay") < ops.index("drop") < ops.index("wait") < ops.index("exec")
+
+
+def test_bubblewrap_is_told_everything_it_must_do() -> None:
+    place = dataclasses.replace(ROOT, agent_limits=(("nofile", 64), ("fsize", 5)))
+    argv = make_plan(spec(), place).steps[-1].arguments
+    assert argv == (
+        "/usr/bin/bwrap",
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--disable-userns",
+        "--as-pid-1",
+        "--die-with-parent",
+        "--new-session",
+        *("--cap-drop", "ALL", "--clearenv", "--seccomp", "9", "--info-fd", "11"),
+        *("--uid", "1000", "--gid", "1000", "--hostname", "cleanroom"),
+        *("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"),
+        *("--perms", "1777", "--size", "536870912", "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--ro-bind", "/run/cleanroom/agent", "/.cleanroom/agent"),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
+        *("/.cleanroom/agent", "10", "--nofile", "64", "--fsize", "5"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        (Bind("/usr", "/usr"), "--ro-bind /run/cleanroom/b0 /usr"),
+        (Bind("/data", "/d", writable=True), "--bind /run/cleanroom/b0 /d"),
+        (Tmpfs("/run", 1024, 0o700), "--perms 0700 --size 1024 --tmpfs /run"),
+        (Symlink("usr/bin", "/bin"), "--symlink usr/bin /bin"),
+        (File(b"x", "/etc/x", 0o444), "--perms 0444 --ro-bind-data 12 /etc/x"),
+        (Overlay(("/t", "/u"), ("/tools",)), "--ro-bind /run/cleanroom/o0 /t --ro-bind"),
+        (WORKSPACE, "--bind /run/cleanroom/o0 /workspace --bind /run/cleanroom/o0 /home/ann"),
+    ],
+)
+def test_each_kind_of_mount(mount: Mount, words: str) -> None:
+    assert f" {words}" in bubblewrap(make_plan(spec(mount), ANN))
+
+
+def test_files_are_passed_in_order() -> None:
+    plan = make_plan(spec(File(b"one", "/1"), File(b"two", "/2")), ANN)
+    assert plan.files == (b"one", b"two")
+    assert "--ro-bind-data 12 /1" in bubblewrap(plan)
+    assert "--ro-bind-data 13 /2" in bubblewrap(plan)
+
+
+def test_a_read_only_overlay_has_an_empty_layer_above() -> None:
+    (overlay,) = steps(make_plan(spec(Overlay(("/t",), ("/tools",))), ANN), "overlay")
+    assert overlay[1].startswith("lowerdir=/run/cleanroom/empty:/run/cleanroom/l0.0,userxattr")
+
+
+def test_what_the_sandboxs_user_owns_already_is_not_mapped() -> None:
+    owner = dataclasses.replace(ROOT, host=Ids(1001, 1002))
+    assert steps(make_plan(spec(WORKSPACE), owner), "idmap") == []
+
+
+def test_folders_in_memory_leave_room_under_a_memory_limit() -> None:
+    mounts = (Tmpfs("/tmp", 1 << 30), Tmpfs("/home", 100))  # noqa: S108
+    words = bubblewrap(make_plan(spec(*mounts, limits=Limits(memory_bytes=4_000_000)), ANN))
+    assert "--size 1000000 --tmpfs /tmp" in words
+    assert "--size 100 --tmpfs /home" in words
+    assert "--size 1000000 --tmpfs /dev/shm" in words
+
+
+def test_a_refresh_takes_the_old_views_away_before_it_makes_the_new() -> None:
+    refresh = make_refresh(spec(Bind("/usr", "/usr"), WORKSPACE), ANN)
+    assert [step.op for step in refresh] == [
+        *("enter", "mountns", "take", "take", "take", "stage", "detach", "overlay"),
+        *("attach", "attach", "done"),
+    ]
+    assert Step("detach", ("/workspace", "/home/ann/project")) in refresh
+    assert Step("attach", ("o1", "/home/ann/project")) in refresh
+    assert make_refresh(spec(WORKSPACE), ROOT)[0].op == "mountns"
+
+
+def test_without_a_writable_overlay_there_is_nothing_to_refresh() -> None:
+    assert make_refresh(spec(Overlay(("/t",), ("/tools",))), ANN) == ()
