@@ -66,14 +66,19 @@ def short_path() -> Iterator[Path]:
     remove_tree(folder)
 
 
+def new_home(folder: Path) -> Home:
+    """Make an empty home below a short folder."""
+    folders = {name: folder / name[0] for name in ("home", "runtime", "state", "cache")}
+    made = Home(config=folder / "x", **folders)
+    for part in (*folders.values(), made.config):
+        part.mkdir(mode=0o700)
+    return made
+
+
 @pytest.fixture
 def home(short_path: Path) -> Home:
     """An empty home; see Home."""
-    folders = {name: short_path / name[0] for name in ("home", "runtime", "state", "cache")}
-    made = Home(config=short_path / "x", **folders)
-    for folder in (*folders.values(), made.config):
-        folder.mkdir(mode=0o700)
-    return made
+    return new_home(short_path)
 
 
 @pytest.fixture(scope="session")
