@@ -5,19 +5,14 @@ must be refused clearly, never accepted and ignored.
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Home
+from tests.people import Person
 
-CLEANROOM = [sys.executable, "-m", "cleanroom"]
 POLICY = """\
 version: 1
 project:
@@ -70,51 +65,15 @@ sandbox:
 """
 
 
-class Person:
-    """Somebody with a repository and a daemon of their own."""
-
-    def __init__(self, home: Home) -> None:
-        self.work = home.home / "repository"
-        self.work.mkdir()
-        self.socket = home.runtime / "cleanroom" / "cleanroom.sock"
-        self.environment = home.environment | {"CLEANROOM_HOST": f"unix://{self.socket}"}
-        git = shutil.which("git")
-        assert git
-        subprocess.run([git, "init", "-q", str(self.work)], check=True)
-        self.policy(POLICY.format(registries=""))
-        (self.work / "package.json").write_text('{"scripts": {"test": "echo tested"}}')
-
-    def policy(self, text: str) -> None:
-        (self.work / "cleanroom.yaml").write_text(text)
-
-    def types(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run one command line to its end."""
-        return subprocess.run(
-            [*CLEANROOM, *arguments],
-            cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=25,
-        )  # fmt: skip
-
-    def last_run(self) -> dict[str, str]:
-        run: dict[str, str] = json.loads(self.types("status", "--json").stdout)
-        return run
-
-
 @pytest.fixture
 def person(home: Home, programs: Path) -> Iterator[Person]:
     """A person whose daemon is `cleanroom serve --listen unix://...`."""
     assert programs.is_dir()
     someone = Person(home)
-    listen = ["serve", "--listen", f"unix://{someone.socket}"]
-    with subprocess.Popen(  # noqa: TID251 -- the daemon of this test, in the foreground
-        [*CLEANROOM, *listen], env=someone.environment, stdin=subprocess.DEVNULL
-    ) as daemon:
-        deadline = time.monotonic() + 10
-        while not someone.socket.exists() and time.monotonic() < deadline:
-            os.sched_yield()
+    someone.policy(POLICY.format(registries=""))
+    (someone.work / "package.json").write_text('{"scripts": {"test": "echo tested"}}')
+    with someone.serving():
         yield someone
-        daemon.terminate()
-        assert daemon.wait(timeout=20) == 0
 
 
 def test_a_policy_is_validated_and_its_plan_printed(person: Person) -> None:
