@@ -88,11 +88,11 @@ def test_a_dot_is_everything_ignored_files_included(workspace: Workspace) -> Non
         ("echo x > a", "remove", "was removed on the host since"),
         ("echo x > a", "folder", "changed on the host since"),
         ("rm a", "folder", "changed on the host since"),
-        ("echo x > new", "create", "exists on the host"),
-        ("ln -s a new", "create", "exists on the host"),
-        ("mkdir new; echo x > new/b", "create", "'new' is no folder on the host"),
+        ("echo x > new", "create", "changed on the host since"),
+        ("ln -s a new", "create", "changed on the host since"),
+        ("mkdir new; echo x > new/b", "create", "changed on the host since"),
         ("echo x > d/b", "fold", "was removed on the host since"),
-        ("rm -r d", "grow", "holds 'grown' on the host"),
+        ("rm -r d", "grow", "changed on the host since"),
     ],
 )
 def test_what_changed_on_the_host_is_never_overwritten(
@@ -201,6 +201,8 @@ def test_nothing_is_written_through_a_link_of_the_host(workspace: Workspace) -> 
     workspace.run("mkdir d; echo x > d/x")
     (workspace.root / "d").symlink_to(outside)
     done = apply(workspace.folder)
+    assert [each.reason for each in done.conflicts] == ["changed on the host since"]
+    done = apply(workspace.folder, ("d/x",))
     assert [each.reason for each in done.conflicts] == ["'d' is no folder on the host"]
     assert list(outside.iterdir()) == []
 

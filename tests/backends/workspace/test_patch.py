@@ -42,7 +42,8 @@ def test_git_makes_of_the_patch_what_the_sandbox_made(workspace: Workspace) -> N
     script = (
         "sed -i '3s/.*/three/; 90d' edited; seq 500 > replaced; rm deleted script; chmod +x mode;"
         " printf more >> 'no end'; mkdir d; echo x > d/new; touch d/nothing; rm empty;"
-        " rm link; ln -s mode link; ln -s d other; printf 'a\\nb' > 'tab\tand \"quote\"'; echo ä > ü"
+        " rm link; ln -s mode link; ln -s d other; echo ä > ü;"
+        " printf 'a\\nb' > 'tab\tand \"quote\"'"
     )
     workspace.run(script)
     copy = taken_by_git(workspace, patch(workspace.folder))
@@ -58,7 +59,8 @@ def test_git_makes_of_the_patch_what_the_sandbox_made(workspace: Workspace) -> N
 def test_what_is_no_text_is_named_and_git_passes_over_it(workspace: Workspace) -> None:
     workspace.write("a", "a\n")
     workspace.run(
-        "printf '\\000' > binary; printf '\\377' > latin; head -c 2000000 /dev/zero | tr '\\0' x > big;"
+        "printf '\\000' > binary; printf '\\377' > latin;"
+        " head -c 2000000 /dev/zero | tr '\\0' x > big;"
         " echo b > a; mkdir empty"
     )
     text = patch(workspace.folder)

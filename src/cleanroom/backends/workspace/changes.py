@@ -9,18 +9,18 @@ layer holds plain files otherwise: redirects and metadata-only copies are switch
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from cleanroom.backends.workspace.folders import (
-    FILE,
     FOLDER,
     facts_of,
     is_git,
     kind_of,
     names_in,
     open_folder,
+    open_plain,
     opened,
     same_content,
 )
@@ -38,7 +38,7 @@ class Change:
 
     `size` in bytes and `mode` (permissions only) are of the new content; 0 if deleted. A folder
     is listed only if it is new and empty, or deleted. `ignored`: the repository's own .gitignore
-    names it.
+    names it. `copied`: overlayfs says that it began as a file of the repository.
     """
 
     path: str
@@ -47,6 +47,7 @@ class Change:
     size: int = 0
     mode: int = 0
     ignored: bool = False
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ class _Walk:
         what = "added" if before is None else _difference(at, name, facts, before)
         if what:
             self._add(at, path, what, facts)
+            if what == "added" and kind == "file":
+                self.found[-1] = replace(self.found[-1], copied=self._is_copied(at, name))
 
     def _before(self, at: _At, name: str) -> os.stat_result | None:
         """What the sandbox found there."""
@@ -223,14 +226,26 @@ class _Walk:
             kept = [each for each in names_in(inner) if not self._deleted(below, each)]
         return not kept
 
+    def _is_copied(self, at: _At, name: str) -> bool:
+        """Whether a file that the repository has no more was one of it."""
+        fd = open_plain(at.upper, name)
+        if fd is None:
+            return False
+        with opened(fd):
+            return self._mark(fd, "origin") is not None
+
     def _is_opaque(self, upper: int) -> bool:
         """Whether this folder replaced the repository's. As root the workload can forge nothing:
         only root sets `trusted`; rootless, a forged one deletes what it could delete anyway."""
-        name = "user.overlay.opaque" if self.saved.rootless else "trusted.overlay.opaque"
+        return self._mark(upper, "opaque") == b"y"
+
+    def _mark(self, fd: int, name: str) -> bytes | None:
+        """What overlayfs noted on an open file or folder."""
+        prefix = "user" if self.saved.rootless else "trusted"
         try:
-            return os.getxattr(upper, name) == b"y"
+            return os.getxattr(fd, f"{prefix}.overlay.{name}")
         except OSError:
-            return False
+            return None
 
 
 def _difference(at: _At, name: str, facts: os.stat_result, before: os.stat_result) -> str:
@@ -247,27 +262,23 @@ def _same(at: _At, name: str, facts: os.stat_result, before: os.stat_result) -> 
         return False
     if stat.S_ISLNK(facts.st_mode):
         return os.readlink(name, dir_fd=at.upper) == os.readlink(name, dir_fd=at.lower)
+    one, other = open_plain(at.upper, name), open_plain(at.lower, name)
     try:
-        with (
-            opened(os.open(name, FILE, dir_fd=at.upper)) as one,
-            opened(os.open(name, FILE, dir_fd=at.lower)) as other,
-        ):
-            return same_content(one, other)
-    except OSError:
-        return False
+        return one is not None and other is not None and same_content(one, other)
+    finally:
+        for fd in (one, other):
+            if fd is not None:
+                os.close(fd)
 
 
 def _with_patterns(at: _At) -> _At:
     """With the .gitignore of the repository's own folder; never one that the workload wrote."""
     if at.lower is None or at.ignored:
         return at
-    try:
-        fd = os.open(".gitignore", FILE, dir_fd=at.lower)
-    except OSError:
+    fd = open_plain(at.lower, ".gitignore")
+    if fd is None:
         return at
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return at
         text = file.read(MAX_BYTES).decode("utf-8", "replace")
     base = f"{at.path}/" if at.path else ""
     patterns = (*at.patterns, (base, parse_patterns(text)))

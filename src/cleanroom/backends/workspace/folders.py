@@ -40,6 +40,18 @@ def open_folder(folder: int, name: str) -> int | None:
         return None
 
 
+def open_plain(folder: int, name: str) -> int | None:
+    """Open the regular file `name`; None if it is something else or cannot be read."""
+    try:
+        fd = os.open(name, FILE, dir_fd=folder)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
 def names_in(folder: int) -> list[str]:
     """The names in an open folder, sorted."""
     with os.scandir(folder) as entries:

@@ -5,13 +5,12 @@ Never: a link followed on the way, a FIFO waited for.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanroom.backends.workspace.folders import FILE, FOLDER, open_at, opened, split
+from cleanroom.backends.workspace.folders import FOLDER, open_at, open_plain, opened, split
 from cleanroom.backends.workspace.saved import Places, Saved, load
 from cleanroom.errors import Code, Fault
 
@@ -56,14 +55,7 @@ def open_file(top: int, path: str) -> int | None:
     if at is None:
         return None
     with opened(at):
-        try:
-            fd = os.open(name, FILE, dir_fd=at)
-        except OSError:
-            return None
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    return None
+        return open_plain(at, name)
 
 
 def read_link(top: int, path: str) -> str | None:
