@@ -22,6 +22,7 @@
 #define OPT_IPV6_TRANSPARENT 75
 
 #define BACKLOG 1024
+_Static_assert(DOOR_MARK == 1, "set() sets 1");
 
 /* One socket of the door; options of level IPPROTO_IP or IPPROTO_IPV6 end with 0. */
 struct part {
@@ -42,8 +43,8 @@ static const struct part parts[] = {
 #define PARTS ((int)(sizeof parts / sizeof *parts))
 
 static void set(int fd, int level, int option) {
-    int one = 1;
-    if (setsockopt(fd, level, option, &one, sizeof one)) fail("door", "setsockopt");
+    int value = 1; /* switches it on; as SO_MARK, the mark */
+    if (setsockopt(fd, level, option, &value, sizeof value)) fail("door", "setsockopt");
 }
 
 static void bind_to(int fd, const struct part *p) {
@@ -60,6 +61,7 @@ static int make(const struct part *p) {
     int level = p->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
     int fd = socket(p->family, p->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) fail("door", "socket");
+    set(fd, SOL_SOCKET, SO_MARK);
     if (p->family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     for (const int *option = p->options; *option; option++) set(fd, level, *option);
     bind_to(fd, p);

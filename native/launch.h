@@ -41,6 +41,7 @@ void write_text(const char *step, const char *path, const char *text);
 int idmap_userns(long from_uid, long to_uid, long from_gid, long to_gid);
 
 /* netns.c, nft.c, door.c */
+#define DOOR_MARK 1 /* on packets that the door's sockets send */
 void op_netns(int argc, char **argv);
 void op_door(int argc, char **argv);
 void load_rules(void);

@@ -2,6 +2,7 @@
  *
  *   table inet cr { chain pre {
  *     type filter hook prerouting priority mangle; policy accept;
+ *     meta mark 1 accept                                        (the door's own answers)
  *     ip daddr 127.0.0.0/8 accept
  *     ip6 daddr ::1 accept
  *     meta l4proto tcp tproxy ip to 127.0.0.1:1 accept           (and ip6 to [::1]:1)
@@ -67,12 +68,12 @@ static void compare(struct netlink *nl, uint32_t how, const void *data, size_t s
     done(nl, n);
 }
 
-static void meta_is(struct netlink *nl, uint32_t key, uint8_t wanted) {
+static void meta_is(struct netlink *nl, uint32_t key, const void *wanted, size_t size) {
     struct nests n = expression(nl, "meta");
     nl_put_u32(nl, NFTA_META_DREG, NFT_REG_1);
     nl_put_u32(nl, NFTA_META_KEY, key);
     done(nl, n);
-    compare(nl, NFT_CMP_EQ, &wanted, 1);
+    compare(nl, NFT_CMP_EQ, wanted, size);
 }
 
 static void payload(struct netlink *nl, uint32_t base, uint32_t offset, uint32_t size) {
@@ -102,13 +103,11 @@ static void accept_packet(struct netlink *nl) {
     done(nl, n);
 }
 
-static size_t rule(struct netlink *nl, uint8_t family) {
+static size_t rule(struct netlink *nl) {
     begin(nl, NFT_MSG_NEWRULE, NLM_F_APPEND);
     nl_put_text(nl, NFTA_RULE_TABLE, "cr");
     nl_put_text(nl, NFTA_RULE_CHAIN, "pre");
-    size_t expressions = nl_nest(nl, NFTA_RULE_EXPRESSIONS);
-    meta_is(nl, NFT_META_NFPROTO, family);
-    return expressions;
+    return nl_nest(nl, NFTA_RULE_EXPRESSIONS);
 }
 
 static void end_rule(struct netlink *nl, size_t expressions) {
@@ -120,9 +119,19 @@ static void end_rule(struct netlink *nl, size_t expressions) {
 static const unsigned char loopback4[4] = {127, 0, 0, 1};
 static const unsigned char loopback6[16] = {[15] = 1};
 
+/* What the door sends passes: an answer to a UDP socket that is not connected would else be taken
+ * for a datagram to a foreign port. Nobody inside may mark a socket (CAP_NET_ADMIN). */
+static void door_rule(struct netlink *nl) {
+    uint32_t mark = DOOR_MARK;
+    size_t expressions = rule(nl);
+    meta_is(nl, NFT_META_MARK, &mark, sizeof mark);
+    end_rule(nl, expressions);
+}
+
 /* Loopback traffic of the sandbox with itself passes. */
 static void loopback_rule(struct netlink *nl, uint8_t family) {
-    size_t expressions = rule(nl, family);
+    size_t expressions = rule(nl);
+    meta_is(nl, NFT_META_NFPROTO, &family, sizeof family);
     if (family == NFPROTO_IPV4) {
         payload(nl, NFT_PAYLOAD_NETWORK_HEADER, 16, 1); /* first byte of the destination: a /8 */
         compare(nl, NFT_CMP_EQ, loopback4, 1);
@@ -135,8 +144,9 @@ static void loopback_rule(struct netlink *nl, uint8_t family) {
 
 static void tproxy_rule(struct netlink *nl, uint8_t family, uint8_t protocol) {
     uint16_t port = htons(DOOR_PORT), dns = htons(53);
-    size_t expressions = rule(nl, family);
-    meta_is(nl, NFT_META_L4PROTO, protocol);
+    size_t expressions = rule(nl);
+    meta_is(nl, NFT_META_NFPROTO, &family, sizeof family);
+    meta_is(nl, NFT_META_L4PROTO, &protocol, sizeof protocol);
     if (protocol == IPPROTO_UDP) {
         payload(nl, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
         compare(nl, NFT_CMP_NEQ, &dns, sizeof dns);
@@ -172,6 +182,7 @@ void load_rules(void) {
     nl_put_text(&nl, NFTA_TABLE_NAME, "cr");
     nl_end(&nl);
     chain(&nl);
+    door_rule(&nl);
     loopback_rule(&nl, NFPROTO_IPV4);
     loopback_rule(&nl, NFPROTO_IPV6);
     tproxy_rule(&nl, NFPROTO_IPV4, IPPROTO_TCP);
