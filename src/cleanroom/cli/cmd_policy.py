@@ -168,13 +168,14 @@ def suggest(options: argparse.Namespace, shell: Shell) -> int:
         body["run_id"] = options.run_id
     with shell.connect(options) as connection:
         suggestion = connection.call(Call("suggest_policy", body=body))
-    if options.write and suggestion.flag("changed"):
+    changed = suggestion.flag("changed")
+    if options.write and changed:
         write_policy(workspace, suggestion.text("text"))
     if options.json:
-        shell.screen.json({**suggestion.fields, "written": options.write})
+        shell.screen.json({**suggestion.fields, "written": options.write and changed})
         return 0
     _show_suggestion(suggestion, workspace, shell)
-    if suggestion.flag("changed") and not options.write:
+    if changed and not options.write:
         shell.screen.say("next: cleanroom policy suggest --write")
     return 0
 

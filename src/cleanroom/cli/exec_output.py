@@ -189,10 +189,10 @@ def whole_characters(data: bytes) -> int:
     """Return the length of `data` without a UTF-8 character whose end has not come yet."""
     for back in range(1, min(LONGEST_UTF8, len(data)) + 1):
         byte = data[-back]
-        if byte < 0x80:
-            return len(data)
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+        if not 0x80 <= byte < 0xC0:  # the first byte of a character, or none of any
+            needed = (
+                1 if not 0xC2 <= byte <= 0xF4 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            )
             return len(data) - back if needed > back else len(data)
     return len(data)
 

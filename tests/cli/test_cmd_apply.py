@@ -1,0 +1,38 @@
+"""`cleanroom apply`: what was applied, and conflicts."""
+
+import json
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+REPORT = {"applied": ["a", "b\x1b"], "conflicts": [], "skipped": [{"path": "s", "reason": "link"}]}
+
+
+def test_paths_are_asked_and_said(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(REPORT)
+    done = cli("apply", "src/", "b")
+    assert (done.status, done.out) == (0, "a\nb\\x1b\n")
+    assert "2 paths applied" in done.err
+    assert "left out s: link" in done.err
+    body = cli.daemon.sent("POST", "/v1/runs/last/apply").json()
+    assert body == {"paths": ["src/", "b"], "check": False}
+
+
+def test_check_changes_nothing(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/runs/sandbox:dev/apply"] = Answer(REPORT)
+    assert "would be applied" in cli("apply", "--sandbox", "dev", "--check").err
+    assert cli.daemon.requests[-1].json()["check"] is True
+
+
+def test_a_conflict_is_a_failure(cli: CommandLine) -> None:
+    report = {"applied": [], "conflicts": [{"path": "a", "reason": "changed on the host"}]}
+    cli.script.answers["POST /v1/runs/run_1/apply"] = Answer(report)
+    done = cli("apply", "--run-id", "run_1")
+    assert done.status == 1
+    assert "conflict a: changed on the host" in done.err
+    assert "nothing was applied" in done.err
+    assert json.loads(cli("apply", "--run-id", "run_1", "--json").out)["applied"] == []
+
+
+def test_a_run_and_a_sandbox_are_not_both_meant(cli: CommandLine) -> None:
+    assert cli("apply", "--run-id", "r", "--sandbox", "s").status == 2

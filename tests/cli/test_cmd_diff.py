@@ -1,0 +1,46 @@
+"""`cleanroom diff`: the forms of a change set."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+CHANGES = {
+    "run_id": "run_1",
+    "sandbox_id": "sbx_1",
+    "changes": [
+        {"path": "a\x1b", "kind": "added", "size": 3},
+        {"path": "b", "kind": "deleted", "size": None},
+        {"path": "c", "kind": "odd"},
+    ],
+    "skipped": [{"path": "d", "reason": "a socket"}],
+}
+
+
+def test_names_only(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/runs/last/changes"] = Answer(CHANGES)
+    done = cli("diff", "--name-only")
+    assert done.out == "a\\x1b\nb\nc\n"
+    assert "left out d: a socket" in done.err
+
+
+def test_a_summary(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/runs/last/changes"] = Answer(CHANGES)
+    assert cli("diff", "--stat").out == "A a\\x1b  3 bytes\nD b\n? c\n3 files changed\n"
+
+
+def test_json(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/runs/run_1/changes"] = Answer(CHANGES)
+    assert json.loads(cli("diff", "--run-id", "run_1", "--json").out)["changes"][1]["path"] == "b"
+
+
+def test_a_pipe_gets_a_patch(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/runs/sandbox:dev/patch"] = Answer(b"--- a/x\n+++ b/x\n")
+    assert cli("diff", "dev").out == "--- a/x\n+++ b/x\n"
+
+
+@pytest.mark.parametrize("words", [("--stat", "--json"), ("dev", "--run-id", "run_1")])
+def test_one_form_of_one_thing(cli: CommandLine, words: tuple[str, ...]) -> None:
+    assert cli("diff", *words).status == 2

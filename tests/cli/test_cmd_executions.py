@@ -1,0 +1,83 @@
+"""`cleanroom executions`: state, output and end of commands."""
+
+import base64
+import json
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+EXECUTION = {
+    "id": "exe_1",
+    "sandbox_id": "sbx_1",
+    "run_id": "run_1",
+    "command": ["npm", "test"],
+    "state": "running",
+    "created_at": "T",
+    "exit_code": None,
+}
+PATH = "/v1/sandboxes/dev/executions"
+
+
+def test_a_list_is_a_table(cli: CommandLine) -> None:
+    done = {**EXECUTION, "state": "failed", "exit_code": 3}
+    cli.script.answers[f"GET {PATH}"] = Answer({"executions": [EXECUTION, done]})
+    lines = cli("executions", "list", "dev").out.splitlines()
+    assert lines[1].split() == ["exe_1", "running", "-", "T", "npm", "test"]
+    assert lines[2].split()[1:3] == ["failed", "3"]
+    assert len(json.loads(cli("executions", "list", "dev", "--json").out)["executions"]) == 2
+
+
+def test_get_shows_one(cli: CommandLine) -> None:
+    cli.script.answers[f"GET {PATH}/exe_1"] = Answer(EXECUTION)
+    assert "running" in cli("executions", "get", "dev", "exe_1").out
+    assert json.loads(cli("executions", "get", "dev", "exe_1", "--json").out)["run_id"] == "run_1"
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [({"exit_code": 3}, 3), ({"signal": 9}, 137), ({}, 125)],
+    ids=["code", "signal", "none"],
+)
+def test_wait_asks_until_the_end_and_exits_alike(
+    cli: CommandLine, end: dict[str, object], status: int
+) -> None:
+    states = iter([EXECUTION, {**EXECUTION, "state": "failed", **end}])
+
+    class Later(Answer):
+        """Running, then ended."""
+
+        def bytes(self) -> bytes:
+            """Return it."""
+            return Answer(next(states)).bytes()
+
+    cli.script.answers[f"GET {PATH}/exe_1"] = Later(None)
+    done = cli("executions", "wait", "dev", "exe_1", "--json")
+    assert done.status == status
+    assert json.loads(done.out)["state"] == "failed"
+    assert cli.daemon.requests[-1].target.endswith("?wait_s=60")
+
+
+def test_cancel_and_kill_are_asked(cli: CommandLine) -> None:
+    cli.script.answers[f"POST {PATH}/exe_1/cancel"] = Answer(EXECUTION)
+    cli.script.answers[f"POST {PATH}/exe_1/signal"] = Answer(EXECUTION)
+    assert cli("executions", "cancel", "dev", "exe_1").status == 0
+    assert cli("executions", "kill", "dev", "exe_1", "--signal", "sigint").status == 0
+    assert cli.daemon.sent("POST", f"{PATH}/exe_1/signal").json() == {"signal": "INT"}
+
+
+def test_logs_put_each_stream_where_it_was(cli: CommandLine) -> None:
+    lines = [
+        {"type": "gap", "stream": 1, "offset": 0, "missing": 5},
+        {"type": "output", "stream": 1, "offset": 5, "text": "out\n"},
+        {"type": "output", "stream": 2, "offset": 0, "base64": base64.b64encode(b"err\n").decode()},
+        {"type": "exit"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    cli.script.answers[f"GET {PATH}/exe_1/output"] = Answer(text)
+    done = cli("executions", "logs", "dev", "exe_1", "-f")
+    assert done.out == "out\n"
+    assert done.err == "cleanroom: 5 bytes are no longer kept\nerr\n"
+    assert cli.daemon.requests[-1].target.endswith("?follow=true")
+    assert len(cli("executions", "logs", "dev", "exe_1", "--json").out.splitlines()) == 4

@@ -1,0 +1,85 @@
+"""`cleanroom init`: facts in, a file out, never over another."""
+
+import json
+
+import pytest
+
+from cleanroom.cli import cmd_init
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+TEXT = "version: 1\n# made\n"
+
+
+@pytest.fixture(autouse=True)
+def _managers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer for the package managers of this machine; test_ask.py asks the real ones."""
+    monkeypatch.setattr(cmd_init, "npm_registry", lambda environ: "https://npm.example/")
+    monkeypatch.setattr(
+        cmd_init, "pip_defaults", lambda environ: ("https://pip.example/s", "files.example")
+    )
+    monkeypatch.setattr(cmd_init, "file_hosts", lambda index: ["asked.example"])
+
+
+def made(cli: CommandLine) -> dict[str, object]:
+    cli.script.answers["POST /v1/policy/init"] = Answer({"text": TEXT, "notes": ["a note"]})
+    return {}
+
+
+def test_the_file_is_written_and_the_next_step_said(cli: CommandLine) -> None:
+    made(cli)
+    done = cli("init")
+    assert done.status == 0
+    assert (cli.folder / "cleanroom.yaml").read_text() == TEXT
+    assert done.out == f"wrote {cli.folder}/cleanroom.yaml\n"
+    assert "note: a note" in done.err
+
+
+def test_a_policy_is_never_written_over_unasked(cli: CommandLine) -> None:
+    made(cli)
+    cli.policy("mine\n")
+    assert cli("init").status == 1
+    assert (cli.folder / "cleanroom.yaml").read_text() == "mine\n"
+    assert cli("init", "--print").out == TEXT
+    assert (cli.folder / "cleanroom.yaml").read_text() == "mine\n"
+    assert cli("init", "--force", "--json").status == 0
+    assert (cli.folder / "cleanroom.yaml").read_text() == TEXT
+
+
+def test_facts_are_those_of_the_repository(cli: CommandLine) -> None:
+    made(cli)
+    (cli.folder / "package.json").touch()
+    (cli.folder / "requirements.txt").touch()
+    cli("init", "--print")
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["managers"] == ["npm", "pip"]
+    assert facts["project"] == "repo"
+    assert facts["defaults"] == {
+        "npm": ["npm.example"],
+        "pip": ["pip.example", "asked.example"],
+    }
+
+
+def test_offline_pips_own_file_host_is_used(cli: CommandLine) -> None:
+    made(cli)
+    (cli.folder / "setup.py").touch()
+    cli("init", "--print", "--offline")
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["defaults"] == {"pip": ["pip.example", "files.example"]}
+
+
+def test_what_the_user_configured_is_not_a_default(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(cli)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mine.example/simple")
+    monkeypatch.setenv("npm_config_registry", "https://n.example/")
+    (cli.folder / "package.json").touch()
+    (cli.folder / "setup.py").touch()
+    assert json.loads(cli("init", "--print", "--json").out)["path"] is None
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["defaults"] == {}
+    assert facts["configured"] == {
+        "npm": ["n.example"],
+        "pip": ["mine.example", "asked.example"],
+    }

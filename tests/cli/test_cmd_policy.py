@@ -1,0 +1,143 @@
+"""`cleanroom policy`, against a scripted daemon; the real answers are in tests/flow."""
+
+import json
+
+import pytest
+
+from cleanroom.cli.cmd_policy import target
+from cleanroom.errors import UsageError
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer, problem
+
+RULE = {"rule": "registry.example:443", "kind": "exact", "host": "registry.example", "line": 6}
+REPORT = {
+    "policy_hash": "sha256:1",
+    "path": "cleanroom.yaml",
+    "default_action": "deny",
+    "allow": [{**RULE, "ports": [443]}],
+    "deny": [],
+    "registries": [{"manager": "npm", "enabled": True}],
+    "secrets": [{"id": "tok", "allowed_hosts": ["api.example"]}],
+    "backend": "local",
+    "required_capabilities": ["network_default_deny"],
+    "missing_capabilities": [
+        {"capability": "secret_isolation", "needed_by": "secrets[0]", "reason": "not yet"}
+    ],
+    "runnable": False,
+    "notes": ["a note"],
+}
+
+
+def test_validate_shows_the_plan_and_fails_where_it_cannot_run(cli: CommandLine) -> None:
+    cli.policy()
+    cli.script.answers["POST /v1/policy/validate"] = Answer(REPORT)
+    done = cli("policy", "validate", "--backend", "local")
+    assert done.status == 1
+    assert "allow registry.example:443  (line 6)" in done.out
+    assert "secret_isolation is missing, needed by secrets[0]" in done.err
+    body = cli.daemon.sent("POST", "/v1/policy/validate").json()
+    assert body["backend"] == "local"
+    assert body["policy"]["text"] == "version: 1\n"
+
+
+def test_validate_json_is_the_report(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/policy/validate"] = Answer({**REPORT, "runnable": True})
+    done = cli("policy", "validate", "--json")
+    assert done.status == 0
+    assert json.loads(done.out) == {"version": 1, "valid": True, **REPORT, "runnable": True}
+
+
+def test_every_fault_of_a_file_has_its_place(cli: CommandLine) -> None:
+    errors = [
+        {"path": "cleanroom.yaml", "line": 2, "column": 1, "message": "unknown key", "hint": "x?"},
+        {"path": "cleanroom.yaml", "line": 0, "column": 0, "message": "no version"},
+    ]
+    cli.script.answers["POST /v1/policy/validate"] = problem(
+        "policy_invalid", "cannot use the policy", 422, errors=errors
+    )
+    done = cli("policy", "validate")
+    assert done.status == 1
+    assert "  cleanroom.yaml:2:1: unknown key\n    x?\n  no version\n" in done.err
+    found = json.loads(cli("policy", "validate", "--json").out)
+    assert (found["valid"], found["code"]) == (False, "policy_invalid")
+    assert found["errors"][0]["column"] == 1
+
+
+def test_another_refusal_stays_an_error_under_json(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/policy/validate"] = problem("internal", "cannot", 500)
+    done = cli("policy", "validate", "--json")
+    assert (done.status, done.out) == (1, "")
+
+
+def test_explain_is_sentences(cli: CommandLine) -> None:
+    answer = {"policy_hash": "sha256:1", "lines": ["allows a"], "notes": ["b"]}
+    cli.script.answers["POST /v1/policy/explain"] = Answer(answer)
+    assert cli("policy", "explain").out == "allows a\nnote: b\n"
+    assert json.loads(cli("policy", "explain", "--json").out)["lines"] == ["allows a"]
+
+
+@pytest.mark.parametrize("line", [7, 0])
+def test_check_says_yes_with_the_rule(cli: CommandLine, line: int) -> None:
+    cli.policy()
+    verdict = {"allowed": True, "host": "a.example", "port": 443, "rule": "*.example:443"}
+    cli.script.answers["POST /v1/policy/check"] = Answer({**verdict, "line": line})
+    done = cli("policy", "check", "a.example:443")
+    assert done.status == 0
+    place = "cleanroom.yaml:7" if line else "its policy"
+    assert done.out == f"allowed: a.example:443 by *.example:443 ({place})\n"
+
+
+def test_check_says_no_with_the_reason(cli: CommandLine) -> None:
+    verdict = {"allowed": False, "host": "a", "port": 1, "code": "host_not_allowed", "reason": "no"}
+    cli.script.answers["POST /v1/policy/check"] = Answer(verdict)
+    done = cli("policy", "check", "a:1")
+    assert (done.status, done.out) == (1, "denied: a:1: no (host_not_allowed)\n")
+    assert cli("policy", "check", "--json", "a:1").status == 1
+
+
+def test_a_target_is_a_host_and_a_port() -> None:
+    assert target("a.example:443") == ("a.example", 443)
+    assert target("[2001:db8::1]:22") == ("2001:db8::1", 22)
+    for text in ("a.example", ":443", "a:", "a:0", "a:65536", "a:x", "a:４", "2001:db8::1:22"):
+        with pytest.raises(UsageError, match="as a target"):
+            target(text)
+
+
+def suggestion(*, changed: bool) -> Answer:
+    text = "version: 1\nsandbox: {}\n"
+    return Answer(
+        {"run_id": "run_1", "rules": [RULE], "text": text, "changed": changed, "notes": ["n"]}
+    )
+
+
+def test_suggest_shows_a_diff_and_writes_nothing(cli: CommandLine) -> None:
+    path = cli.policy()
+    cli.script.answers["POST /v1/policy/suggest"] = suggestion(changed=True)
+    done = cli("policy", "suggest", "--run-id", "run_1")
+    assert done.status == 0
+    assert "+sandbox: {}\n" in done.out
+    assert "cleanroom policy suggest --write" in done.err
+    assert path.read_text() == "version: 1\n"
+    body = cli.daemon.sent("POST", "/v1/policy/suggest").json()
+    assert (body["run_id"], body["workspace"]) == ("run_1", str(cli.folder))
+
+
+def test_suggest_writes_on_demand(cli: CommandLine) -> None:
+    path = cli.policy()
+    cli.script.answers["POST /v1/policy/suggest"] = suggestion(changed=True)
+    done = cli("policy", "suggest", "--write", "--json")
+    assert json.loads(done.out)["written"] is True
+    assert path.read_text() == "version: 1\nsandbox: {}\n"
+
+
+def test_nothing_to_suggest_is_said_and_not_written(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/policy/suggest"] = suggestion(changed=False)
+    done = cli("policy", "suggest", "--write")
+    assert "nothing to add" in done.err
+    assert not (cli.folder / "cleanroom.yaml").exists()
+    assert json.loads(cli("policy", "suggest", "--write", "--json").out)["written"] is False
+
+
+def test_schema_is_under_both_names(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/policy/schema"] = Answer(b'{"$schema": "x"}')
+    assert cli("policy", "schema").out == cli("schema").out == '{"$schema": "x"}\n'

@@ -1,0 +1,72 @@
+"""`cleanroom sandboxes`: listings over pages, one in detail, events."""
+
+import json
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+SANDBOX = {
+    "id": "sbx_1",
+    "name": "dev",
+    "state": "ready",
+    "backend": "local",
+    "workspace": "/w",
+    "created_at": "2026-01-02T03:04:05Z",
+    "project": {},
+    "limits": {"memory": "cgroup"},
+}
+
+
+def test_a_list_is_a_table(cli: CommandLine) -> None:
+    unnamed = {**SANDBOX, "id": "sbx_2", "name": None, "workspace": "/x\x1b[2J"}
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [SANDBOX, unnamed]})
+    lines = cli("sandboxes", "list", "--all").out.splitlines()
+    assert lines[0].split() == ["ID", "NAME", "STATE", "BACKEND", "CREATED", "WORKSPACE"]
+    assert lines[1].split()[:2] == ["sbx_1", "dev"]
+    assert lines[2].split()[1] == "-"
+    assert "\x1b" not in lines[2]
+    assert cli.daemon.requests[-1].target == "/v1/sandboxes?all=true"
+
+
+def test_pages_are_joined(cli: CommandLine) -> None:
+    pages = iter([{"sandboxes": [SANDBOX], "next": "sbx_1"}, {"sandboxes": [SANDBOX]}])
+
+    class Pages(Answer):
+        """The next page each time."""
+
+        def bytes(self) -> bytes:
+            """Return it."""
+            return Answer(next(pages)).bytes()
+
+    cli.script.answers["GET /v1/sandboxes"] = Pages(None)
+    assert len(json.loads(cli("sandboxes", "list", "--json").out)["sandboxes"]) == 2
+    assert cli.daemon.requests[-1].target == "/v1/sandboxes?before=sbx_1"
+
+
+def test_inspect_shows_what_there_is(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/sandboxes/dev"] = Answer(SANDBOX)
+    out = cli("sandboxes", "inspect", "dev").out
+    assert "state       ready\n" in out
+    assert 'limits      {"memory": "cgroup"}\n' in out
+    assert "project" not in out
+    assert json.loads(cli("sandboxes", "inspect", "--json", "dev").out)["id"] == "sbx_1"
+
+
+def test_stop_says_the_state(cli: CommandLine) -> None:
+    cli.script.answers["POST /v1/sandboxes/dev/stop"] = Answer({**SANDBOX, "state": "stopped"})
+    assert cli("sandboxes", "stop", "dev").out == "sbx_1 stopped\n"
+    assert json.loads(cli("sandboxes", "stop", "--json", "dev").out)["state"] == "stopped"
+
+
+def test_events_come_one_a_line(cli: CommandLine) -> None:
+    lines = [
+        {"type": "event", "time": "T1", "sequence": 1, "kind": "sandbox.ready", "detail": {}},
+        {"type": "exit"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    cli.script.answers["GET /v1/sandboxes/dev/events"] = Answer(text)
+    assert cli("sandboxes", "events", "dev").out == "T1 sandbox.ready\n"
+    assert cli.daemon.requests[-1].target.endswith("/events")
+    out = cli("sandboxes", "events", "dev", "--follow", "--json").out
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["event", "exit"]
+    assert cli.daemon.requests[-1].target.endswith("/events?follow=true")

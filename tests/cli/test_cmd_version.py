@@ -1,0 +1,20 @@
+"""`cleanroom version` never needs a daemon, and starts none."""
+
+import json
+
+from cleanroom import __version__
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer, problem
+
+
+def test_both_versions(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/version"] = Answer({"version": "9.9"})
+    assert cli("version").out == f"cleanroom {__version__}\ndaemon 9.9\n"
+    assert json.loads(cli("version", "--json").out)["daemon"] == "9.9"
+
+
+def test_no_daemon_or_a_broken_one_is_no_failure(cli: CommandLine) -> None:
+    done = cli("version", "--host", "unix:///nonexistent/d.sock")
+    assert (done.status, done.out) == (0, f"cleanroom {__version__}\ndaemon not running\n")
+    cli.script.answers["GET /v1/version"] = problem("internal", "cannot", 500)
+    assert json.loads(cli("version", "--json").out)["daemon"] is None

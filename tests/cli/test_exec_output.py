@@ -1,0 +1,49 @@
+"""Small parts of what exec shows; the whole is in test_cmd_exec.py."""
+
+import os
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.cli.exec_output import counted, denied_summary, whole_characters, write_all
+from cleanroom.client.reply import Reply
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+def test_denials_are_summed() -> None:
+    denials = [{"name": "a", "count": 2}, {"name": "", "address": "203.0.113.1", "count": 1}]
+    said = denied_summary([Reply.of(denial) for denial in denials])
+    assert said == "cleanroom: 3 connections denied (2 hosts)"
+
+
+@given(st.text(max_size=20), st.integers(0, 100))
+def test_a_cut_never_splits_a_character(text: str, cut: int) -> None:
+    data = text.encode("utf-8", "replace")[:cut]
+    end = whole_characters(data)
+    data[:end].decode()
+    assert len(data) - end < 4
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"a\x80\x80\x80\x80", b"\x80", b""])
+def test_bytes_that_are_no_text_do_not_wait(data: bytes) -> None:
+    assert whole_characters(data) == len(data)
+
+
+def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    data = b"x" * 300_000
+    thread = threading.Thread(target=write_all, args=(writer, data))
+    thread.start()
+    got = 0
+    while got < len(data):
+        got += len(os.read(reader, 65536))
+    thread.join()
+    os.close(reader)
+    os.close(writer)
+    assert got == len(data)

@@ -1,0 +1,41 @@
+"""Lines of streams as people read them."""
+
+from cleanroom.cli.lines import event_text, record_text, verdict_text
+from cleanroom.client.reply import Reply
+
+
+def test_an_event_has_its_details() -> None:
+    line = {"type": "event", "time": "T", "kind": "sandbox.ready", "detail": {"a": "1", "b": "2"}}
+    assert event_text(Reply.of(line)) == "T sandbox.ready a=1 b=2"
+
+
+def test_a_verdict_names_rule_and_line() -> None:
+    line = {
+        "type": "network",
+        "time": "T",
+        "allowed": True,
+        "protocol": "tls",
+        "name": "a.example",
+        "port": 443,
+        "rule": "*.example:443",
+        "rule_line": 7,
+        "bytes_out": 10,
+        "bytes_in": 20,
+    }
+    assert event_text(Reply.of(line)) == (
+        "T allowed tls a.example:443 by *.example:443 (line 7) 10 bytes out, 20 in"
+    )
+
+
+def test_without_a_name_the_address_is_shown() -> None:
+    line = {"allowed": False, "protocol": "tcp", "name": "", "address": "203.0.113.1", "port": 22}
+    assert verdict_text(Reply.of(line)) == "denied tcp 203.0.113.1:22 : "
+
+
+def test_a_note_is_its_text() -> None:
+    assert event_text(Reply.of({"type": "note", "text": "hello"})) == "hello"
+
+
+def test_a_record_of_a_state_has_its_kind() -> None:
+    record = {"time": "T", "kind": "run.started", "run_id": "r", "detail": {"a": "1"}}
+    assert record_text(Reply.of(record)) == "T r - run.started a=1"

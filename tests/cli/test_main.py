@@ -1,0 +1,89 @@
+"""argv to command, error to status."""
+
+import sys
+
+import pytest
+
+from cleanroom import __version__
+from cleanroom.cli.main import COMMANDS, EVERYWHERE, load, main
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import problem
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"], ["-h"]])
+def test_help_lists_every_command(cli: CommandLine, words: list[str]) -> None:
+    done = cli(*words)
+    assert done.status == 0
+    assert all(f"  {name} " in done.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_its_help_without_a_daemon(cli: CommandLine, name: str) -> None:
+    for words in ([name, "--help"], ["help", name]):
+        done = cli(*words)
+        assert done.status == 0
+        assert f"cleanroom {name}" in done.out
+    for parser in load(name).parsers():
+        assert parser.prog.startswith(f"cleanroom {name}")
+        assert parser.summary in cli(*parser.prog.split()[1:], "-h").out
+    assert not cli.daemon.requests
+
+
+def test_an_unknown_command_suggests_the_nearest(cli: CommandLine) -> None:
+    done = cli("sandbox")
+    assert done.status == 2
+    assert "cleanroom sandboxes" in done.err
+
+
+def test_an_unknown_subcommand_and_none_at_all(cli: CommandLine) -> None:
+    assert cli("policy", "validatee").status == 2
+    done = cli("policy")
+    assert done.status == 2
+    assert "validate" in done.out
+
+
+def test_version_is_a_flag_too(cli: CommandLine) -> None:
+    assert cli("--version").out.startswith(f"cleanroom {__version__}\n")
+
+
+def test_aliases_are_exact(cli: CommandLine) -> None:
+    for words, method in (
+        (("ps",), "GET /v1/sandboxes"),
+        (("stop", "dev"), "POST /v1/sandboxes/dev/stop"),
+        (("sandboxes", "terminate", "dev"), "POST /v1/sandboxes/dev/stop"),
+        (("logs", "dev", "e"), "GET /v1/sandboxes/dev/executions/e/output"),
+        (("wait", "dev", "e"), "GET /v1/sandboxes/dev/executions/e"),
+    ):
+        cli.script.answers[method] = problem("sandbox_not_found", "cannot find it", 404)
+        done = cli(*words)
+        assert (done.status, "cannot find it" in done.err) == (1, True)
+
+
+def test_no_daemon_where_one_was_named_is_an_error(cli: CommandLine) -> None:
+    done = cli("status", "--host", "unix:///nonexistent/d.sock")
+    assert done.status == 1
+    assert "cleanroom serve --listen unix:///nonexistent/d.sock" in done.err
+    assert cli("exec", "--host", "unix:///nonexistent/d.sock", "true").status == 125
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_elsewhere_than_on_linux_one_sentence_says_so(
+    cli: CommandLine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    done = cli(name)
+    if name in EVERYWHERE:
+        assert done.status == 0
+    else:
+        assert done.status == 125
+        assert "cleanroom needs Linux" in done.err
+
+
+def test_ctrl_c_before_anything_ran_is_130(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cleanroom.cli.cmd_status.status_parser", interrupted)
+    assert main(["status"]) == 130

@@ -1,0 +1,73 @@
+"""Words into flags, flags into help."""
+
+import pytest
+
+from cleanroom.cli.parser import Parser, seconds, variable_name
+from cleanroom.errors import UsageError
+
+
+@pytest.fixture
+def parser() -> Parser:
+    made = Parser("thing", "Do a thing.", "cleanroom thing x")
+    made.switch("-v --verbose", "say more")
+    made.value("-n --name", "NAME", "a name")
+    made.values("-e --env", "K[=V]", "a variable")
+    made.operand("HOST:PORT", "a target", "?")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "rest"),
+    [
+        (["-v", "npm", "-v"], ["-v"], ["npm", "-v"]),
+        (["--name", "x", "npm"], ["--name", "x"], ["npm"]),
+        (["--name=x", "npm"], ["--name=x"], ["npm"]),
+        (["-e", "A=1", "-eB", "npm"], ["-e", "A=1", "-eB"], ["npm"]),
+        (["-ve", "A", "npm"], ["-ve", "A"], ["npm"]),
+        (["--", "-v"], [], ["-v"]),
+        (["-v", "--", "--"], ["-v"], ["--"]),
+        (["-", "x"], [], ["-", "x"]),
+        (["-n", "--"], ["-n", "--"], []),
+        ([], [], []),
+    ],
+)
+def test_flags_end_at_two_dashes_or_the_first_word(
+    parser: Parser, words: list[str], flags: list[str], rest: list[str]
+) -> None:
+    assert parser.split(words) == (flags, rest)
+
+
+def test_values_are_read(parser: Parser) -> None:
+    options = parser.read(["-v", "-n", "x", "-e", "A", "-e", "B=1", "h:1"])
+    assert (options.verbose, options.name, options.env) == (True, "x", ["A", "B=1"])
+    assert options.host_port == "h:1"
+
+
+@pytest.mark.parametrize("words", [["--verb"], ["-x"], ["a", "b"], ["-n"], ["--verbose=1"]])
+def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
+    with pytest.raises(UsageError, match="cannot read the command line") as caught:
+        parser.read(words)
+    assert caught.value.hint == "cleanroom thing --help"
+
+
+def test_help_has_every_flag_and_an_example(parser: Parser) -> None:
+    text = parser.help_text()
+    for part in ("[HOST:PORT]", "-n, --name NAME", "say more", "cleanroom thing x"):
+        assert part in text
+
+
+def test_durations_have_a_unit() -> None:
+    assert [seconds(text) for text in ("90s", "10m", "1h")] == [90.0, 600.0, 3600.0]
+
+
+@pytest.mark.parametrize("text", ["", "s", "10", "-1s", "1.5h", "0s", "1d", "４s", "1 m"])
+def test_anything_else_is_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="as a duration"):
+        seconds(text)
+
+
+def test_a_variable_has_a_name() -> None:
+    assert variable_name("A_1") == "A_1"
+    for text in ("", "1A", "A-B", "A B", "A\n"):
+        with pytest.raises(UsageError, match="a variable named"):
+            variable_name(text)

@@ -1,0 +1,114 @@
+"""A daemon is started with what it needs and nothing else."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from cleanroom.client.autostart import Starter, daemon_argv, daemon_environment
+from cleanroom.client.calls import RemoteError
+from cleanroom.client.endpoint import Endpoint
+from cleanroom.errors import Fault
+from tests.conftest import Home
+
+
+def endpoint(home: Home) -> Endpoint:
+    return Endpoint(str(home.runtime / "cleanroom" / "cleanroom.sock"), chosen=False)
+
+
+def test_the_environment_is_built_not_filtered() -> None:
+    environ = {
+        "HOME": "/h",
+        "PATH": "/bin",
+        "XDG_RUNTIME_DIR": "/r",
+        "GITHUB_TOKEN": "secret",
+        "HTTPS_PROXY": "http://u:p@proxy.example",
+        "PYTHONPATH": "/evil",
+        "LD_PRELOAD": "/evil.so",
+        "CLEANROOM_HOST": "unix:///x",
+    }
+    assert daemon_environment(environ) == {"HOME": "/h", "PATH": "/bin", "XDG_RUNTIME_DIR": "/r"}
+
+
+def test_its_command_line_is_our_own_python() -> None:
+    argv = daemon_argv(Endpoint("/r/s", chosen=False), 3)
+    assert argv[:4] == [sys.executable, "-P", "-m", "cleanroom.daemon.main"]
+    assert argv[4:] == ["--listen", "unix:///r/s", "--idle-exit", "600", "--ready-fd", "3"]
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that stands in for the daemon; tests write its text."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    return program
+
+
+def test_it_runs_apart_from_its_starter(home: Home, python: Path) -> None:
+    log = home.state / "cleanroom" / "daemon.log"
+    python.write_text(
+        "#!/bin/sh\n"
+        'pwd; env | sort; ls /proc/self/fd | tr "\\n" " "; cut -d" " -f6 /proc/$$/stat\n'
+        "echo '{\"ready\": true}' >&3; exec 3>&-; sleep 60\n"
+    )
+    environ = {**home.environment, "SECRET": "s3cr3t"}
+    with Starter(endpoint(home), environ) as starter:
+        pid = starter.launch()
+    try:
+        said = log.read_text()
+        assert said.startswith("/\n")
+        assert "s3cr3t" not in said
+        assert f"HOME={home.home}" in said
+        assert said.splitlines()[-1].endswith(f" {pid}")  # a session of its own
+        assert "0 1 2 3 " in said
+        assert log.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_why_it_cannot_start_is_what_is_raised(home: Home, python: Path) -> None:
+    said = '{"code": "backend_unavailable", "detail": "cannot start: it is off", "hint": "serve"}'
+    python.write_text(f"#!/bin/sh\necho '{said}' >&3\n")
+    with (
+        Starter(endpoint(home), home.environment) as starter,
+        pytest.raises(RemoteError, match="it is off"),
+    ):
+        starter.launch()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("echo first; echo last words; exit 3", "status 3: last words"), ("", "it said nothing")],
+)
+def test_an_early_end_shows_its_last_words(home: Home, python: Path, text: str, why: str) -> None:
+    python.write_text(f"#!/bin/sh\n{text}\n")
+    with (
+        Starter(endpoint(home), home.environment) as starter,
+        pytest.raises(Fault, match=why),
+    ):
+        starter.launch()
+
+
+def test_no_program_at_all_is_127(home: Home, python: Path) -> None:
+    python.unlink()
+    with (
+        Starter(endpoint(home), home.environment) as starter,
+        pytest.raises(Fault, match="status 127"),
+    ):
+        starter.launch()
+
+
+def test_two_commands_do_not_start_two(home: Home) -> None:
+    with Starter(endpoint(home), home.environment) as starter:
+        second = os.open(home.runtime / "cleanroom" / "start.lock", os.O_RDWR)
+        import fcntl  # noqa: PLC0415 -- only here
+
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(second)
+    assert "daemon.log" in starter.log_hint
