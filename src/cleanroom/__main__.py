@@ -1,4 +1,7 @@
-"""`python -m cleanroom`: the command line."""
+"""`python -m cleanroom`: the command line.
+
+In: sys.argv. Out: the exit status of cli/main.py. Never: anything of its own.
+"""
 
 import sys
 
