@@ -1,0 +1,63 @@
+"""Connections and dials."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from cleanroom.decide.address import Guard
+from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.tcp import decide_connection, decide_dial, decide_target, parse_address
+from cleanroom.policy.hosts import InvalidHostError
+from tests.decide.policies import policy, rule
+
+EXAMPLE = policy(
+    "a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22", rule("i.test:443", inspect=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "allowed"),
+    [
+        ("a.test", 443, True),
+        ("A.TEST.", 443, True),
+        ("203.0.113.5", 22, True),
+        ("[2001:db8::1]", 22, True),
+        ("2001:db8::1", 22, True),
+        ("203.0.113.5", 443, False),
+        ("b.test", 443, False),
+    ],
+)
+def test_a_target_is_judged_as_a_person_writes_it(host: str, port: int, allowed: bool) -> None:  # noqa: FBT001
+    assert isinstance(decide_target(EXAMPLE, host, port), Allow) is allowed
+
+
+@pytest.mark.parametrize("host", ["", "127.1", "0x7f.1", "2130706433", "a\0.test", "a..test"])
+def test_what_names_no_host_is_an_error(host: str) -> None:
+    with pytest.raises(InvalidHostError):
+        decide_target(EXAMPLE, host, 443)
+
+
+def test_a_connection_is_judged_by_its_name_first() -> None:
+    assert isinstance(decide_connection(EXAMPLE, "a.test", "198.18.0.16", 443), Allow)
+    assert isinstance(decide_connection(EXAMPLE, "b.test", "203.0.113.5", 22), Deny)
+    assert isinstance(decide_connection(EXAMPLE, "", "203.0.113.5", 22), Allow)
+    assert isinstance(decide_connection(EXAMPLE, "", "198.18.0.16", 443), Deny)
+    assert isinstance(decide_connection(EXAMPLE, "", "", 443), Deny)
+
+
+def test_a_rule_that_asks_to_inspect_is_never_relayed() -> None:
+    verdict = decide_connection(EXAMPLE, "i.test", "198.18.0.17", 443)
+    assert isinstance(verdict, Deny)
+    assert verdict.code == "protocol_not_allowed"
+
+
+def test_a_dial_is_judged_by_guard_and_deny_rules() -> None:
+    denying = policy("a.test:443", deny=("203.0.113.7:443",))
+    assert decide_dial(denying, Guard(), "a.test", ip_address("203.0.113.8"), 443) is None
+    assert decide_dial(denying, Guard(), "a.test", ip_address("203.0.113.7"), 443) is not None
+    assert decide_dial(denying, Guard(), "a.test", ip_address("127.0.0.1"), 443) is not None
+
+
+@pytest.mark.parametrize("text", ["127.1", "0x7f.1", "017.0.0.1", "1", "", "fe80::1%lo", "a.test"])
+def test_short_and_odd_addresses_are_none(text: str) -> None:
+    assert parse_address(text) is None
