@@ -69,8 +69,15 @@ void op_idmap(int argc, char **argv);
 void op_stage(int argc, char **argv);
 void op_overlay(int argc, char **argv);
 
+int taken_tree(const char *name);
 int resolve(int folder, const char *path, int links, const char *step);
 int copy_of(int fd, int flags, const char *path);
+
+/* root.c */
+void op_dir(int argc, char **argv);
+void op_link(int argc, char **argv);
+void op_file(int argc, char **argv);
+void op_place(int argc, char **argv);
 
 /* refresh.c */
 void op_enter(int argc, char **argv);

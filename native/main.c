@@ -81,7 +81,7 @@ static void op_exec(int argc, char **argv) {
     if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */)) fail("exec", "close_range");
     if (dup3(filter, SECCOMP_FD, 0) < 0) fail("exec", "dup3");
     for (int i = 0; i < passed_count; i++)
-        if (dup3(passed[i], FIRST_FD + i, 0) < 0) fail("exec", "dup3");
+        if (passed[i] >= 0 && dup3(passed[i], FIRST_FD + i, 0) < 0) fail("exec", "dup3");
     /* SECURITY: set-uid programs must not help anybody from here on (promise I8). */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) fail("exec", "no_new_privs");
     execve(argv[0], argv, environment);
@@ -93,6 +93,8 @@ static const struct op ops[] = {
     {"door", 0, 0, op_door},       {"wait", 0, 0, op_wait},     {"mountns", 0, 0, op_mountns},
     {"take", 3, 3, op_take},       {"idmap", 5, 5, op_idmap},   {"stage", 0, 0, op_stage},
     {"overlay", 2, 2, op_overlay}, {"rlimit", 2, 2, op_rlimit}, {"drop", 2, 2, op_drop},
+    {"dir", 1, 1, op_dir},         {"link", 2, 2, op_link},     {"file", 3, 3, op_file},
+    {"place", 2, 2, op_place},
     {"enter", 0, 0, op_enter},     {"detach", 1, 64, op_detach}, {"attach", 2, 2, op_attach},
     {"done", 0, 0, op_done},       {"exec", 1, MAX_ARGS, op_exec},
 };

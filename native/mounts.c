@@ -42,6 +42,7 @@ struct how { /* struct open_how */
 static struct {
     const char *name;
     int tree;
+    int placed; /* goes into the root (root.c), not beside it */
 } taken[MAX_TAKEN];
 static int taken_count;
 
@@ -65,14 +66,23 @@ int copy_of(int fd, int flags, const char *path) {
     return tree;
 }
 
-/* take NAME PATH FLAGS: `r` with mounts below it, `l` the path may hold symbolic links. */
+/* take NAME PATH FLAGS: `r` with mounts below it, `l` the path may hold symbolic links, `p` it will
+ * be placed. */
 void op_take(int argc, char **argv) {
     (void)argc;
     errno = E2BIG;
     if (taken_count == MAX_TAKEN) fail("mount", argv[1]);
     int fd = resolve(AT_FDCWD, argv[1], strchr(argv[2], 'l') != NULL, "mount");
-    taken[taken_count].name = strdup(argv[0]);
+    taken[taken_count].name = argv[0];
+    taken[taken_count].placed = strchr(argv[2], 'p') != NULL;
     taken[taken_count++].tree = copy_of(fd, strchr(argv[2], 'r') ? AT_RECURSIVE : 0, argv[1]);
+}
+
+int taken_tree(const char *name) {
+    for (int i = 0; i < taken_count; i++)
+        if (!strcmp(taken[i].name, name)) return taken[i].tree;
+    errno = ENOENT;
+    fail("mount", name);
 }
 
 /* idmap NAME FROM_UID TO_UID FROM_GID TO_GID: the taken tree shows its owner as the sandbox's. */
@@ -84,14 +94,9 @@ void op_idmap(int argc, char **argv) {
         .set = ATTR_IDMAP | ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV,
         .userns = (uint64_t)idmap_userns(ids[0], ids[1], ids[2], ids[3]),
     };
-    for (int i = 0; i < taken_count; i++) {
-        if (strcmp(taken[i].name, argv[0])) continue;
-        if (syscall(SYS_mount_setattr, taken[i].tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes))
-            fail("idmap", "mount_setattr");
-        return;
-    }
-    errno = ENOENT;
-    fail("idmap", argv[0]);
+    int tree = taken_tree(argv[0]);
+    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes))
+        fail("idmap", "mount_setattr");
 }
 
 static void make_place(const char *path, int tree) {
@@ -110,10 +115,12 @@ static void make_place(const char *path, int tree) {
 void op_stage(int argc, char **argv) {
     (void)argc, (void)argv;
     umask(022);
-    if (mount("cleanroom", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m"))
+    if (mount("cleanroom", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m"))
         fail("stage", "tmpfs");
-    if (mkdir(STAGE, 0755) || mkdir(STAGE "/empty", 0755)) fail("stage", STAGE);
+    if (mkdir(STAGE, 0755) || mkdir(STAGE "/empty", 0755) ||
+        mkdir(STAGE "/root", 0755)) fail("stage", STAGE);
     for (int i = 0; i < taken_count; i++) {
+        if (taken[i].placed) continue;
         char path[256];
         snprintf(path, sizeof path, STAGE "/%s", taken[i].name);
         make_place(path, taken[i].tree);

@@ -79,6 +79,8 @@ def test_what_is_executed_has_no_environment_and_only_the_passed_descriptors(
         ((Step("exec", ("/nowhere",)),), "exec", "/nowhere: No such file"),
         ((Step("rlimit", ("core", "0")),), "message", "no exec"),
         ((Step("take", ("a", "/nowhere", "")),), "mount", "/nowhere: No such file"),
+        ((Step("file", ("0", "/x", "0644")),), "root", "/run/cleanroom: No such file"),
+        ((Step("place", ("b0", "/x")),), "mount", "b0: No such file"),
         ((Step("detach", ("/workspace",)),), "refresh", "a descriptor is missing"),
     ],
 )
@@ -109,6 +111,40 @@ def test_a_linked_path_is_followed_only_where_it_is_allowed(programs: Path, tmp_
     error = failed(programs, *begin, Step("take", (*take, "r")))
     assert "Too many levels of symbolic links" in error.text
     assert carried_out(programs, *begin, Step("take", (*take, "rl")), Step("done")) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/host/file", "Invalid cross-device link"),
+        ("/link/file", "Too many levels of symbolic links"),
+        ("relative", "Invalid argument"),
+        ("/", "Invalid argument"),
+        ("/own/../../file", "Invalid cross-device link"),
+    ],
+)
+def test_nothing_is_written_outside_the_root(
+    programs: Path, tmp_path: Path, path: str, why: str
+) -> None:
+    """Not into a placed tree of the host, not through a link, not above it."""
+    begin = [Step("userns", (str(os.geteuid()), str(os.getegid())))] if os.geteuid() else []
+    steps = (
+        *begin,
+        Step("mountns"),
+        Step("take", ("h", str(tmp_path), "p")),
+        Step("stage"),
+        Step("place", ("h", "/host")),
+        Step("link", ("host", "/link")),
+        Step("dir", ("/own",)),
+    )
+    with memory_file(b"x") as good, memory_file(b"y") as bad:
+        fds = [good.fileno(), bad.fileno()]
+        control = (*steps, Step("file", ("0", "/own/file", "0644")), Step("done"))
+        assert carried_out(programs, *control, fds=fds) == 0
+        error = failed(programs, *steps, Step("file", ("0", path, "0644")), fds=fds)
+    assert error.step == "root"
+    assert why in error.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_launcher_whose_daemon_is_gone_ends(programs: Path) -> None:

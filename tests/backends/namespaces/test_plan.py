@@ -47,10 +47,15 @@ def test_the_plan_of_a_root_daemon() -> None:
         Step("take", ("l0.0", "/state/mask", "")),
         Step("take", ("l0.1", "/home/ann/project", "")),
         Step("take", ("u0", "/state/run", "")),
-        Step("take", ("agent", "/lib/agent", "l")),
+        Step("take", ("agent", "/lib/agent", "lp")),
         Step("idmap", ("l0.0", "0", "1879048193", "0", "1879048193")),
         Step("idmap", ("l0.1", "1001", "1879048193", "1002", "1879048193")),
         Step("stage"),
+        Step("dir", ("/workspace",)),
+        Step("dir", ("/home/ann/project",)),
+        Step("place", ("agent", "/.cleanroom/agent")),
+        Step("dir", ("/proc",)),
+        Step("dir", ("/dev",)),
         Step(
             "overlay",
             (
@@ -100,10 +105,10 @@ def test_bubblewrap_is_told_everything_it_must_do() -> None:
         "--new-session",
         *("--cap-drop", "ALL", "--clearenv", "--seccomp", "9", "--info-fd", "11"),
         *("--uid", "1000", "--gid", "1000", "--hostname", "cleanroom"),
+        *("--ro-bind", "/run/cleanroom/root", "/"),
         *("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"),
         *("--perms", "1777", "--size", "536870912", "--tmpfs", "/dev/shm"),  # noqa: S108
-        *("--ro-bind", "/run/cleanroom/agent", "/.cleanroom/agent"),
-        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
+        *("--remount-ro", "/dev", "--chdir", "/", "--"),
         *("/.cleanroom/agent", "10", "--nofile", "64", "--fsize", "5"),
     )
 
@@ -111,24 +116,63 @@ def test_bubblewrap_is_told_everything_it_must_do() -> None:
 @pytest.mark.parametrize(
     ("mount", "words"),
     [
-        (Bind("/usr", "/usr"), "--ro-bind /run/cleanroom/b0 /usr"),
         (Bind("/data", "/d", writable=True), "--bind /run/cleanroom/b0 /d"),
         (Tmpfs("/run", 1024, 0o700), "--perms 0700 --size 1024 --tmpfs /run"),
-        (Symlink("usr/bin", "/bin"), "--symlink usr/bin /bin"),
-        (File(b"x", "/etc/x", 0o444), "--perms 0444 --ro-bind-data 12 /etc/x"),
         (Overlay(("/t", "/u"), ("/tools",)), "--ro-bind /run/cleanroom/o0 /t --ro-bind"),
         (WORKSPACE, "--bind /run/cleanroom/o0 /workspace --bind /run/cleanroom/o0 /home/ann"),
     ],
 )
-def test_each_kind_of_mount(mount: Mount, words: str) -> None:
-    assert f" {words}" in bubblewrap(make_plan(spec(mount), ANN))
+def test_bubblewrap_mounts_what_is_writable_or_made_anew(mount: Mount, words: str) -> None:
+    plan = make_plan(spec(mount), ANN)
+    assert f" {words}" in bubblewrap(plan)
+    assert plan.steps[plan.steps.index(Step("stage")) + 1].op == "dir"  # to mount it on
+
+
+@pytest.mark.parametrize(
+    ("mount", "step"),
+    [
+        (Bind("/usr", "/usr"), Step("place", ("b0", "/usr"))),
+        (Symlink("usr/bin", "/bin"), Step("link", ("usr/bin", "/bin"))),
+        (File(b"x", "/etc/x", 0o444), Step("file", ("2", "/etc/x", "0444"))),
+    ],
+)
+def test_the_launcher_makes_the_read_only_root(mount: Mount, step: Step) -> None:
+    plan = make_plan(spec(mount), ANN)
+    assert step in plan.steps
+    assert bubblewrap(plan) == bubblewrap(make_plan(spec(), ANN))
+
+
+def test_only_what_is_placed_in_the_root_is_marked_so() -> None:
+    plan = make_plan(spec(Bind("/usr", "/usr"), Bind("/d", "/d", writable=True)), ANN)
+    assert steps(plan, "take")[:2] == [("b0", "/usr", "rlp"), ("b1", "/d", "rl")]
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        (Bind("/data", "/home/d"), "--tmpfs /home --ro-bind /run/cleanroom/b1 /home/d"),
+        (Bind("/data", "/home/d", writable=True), "--tmpfs /home --bind /run/cleanroom/b1 /home/d"),
+        (Symlink("x", "/home/link"), "--tmpfs /home --symlink x /home/link"),
+        (File(b"x", "/home/x"), "--tmpfs /home --perms 0644 --ro-bind-data 12 /home/x"),
+        (Tmpfs("/home/t", 9), "--tmpfs /home --perms 0755 --size 9 --tmpfs /home/t"),
+    ],
+)
+def test_what_lies_in_an_earlier_mount_comes_after_it(mount: Mount, words: str) -> None:
+    """And never into the root: a file for a placed tree would be written into the host's."""
+    plan = make_plan(spec(Tmpfs("/home", 1024), mount), ANN)
+    assert words in bubblewrap(plan)
+    assert not [
+        step
+        for step in plan.steps
+        if step.op in ("dir", "link", "file", "place") and "/home/" in " ".join(step.arguments)
+    ]
 
 
 def test_files_are_passed_in_order() -> None:
-    plan = make_plan(spec(File(b"one", "/1"), File(b"two", "/2")), ANN)
+    plan = make_plan(spec(File(b"one", "/1"), Tmpfs("/t", 1), File(b"two", "/t/2")), ANN)
     assert plan.files == (b"one", b"two")
-    assert "--ro-bind-data 12 /1" in bubblewrap(plan)
-    assert "--ro-bind-data 13 /2" in bubblewrap(plan)
+    assert steps(plan, "file") == [("2", "/1", "0644")]
+    assert "--ro-bind-data 13 /t/2" in bubblewrap(plan)
 
 
 def test_a_read_only_overlay_has_an_empty_layer_above() -> None:

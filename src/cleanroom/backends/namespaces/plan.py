@@ -15,7 +15,7 @@ from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, SandboxSpec, Syml
 AGENT: Final = "/.cleanroom/agent"
 AGENT_FD: Final = FIRST_FD
 INFO_FD: Final = FIRST_FD + 1
-_FILES_FD: Final = FIRST_FD + 2
+_FILES: Final = 2  # the index of the first file among the passed descriptors
 _SHM_BYTES: Final = 512 * 1024 * 1024
 
 _FIXED: Final = (
@@ -65,6 +65,8 @@ class _Draft:
     """A plan in the making. No folder in memory may be larger than `memory_folder_bytes`."""
 
     memory_folder_bytes: int = sys.maxsize
+    root: list[Step] = field(default_factory=list)
+    mounted: list[str] = field(default_factory=list)  # targets so far, below which is not the root
     take: list[Step] = field(default_factory=list)
     idmap: list[Step] = field(default_factory=list)
     overlay: list[Step] = field(default_factory=list)
@@ -77,7 +79,9 @@ def make_plan(spec: SandboxSpec, place: Place) -> Plan:
     draft = _Draft(_memory_folder_bytes(spec))
     for index, mount in enumerate(spec.mounts):
         _add(draft, mount, index, place)
-    draft.take.append(Step("take", ("agent", place.agent, "l")))
+    draft.take.append(Step("take", ("agent", place.agent, "lp")))
+    draft.root.append(Step("place", ("agent", AGENT)))
+    draft.root += (Step("dir", (folder,)) for folder in ("/proc", "/dev"))
     steps = [
         *([Step("cgroup", place.cgroups)] if place.cgroups else []),
         *([_userns(place)] if place.rootless else []),
@@ -87,6 +91,7 @@ def make_plan(spec: SandboxSpec, place: Place) -> Plan:
         *draft.take,
         *draft.idmap,
         Step("stage"),
+        *draft.root,
         *draft.overlay,
         Step("rlimit", ("core", "0")),
         # SECURITY: after the mounts, before the wait: nothing of ours runs with rights meanwhile.
@@ -147,15 +152,14 @@ def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
     return [
         *_FIXED,
         "--uid", str(spec.uid), "--gid", str(spec.gid), "--hostname", spec.hostname,
+        "--ro-bind", f"{STAGE}/root", "/",
         *draft.options,
         "--proc", "/proc",
         "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev",
         "--perms", "1777", "--size", str(min(_SHM_BYTES, draft.memory_folder_bytes)),
         "--tmpfs", "/dev/shm",  # noqa: S108
-        "--ro-bind", f"{STAGE}/agent", AGENT,
-        # bubblewrap's own tmpfs for / and /dev has no size limit: nothing may be written there
-        "--remount-ro", "/dev", "--remount-ro", "/",
+        "--remount-ro", "/dev",  # bubblewrap's tmpfs has no size limit
         "--chdir", "/",
         "--", AGENT, str(AGENT_FD), *limits,
     ]  # fmt: skip
@@ -164,25 +168,64 @@ def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
 def _add(draft: _Draft, mount: Mount, index: int, place: Place) -> None:
     match mount:
         case Bind(source, target, writable):
-            name = f"b{index}"
-            draft.take.append(Step("take", (name, source, "rl")))
-            draft.options += ("--bind" if writable else "--ro-bind", f"{STAGE}/{name}", target)
+            _add_bind(draft, Step("take", (f"b{index}", source, "rl")), target, writable=writable)
         case Overlay():
             _add_overlay(draft, mount, index, place)
             how = "--ro-bind" if mount.upper is None else "--bind"
             for target in mount.targets:
-                draft.options += (how, f"{STAGE}/o{index}", target)
+                _add_option(draft, (how, f"{STAGE}/o{index}"), target)
         case Tmpfs(target, size_bytes, mode):
             size = str(min(size_bytes, draft.memory_folder_bytes))
-            draft.options += ("--perms", f"{mode:04o}", "--size", size, "--tmpfs", target)
+            _add_option(draft, ("--perms", f"{mode:04o}", "--size", size, "--tmpfs"), target)
         case Symlink(points_to, target):
-            draft.options += ("--symlink", points_to, target)
+            if _in_root(draft, target):
+                draft.root.append(Step("link", (points_to, target)))
+            else:
+                draft.options += ("--symlink", points_to, target)
         case File(content, target, mode):
-            number = str(_FILES_FD + len(draft.files))
-            draft.files.append(content)
-            draft.options += ("--perms", f"{mode:04o}", "--ro-bind-data", number, target)
+            _add_file(draft, content, target, f"{mode:04o}")
         case _:
             assert_never(mount)
+
+
+def _in_root(draft: _Draft, target: str) -> bool:
+    """Whether `target` is in the read-only root that the launcher makes itself.
+
+    It is not if it lies in something mounted before; then bubblewrap puts it there, in order.
+    """
+    return not any(target == each or target.startswith(f"{each}/") for each in draft.mounted)
+
+
+def _add_option(draft: _Draft, option: tuple[str, ...], target: str) -> None:
+    """Something that bubblewrap mounts; the root needs a folder to mount it on."""
+    if _in_root(draft, target):
+        draft.root.append(Step("dir", (target,)))
+    draft.options += (*option, target)
+    draft.mounted.append(target)
+
+
+def _add_bind(draft: _Draft, take: Step, target: str, *, writable: bool) -> None:
+    name, source, flags = take.arguments
+    if not writable and _in_root(draft, target):
+        draft.take.append(Step("take", (name, source, f"{flags}p")))
+        draft.root.append(Step("place", (name, target)))
+        draft.mounted.append(target)
+        return
+    draft.take.append(take)
+    how = "--bind" if writable else "--ro-bind"
+    if writable and _in_root(draft, target):
+        draft.root.append(Step("dir", (target,)))
+    draft.options += (how, f"{STAGE}/{name}", target)
+    draft.mounted.append(target)
+
+
+def _add_file(draft: _Draft, content: bytes, target: str, mode: str) -> None:
+    index = _FILES + len(draft.files)
+    draft.files.append(content)
+    if _in_root(draft, target):
+        draft.root.append(Step("file", (str(index), target, mode)))
+    else:
+        draft.options += ("--perms", mode, "--ro-bind-data", str(FIRST_FD + index), target)
 
 
 def _add_overlay(draft: _Draft, mount: Overlay, index: int, place: Place) -> None:
