@@ -79,7 +79,6 @@ def test_what_is_executed_has_no_environment_and_only_the_passed_descriptors(
         ((Step("exec", ("/nowhere",)),), "exec", "/nowhere: No such file"),
         ((Step("rlimit", ("core", "0")),), "message", "no exec"),
         ((Step("take", ("a", "/nowhere", "")),), "mount", "/nowhere: No such file"),
-        ((Step("file", ("0", "/x", "0644")),), "root", "/run/cleanroom: No such file"),
         ((Step("place", ("b0", "/x")),), "mount", "b0: No such file"),
         ((Step("detach", ("/workspace",)),), "refresh", "a descriptor is missing"),
     ],
