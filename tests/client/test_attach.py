@@ -12,6 +12,7 @@ import pytest
 
 from cleanroom.client.attach import Attachment, Left
 from cleanroom.client.calls import RemoteError
+from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 from tests.client.scripted import Peer
@@ -37,7 +38,7 @@ class Heard:
         """Keep its type."""
         self.told.append(message.text("type"))
 
-    def canceling(self) -> None:
+    def canceling(self, number: int) -> None:
         """Keep that it was said."""
         self.told.append("canceling")
 
@@ -51,7 +52,8 @@ class Talk:
         self._ours = ours
         self._running = sink.running
         self._thread = threading.Thread(target=self._play, args=(play, Peer(theirs)))
-        self.attachment = Attachment(ours, b"", stdin, sink)
+        self._interrupts = Interrupts()
+        self.attachment = Attachment((ours, b""), stdin, sink, self._interrupts)
 
     def _play(self, play: Callable[[Peer], None], peer: Peer) -> None:
         try:
@@ -68,7 +70,8 @@ class Talk:
         """Carry it to its end."""
         self._thread.start()
         try:
-            return self.attachment.run()
+            with self._interrupts:
+                return self.attachment.run()
         finally:
             self._ours.close()
             self._thread.join(10)
@@ -217,28 +220,6 @@ def test_other_ends_cancel_too(number: int) -> None:
     talk = Talk(play, Heard())
     talk.run()
     assert talk.attachment.signalled == number
-
-
-def test_an_ignored_signal_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-
-        def play(peer: Peer) -> None:
-            press(signal.SIGHUP)
-            peer.exit()
-
-        talk = Talk(play, Heard())
-        talk.run()
-        assert talk.attachment.signalled == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def test_handlers_are_put_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    Talk(lambda peer: peer.exit(), Heard()).run()
-    assert signal.getsignal(signal.SIGINT) is before
-    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_a_lost_connection_is_an_unknown_outcome() -> None:

@@ -55,6 +55,15 @@ def test_what_no_rule_would_lift_is_explained() -> None:
     )
 
 
+def test_what_the_file_allows_by_now_is_not_suggested_again() -> None:
+    policy = compiled(network("{host: a.example, ports: [443]}"))
+    assert suggested(Refusal("a.example", 443), policy=policy) == []
+    assert suggested(Refusal("a.example", 80), policy=policy) == ["a.example:80"]
+    below = compiled(network("{host: '*.example.net', ports: [443]}"))
+    assert suggested(Refusal("a.example.net", 443), policy=below) == []
+    assert suggested(Refusal("example.net", 443), policy=below) == ["example.net:443"]
+
+
 def test_a_deny_rule_is_not_contradicted() -> None:
     policy = compiled(network("{host: ads.example, ports: [443]}", section="deny"))
     assert notes(Refusal("ads.example", 443), policy=policy) == (

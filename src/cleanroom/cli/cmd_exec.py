@@ -23,6 +23,7 @@ from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
 from cleanroom.client.attach import Attachment, Left
 from cleanroom.client.calls import Call, known_code
 from cleanroom.client.facts import client_facts
+from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
 from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 
@@ -126,12 +127,12 @@ def _run(
     )
     run = Reply.of({})
     try:
-        with shell.connect(options) as connection:
+        with shell.connect(options) as connection, Interrupts() as interrupts:
             run = connection.call(Call("create_run", body=request))
             report.started(run)
             path = {"sandbox_id": run.text("sandbox_id"), "execution_id": run.text("execution_id")}
-            sock, first = connection.upgrade(Call("attach_execution", path))
-            attachment = Attachment(sock, first, stdin_to_forward(), report)
+            upgraded = connection.upgrade(Call("attach_execution", path))
+            attachment = Attachment(upgraded, stdin_to_forward(), report, interrupts)
             run = attachment.run().item("run")
     except Left:
         shell.screen.say(_how_back(run))

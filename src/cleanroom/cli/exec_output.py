@@ -7,6 +7,7 @@ cleanroom's on stdout beside the workload's, or one denied host said twice.
 import binascii
 import os
 import select
+import signal
 from typing import Final, Protocol
 
 from cleanroom.cli.render import Screen
@@ -30,8 +31,8 @@ class Report(Protocol):
         """Take a `denied` or `note` message."""
         ...
 
-    def canceling(self) -> None:
-        """The first Ctrl-C was seen."""
+    def canceling(self, number: int) -> None:
+        """The first signal was seen, and the command is being canceled."""
         ...
 
     def ended(self, run: Reply, status: int) -> None:
@@ -72,9 +73,10 @@ class PlainReport:
         elif message.text("type") == "note":
             self._note(message.text("text"))
 
-    def canceling(self) -> None:
+    def canceling(self, number: int) -> None:
         """Say what a second Ctrl-C does."""
-        self._screen.say("\ncleanroom: canceling; Ctrl-C again leaves it to end by itself")
+        if number == signal.SIGINT:
+            self._screen.say("cleanroom: canceling; Ctrl-C again leaves it to end by itself")
 
     def ended(self, run: Reply, status: int) -> None:
         """Say what was denied and changed, each with the next command."""
@@ -140,7 +142,7 @@ class JsonReport:
         """Pass on what the daemon said."""
         self._screen.json(message.fields)
 
-    def canceling(self) -> None:
+    def canceling(self, number: int) -> None:
         """Programs do not press Ctrl-C twice."""
 
     def ended(self, run: Reply, status: int) -> None:

@@ -15,11 +15,11 @@ from typing import Final, Protocol
 from cleanroom.client import frames
 from cleanroom.client.blocking import READ_SIZE
 from cleanroom.client.calls import RemoteError, read_json
+from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
 STDIN_SIZE: Final = 64 * 1024
-ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LEAVE_TIMEOUT_S: Final = 2.0
 
 
@@ -34,8 +34,8 @@ class Sink(Protocol):
         """Take a `denied` or `note` message."""
         ...
 
-    def canceling(self) -> None:
-        """The first Ctrl-C was seen."""
+    def canceling(self, number: int) -> None:
+        """The first signal was seen, and the command is being canceled."""
         ...
 
 
@@ -46,17 +46,24 @@ class Left(Exception):  # noqa: N818 -- not an error: the person chose to go
 class Attachment:
     """One attached execution. `signalled` is the last signal that asked for its end, or 0."""
 
-    def __init__(self, sock: socket.socket, first: bytes, stdin: int | None, sink: Sink) -> None:
-        self._socket = sock
+    def __init__(
+        self,
+        upgraded: tuple[socket.socket, bytes],
+        stdin: int | None,
+        sink: Sink,
+        interrupts: Interrupts,
+    ) -> None:
+        self._socket, self._first = upgraded
         self._socket.settimeout(0)
         self._reader = frames.FrameReader()
-        self._first = first
         self._stdin = stdin
+        self._interrupts = interrupts
         self._sink = sink
         self._queue: deque[bytes] = deque()
         self._flushing = False
         self._delivering = False  # the sink has the data; a blocked write ends only by a signal
         self._leaving = False
+        self._announced = False
         self.signalled = 0
 
     def run(self) -> Reply:
@@ -65,28 +72,17 @@ class Attachment:
         Raises Left after a second Ctrl-C, RemoteError if the daemon says why it failed,
         Fault(outcome_unknown) if the connection is lost.
         """
-        wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        # Started by nohup or in the background of a script: an ignored signal stays ignored.
-        numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self._on_signal) for number in numbers}
-        wake_before = signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
-        try:
-            return self._carry(wake_reader)
-        finally:
-            signal.set_wakeup_fd(wake_before)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            os.close(wake_reader)
-            os.close(wake_writer)
-
-    def _carry(self, wake: int) -> Reply:
+        self._interrupts.listen(self._on_signal)
         ended = self._take(self._first)
         while ended is None:
             if self._leaving:
                 self._leave()
-            ready = self._wait(wake)
-            if wake in ready:
-                os.read(wake, 64)
+            if self.signalled and not self._announced:
+                self._announced = True
+                self._sink.canceling(self.signalled)
+            ready = self._wait()
+            if self._interrupts.wake in ready:
+                os.read(self._interrupts.wake, 64)
             if self._stdin is not None and self._stdin in ready:
                 self._forward_stdin(self._stdin)
             self._flush()
@@ -94,9 +90,9 @@ class Attachment:
                 ended = self._receive()
         return ended
 
-    def _wait(self, wake: int) -> set[int]:
+    def _wait(self) -> set[int]:
         poll = select.poll()
-        poll.register(wake, select.POLLIN)
+        poll.register(self._interrupts.wake, select.POLLIN)
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._queue else 0))
         if self._stdin is not None and not self._queue:
             poll.register(self._stdin, select.POLLIN)
@@ -178,7 +174,7 @@ class Attachment:
         finally:
             self._flushing = False
 
-    def _on_signal(self, number: int, _frame: object) -> None:
+    def _on_signal(self, number: int) -> None:
         """First: cancel. A second Ctrl-C: leave. Other signals that mean "end" cancel too."""
         if number == signal.SIGINT and self.signalled == signal.SIGINT:
             self._leaving = True
@@ -187,8 +183,6 @@ class Attachment:
             return
         self.signalled = number
         self.tell(type="cancel")
-        if number == signal.SIGINT:
-            self._sink.canceling()
 
     def _leave(self) -> None:
         """Say `detach` and wait, briefly, until the daemon has heard it."""

@@ -60,12 +60,25 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
         note = _note(refusal, policy, target, port)
         if note:
             notes.setdefault(note)
-        elif port:
+        elif port and not _is_allowed(policy, target, port):
             ports.setdefault(target, set()).add(port)
     rules = [Rule(*target, tuple(sorted(ports[target]))) for target in sorted(ports)]
     if len(rules) > MAX_RULES:
         notes.setdefault(f"only the first {MAX_RULES} of {len(rules)} hosts are suggested")
     return Suggestion(tuple(rules[:MAX_RULES]), tuple(notes))
+
+
+def _is_allowed(policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> bool:
+    """Return whether the file has the rule by now: it was edited after the run."""
+    _, value = target
+    return any(
+        port in rule.ports
+        and (
+            (rule.kind, rule.value) == target
+            or (rule.kind is RuleKind.WILDCARD and value.endswith(f".{rule.value}"))
+        )
+        for rule in policy.network.allow_rules
+    )
 
 
 def _target(refusal: Refusal) -> tuple[RuleKind, str] | None:

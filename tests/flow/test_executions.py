@@ -1,0 +1,44 @@
+"""A command looked at from outside while it runs and after its end."""
+
+import json
+
+from tests.flow.conftest import Person
+from tests.flow.test_exec import wait_for
+
+
+def test_a_running_command_is_listed_read_and_canceled(person: Person) -> None:
+    with person.start("exec", "--sandbox", "dev", "--keep", "-v", "sleep") as process:
+        wait_for(process, b"run run_")
+        (execution,) = json.loads(person.types("executions", "list", "dev", "--json").out)[
+            "executions"
+        ]
+        assert execution["state"] == "running"
+        assert "sleep" in person.types("executions", "list", "dev").out
+        assert person.types("executions", "cancel", "dev", execution["id"]).status == 0
+        assert process.wait(20) == 143
+    assert person.types("executions", "wait", "dev", execution["id"]).status == 143
+    assert "canceled" in person.types("executions", "get", "dev", execution["id"]).out
+
+
+def test_a_signal_reaches_it(person: Person) -> None:
+    with person.start("exec", "--sandbox", "dev", "--keep", "-v", "sleep") as process:
+        wait_for(process, b"run run_")
+        listed = json.loads(person.types("executions", "list", "dev", "--json").out)
+        (execution,) = listed["executions"]
+        killed = person.types("executions", "kill", "dev", execution["id"], "--signal", "TERM")
+        assert killed.status == 0
+        assert process.wait(20) == 143
+
+
+def test_output_can_be_read_by_another(person: Person) -> None:
+    with person.start("exec", "--sandbox", "dev", "--keep", "cat") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"hello\n"
+        listed = json.loads(person.types("executions", "list", "dev", "--json").out)
+        (execution,) = listed["executions"]
+        assert person.types("logs", "dev", execution["id"]).out == "hello\n"
+        process.stdin.close()
+        assert process.wait(20) == 0
