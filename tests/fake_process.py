@@ -41,6 +41,7 @@ class FakeProcess:
         self.signals: list[int] = []
         self.sizes: list[tuple[int, int]] = []
         self.ignores_term = False
+        self.ignores_kill = False
         self._chunks: list[Output] = []
         self._unread = 0
         self._changed = asyncio.Event()
@@ -98,7 +99,9 @@ class FakeProcess:
     async def signal(self, number: int) -> None:
         """Note the signal; those that end a program end it."""
         self.signals.append(number)
-        if number == KILL or (number in (TERM, 2, 1) and not self.ignores_term):
+        if (number == KILL and not self.ignores_kill) or (
+            number in (TERM, 2, 1) and not self.ignores_term
+        ):
             self.end(Exit(None, number))
 
     async def resize(self, rows: int, columns: int) -> None:
@@ -157,6 +160,11 @@ async def _sleep(_process: FakeProcess) -> int:
 async def _stubborn(process: FakeProcess) -> int:
     process.ignores_term = True
     return await _sleep(process)
+
+
+async def _immortal(process: FakeProcess) -> int:
+    process.ignores_kill = True
+    return await _stubborn(process)
 
 
 async def _flood(process: FakeProcess) -> int:
@@ -219,6 +227,7 @@ PROGRAMS: Mapping[str, Program] = {
     "cat": _cat,
     "sleep": _sleep,
     "stubborn": _stubborn,
+    "immortal": _immortal,
     "flood": _flood,
     "deny": _deny,
     "allow": _allow,

@@ -172,6 +172,7 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.alive = True
+        self.broken = False  # it cannot be started
         self.starts = 0
         self.doors: set[str] = set()
         self._record: RecordEvent | None = None
@@ -179,6 +180,8 @@ class FakeGateway:
 
     async def start(self, record: RecordEvent, lost: Lost) -> "FakeGateway":
         """Start anew; a StartGateway of cleanroom.daemon.parts."""
+        if self.broken:
+            raise Fault(Code.GATEWAY_LOST, "cannot start the gateway")
         self.alive = True
         self.starts += 1
         self._record, self._lost = record, lost
@@ -227,10 +230,12 @@ class FakeBackend:
         self.proven = proven
         self.ready = True
         self.fail_start: Fault | None = None
+        self.starting = asyncio.Event()  # set when a start was asked for
         self.start_gate: asyncio.Event | None = None  # starts wait for it, if there is one
         self.sandboxes: list[FakeSandbox] = []
         self.reclaimed: list[str] = []
         self.changed: dict[str, tuple[str, ...]] = {}
+        self.changes_fault: Fault | None = None  # changes cannot be read
 
     async def probe(self) -> Probe:
         """Return what it was told to prove."""
@@ -251,6 +256,7 @@ class FakeBackend:
         if not spec.needs <= self.proven:
             lacking = ", ".join(sorted(spec.needs - self.proven))
             raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, f"cannot enforce {lacking}")
+        self.starting.set()
         if self.start_gate is not None:
             await self.start_gate.wait()
         if self.fail_start is not None:
@@ -265,6 +271,14 @@ class FakeBackend:
         self.reclaimed.append(sandbox_id)
 
 
+def empty_spec(
+    sandbox_id: str = "sbx_0", needs: frozenset[Capability] = frozenset()
+) -> SandboxSpec:
+    """Return a plan with nothing in it."""
+    environment = (("PATH", "/usr/bin"),)
+    return SandboxSpec(sandbox_id, "cleanroom", (), environment, "/workspace", Limits(), needs)
+
+
 @dataclass
 class FakeWorkspaces:
     """Workspaces whose changes are what `touch` of the fake backend said."""
@@ -277,16 +291,7 @@ class FakeWorkspaces:
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Return an empty plan."""
         self.prepared.append(order)
-        spec = SandboxSpec(
-            order.sandbox_id,
-            "cleanroom",
-            (),
-            (("PATH", "/usr/bin"),),
-            "/workspace",
-            Limits(),
-            order.needs,
-        )
-        return Prepared(spec, self.notes)
+        return Prepared(empty_spec(order.sandbox_id, order.needs), self.notes)
 
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return the command as sandbox/build.py makes it."""
@@ -304,6 +309,8 @@ class FakeWorkspaces:
 
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was touched."""
+        if self.backend.changes_fault is not None:
+            raise self.backend.changes_fault
         touched = self.backend.changed.get(folder.name, ())
         changes = [Change(path=path, kind="added", size=1) for path in touched]
         return ChangeSet(run_id="", sandbox_id="", changes=changes)

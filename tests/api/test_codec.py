@@ -113,7 +113,7 @@ def test_a_cut_character_waits_for_its_rest(text: str, cut: int) -> None:
     assert len(part) - whole <= 3
 
 
-@pytest.mark.parametrize("data", [b"\x80\x80\x80\x80\x80", b"abc", b""])
+@pytest.mark.parametrize("data", [b"\x80\x80\x80\x80\x80", b"abc", b"", b"a\xff"])
 def test_bytes_that_are_no_text_are_not_held_back(data: bytes) -> None:
     assert codec.whole_characters(data) == len(data)
 

@@ -23,6 +23,8 @@ from cleanroom.daemon.config import Config, parse_config
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.serve import Listening, serve
+from cleanroom.events import NetworkEvent
+from tests.fake_process import denied
 from tests.fakes import FakeBackend, FakeWorkspaces
 
 Json: TypeAlias = Any  # a document of the API, as json.loads gives it
@@ -94,6 +96,20 @@ class Daemon:
         status, _ = await self.ask("GET", f"{path}?wait_s=20")
         assert status == 200
         return (await self.ask("GET", f"/v1/runs/{run['id']}"))[1]
+
+    async def until_output(self, run: Json, size: int) -> None:
+        """Wait until the run wrote this many bytes."""
+        live = self.host.recent.get(run["execution_id"]) or next(
+            each.runs[run["id"]] for each in self.host.sandboxes.live if run["id"] in each.runs
+        )
+        output = live.started().output
+        while sum(output.totals.values()) < size:
+            await output.changed()
+
+    @staticmethod
+    def refusal(name: str, port: int) -> NetworkEvent:
+        """Return the gateway's refusal of a connection."""
+        return denied(name, port)
 
     def attach(self, run: Json) -> "aiohttp.client._WSRequestContextManager":
         """Open the WebSocket of a run."""

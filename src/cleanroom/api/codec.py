@@ -31,7 +31,7 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
     """Read a body as one message. Raises UserError(request_invalid)."""
     try:
         message = msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # A ValidationError names the field and the type it must have, never the value.
         text = f"cannot read the request: {error}"
         raise UserError(Code.REQUEST_INVALID, text, "see /openapi.json") from None
@@ -44,7 +44,7 @@ def decode_attach(text: bytes) -> AttachMessage:
     try:
         # mypy cannot see a union as a type object; msgspec can.
         message: AttachMessage = msgspec.json.decode(text, type=AttachMessage)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message_text = f"cannot read the attach message: {error}"
         raise UserError(Code.REQUEST_INVALID, message_text, "see /openapi.json") from None
     return message
@@ -87,6 +87,8 @@ def whole_characters(data: bytes) -> int:
 
 
 def _length_of_character(first: int) -> int:
+    if first > 0xF4:  # never in UTF-8: RFC 3629 ends at U+10FFFF
+        return 1
     if first >= 0b1111_0000:
         return 4
     if first >= 0b1110_0000:

@@ -67,6 +67,11 @@ class Journal:
             for run in sandbox.runs.values():
                 run.denied(event)
 
+    def close(self) -> None:
+        """Release the log. Idempotent; after it every event is refused."""
+        self._works = False
+        self._audit.close()
+
     def _append(
         self, event: LifecycleEvent | NetworkEvent, sandbox: LiveSandbox, execution: str, run: str
     ) -> None:

@@ -5,14 +5,17 @@ can write to.
 """
 
 import os
+import pwd
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Code, Fault, UserError
 
+_STATE: Final = ".local/state"
+_CONFIG: Final = ".config"
 MAX_SOCKET_BYTES: Final = 107  # sun_path of unix(7), less its NUL
 
 
@@ -46,21 +49,41 @@ class Paths:
 
 
 def paths_of(environment: Mapping[str, str], uid: int) -> Paths:
-    """Return the paths of a user's daemon, or of root's, which has the systemd folders."""
-    if uid == 0:
-        state = Path(environment.get("XDG_STATE_HOME") or "/var/lib", "cleanroom")
-        config = Path(environment.get("XDG_CONFIG_HOME") or "/etc", "cleanroom", "config.yaml")
-        return Paths(state, config, _socket(environment, uid, state))
-    home = Path(environment.get("HOME") or "/")
-    state = Path(environment.get("XDG_STATE_HOME") or home / ".local/state", "cleanroom")
-    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config", "cleanroom/config.yaml")
-    return Paths(state, config, _socket(environment, uid, state))
+    """Return the paths of a user's daemon, or of root's, which has the systemd folders.
+
+    Raises UserError if the user has no home folder.
+    """
+    state = _named(environment, "XDG_STATE_HOME") or _usual(environment, uid, "/var/lib", _STATE)
+    config = _named(environment, "XDG_CONFIG_HOME") or _usual(environment, uid, "/etc", _CONFIG)
+    own = state / "cleanroom"
+    return Paths(own, config / "cleanroom" / "config.yaml", _socket(environment, uid, own))
+
+
+def _named(environment: Mapping[str, str], variable: str) -> Path | None:
+    """Return an XDG folder; a relative one is to be ignored (XDG Base Directory, "Basics")."""
+    said = environment.get(variable, "")
+    return Path(said) if said.startswith("/") else None
+
+
+def _usual(environment: Mapping[str, str], uid: int, service: str, below_home: str) -> Path:
+    return Path(service) if uid == 0 else _home(environment, uid) / below_home
+
+
+def _home(environment: Mapping[str, str], uid: int) -> Path:
+    said = environment.get("HOME", "")
+    if said.startswith("/"):
+        return Path(said)
+    try:
+        return Path(pwd.getpwuid(uid).pw_dir)
+    except KeyError:
+        message = "cannot find your home folder: HOME is not set"
+        raise UserError(Code.REQUEST_INVALID, message, "export HOME=/path/of/your/home") from None
 
 
 def _socket(environment: Mapping[str, str], uid: int, state: Path) -> Path:
-    runtime = environment.get("XDG_RUNTIME_DIR", "")
-    if runtime.startswith("/"):
-        return Path(runtime, "cleanroom", "cleanroom.sock")
+    runtime = _named(environment, "XDG_RUNTIME_DIR")
+    if runtime is not None:
+        return runtime / "cleanroom" / "cleanroom.sock"
     if uid == 0:
         return Path("/run/cleanroom/cleanroom.sock")
     own = Path(f"/run/user/{uid}")

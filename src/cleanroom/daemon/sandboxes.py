@@ -99,25 +99,31 @@ class Sandboxes:
     async def stop(self, sandbox: LiveSandbox, why: Ending) -> None:
         """End everything in it; returns when nothing of it runs. The first reason counts.
 
-        It has failed if `why` says so, else it was stopped.
+        It has failed if `why` says so, else it was stopped. Idempotent.
         """
         first = sandbox.ending is None
         sandbox.ending = sandbox.ending or why
-        if not first or sandbox.record.state == "provisioning":
-            # Whoever stops it first, or makes it, ends it: `create` looks at `ending`.
-            await sandbox.stopped.wait()
-            return
+        # Whoever makes a sandbox ends it too: `create` looks at `ending`. In a task of its own,
+        # so that a caller that is canceled does not leave half an ended sandbox.
+        if first and sandbox.record.state != "provisioning":
+            self._at.tasks.start(self._stop(sandbox, why), f"stop {sandbox.record.id}")
+        await sandbox.stopped.wait()
+
+    async def _stop(self, sandbox: LiveSandbox, why: Ending) -> None:
         sandbox.become("stopping")
-        for run in sandbox.runs.values():
-            if run.live is not None:
-                run.live.sandbox_ends(why)
-        if sandbox.machine is not None:
-            await sandbox.machine.stop()
-        await self._at.gateways.close_door(sandbox.record.id)
-        await self.count_changes(sandbox)
-        if sandbox.changed_files == 0:
-            await self._at.workspaces.forget(sandbox.folder)
-        await self._ended(sandbox, "failed" if why.state == "failed" else "stopped", why.failure)
+        try:
+            for run in sandbox.runs.values():
+                if run.live is not None:
+                    run.live.sandbox_ends(why)
+            if sandbox.machine is not None:
+                await sandbox.machine.stop()
+            await self._at.gateways.close_door(sandbox.record.id)
+            await self.count_changes(sandbox)
+            if sandbox.changed_files == 0:
+                await self._at.workspaces.forget(sandbox.folder)
+        finally:
+            state = "failed" if why.state == "failed" else "stopped"
+            await self._ended(sandbox, state, why.failure)
 
     async def stop_all(self) -> None:
         """End every sandbox, and admit no more."""

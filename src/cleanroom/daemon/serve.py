@@ -6,6 +6,7 @@ Never: a request before recovery, or a sandbox after the end.
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from cleanroom.daemon.recovery import clean_folders, recover
 from cleanroom.daemon.routes import make_application
 from cleanroom.daemon.sandbox import LiveRun
 from cleanroom.daemon.server import HttpServer, Listener, Lock
+
+_log = logging.getLogger(__name__)
 
 CLEAN_EVERY_S: Final = 600.0
 LAST_WORDS_S: Final = 5.0  # for results of what ran when it was told to stop
@@ -46,20 +49,28 @@ async def serve(
         with Listener(listening.path) as listener:
             await host.store.open()
             try:
-                host.journal.daemon(
-                    "daemon.started", [("version", __version__), ("pid", str(os.getpid()))]
-                )
-                await recover(host)
+                await _recover(host)
                 server = HttpServer(make_application(host, activity), listener.socket)
                 await server.start()
                 ready()
                 _begin_chores(host)
-                await _until(host, activity, listening.idle_exit_s, stop)
-                await _end(host, server)
+                try:
+                    await _until(host, activity, listening.idle_exit_s, stop)
+                finally:
+                    await _end(host, server)
             finally:
                 await host.store.close()
     finally:
+        host.journal.close()
         lock.release()
+
+
+async def _recover(host: Host) -> None:
+    details = [("version", __version__), ("pid", str(os.getpid()))]
+    host.journal.daemon("daemon.started", details)
+    reclaimed = await recover(host)
+    if reclaimed:
+        _log.warning("ended %d sandboxes that a killed daemon left", reclaimed)
 
 
 def _begin_chores(host: Host) -> None:

@@ -191,7 +191,7 @@ class Store:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._thread, lambda: work(*arguments, **named))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             message = f"cannot keep the state in {self._path}: {error}"
             hint = "free space or permissions; if it is damaged, move it away and start again"
             raise Fault(Code.INTERNAL, message, hint) from error

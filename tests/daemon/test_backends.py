@@ -1,0 +1,91 @@
+"""The named backend runs a policy, or nothing does."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from cleanroom.api.types import RunOptions
+from cleanroom.daemon.backends import Backends, Place
+from cleanroom.errors import CleanroomError, Code
+from cleanroom.policy.compile import compile_nothing, compile_policy
+from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.parse import parse_policy
+from tests.fakes import FakeBackend
+
+
+def policy(text: str) -> CompiledPolicy:
+    """Compile a text."""
+    return compile_policy(parse_policy(f"version: 1\n{text}", "cleanroom.yaml"))
+
+
+def refused(work: Coroutine[Any, Any, Place]) -> tuple[Code, str]:
+    """Return why nothing runs."""
+    with pytest.raises(CleanroomError) as caught:
+        asyncio.run(work)
+    return caught.value.code, caught.value.message
+
+
+def test_the_default_place_runs_what_it_proves() -> None:
+    backend = FakeBackend()
+    place = asyncio.run(Backends({"local": backend}).that_proves(compile_nothing(), RunOptions()))
+    assert (place.name, place.backend, place.missing) == ("local", backend, [])
+    assert Capability.NETWORK_DEFAULT_DENY in place.needs
+
+
+def test_an_output_limit_is_the_daemons_own_to_prove() -> None:
+    wanted = policy("sandbox:\n  resources: {output: 1MiB}\n")
+    place = asyncio.run(Backends({"local": FakeBackend()}).that_proves(wanted, RunOptions()))
+    assert Capability.LIMIT_OUTPUT not in place.needs
+
+
+def test_what_is_not_proven_is_refused() -> None:
+    wanted = policy("sandbox:\n  resources: {pids: 10}\n")
+    code, message = refused(Backends({"local": FakeBackend()}).that_proves(wanted, RunOptions()))
+    assert code is Code.BACKEND_CAPABILITY_MISMATCH
+    assert "limit_pids (needed by sandbox.resources.pids)" in message
+
+
+def test_a_host_that_is_not_ready_says_the_repair_and_is_asked_again() -> None:
+    backend = FakeBackend()
+    backend.ready = False
+    backends = Backends({"local": backend})
+    code, message = refused(backends.that_proves(compile_nothing(), RunOptions()))
+    assert code is Code.BACKEND_UNAVAILABLE
+    assert "apt-get install bubblewrap" in message
+    backend.ready = True
+    assert asyncio.run(backends.that_proves(compile_nothing(), RunOptions())).missing == []
+
+
+def test_a_probe_is_remembered_until_it_is_asked_for_anew() -> None:
+    async def conversation() -> None:
+        backend = FakeBackend()
+        backends = Backends({"local": backend})
+        await backends.probe("local")
+        backend.proven = frozenset()
+        assert (await backends.probe("local")).capabilities
+        assert not (await backends.probe("local", fresh=True)).capabilities
+
+    asyncio.run(conversation())
+
+
+@pytest.mark.parametrize("name", ["sprites", "docker", "kubernetes"])
+def test_a_known_backend_that_is_absent_is_unavailable(name: str) -> None:
+    work = Backends({"local": FakeBackend()}).place(compile_nothing(), RunOptions(backend=name))
+    code, message = refused(work)
+    assert code is Code.BACKEND_UNAVAILABLE
+    assert "not built yet" in message
+
+
+def test_an_unknown_backend_is_unavailable_too() -> None:
+    work = Backends({"local": FakeBackend()}).place(compile_nothing(), RunOptions(backend="moon"))
+    assert "there is none of this name" in refused(work)[1]
+
+
+def test_a_policy_can_forbid_another_backend_than_its_own() -> None:
+    fixed = policy("backends: {default: local, allow_overrides: false}\n")
+    backends = Backends({"local": FakeBackend()})
+    work = backends.place(fixed, RunOptions(backend="sprites"))
+    assert "allow_overrides: false" in refused(work)[1]
+    assert asyncio.run(backends.place(fixed, RunOptions(backend="local"))).name == "local"

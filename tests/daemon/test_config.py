@@ -1,0 +1,138 @@
+"""config.yaml is read strictly, each value with its origin."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cleanroom.daemon.config import every_key, load_config, parse_config, report, variable_of
+from cleanroom.daemon.config_page import render_markdown
+from cleanroom.daemon.settings import Settings
+from cleanroom.policy.problems import FileErrors
+
+ROOT = Path(__file__).resolve().parents[2]
+
+EVERYTHING = """\
+tools: [/opt/node, /home/a/.nvm]
+gateway:
+  private_hosts: [registry.corp.example]
+  resolvers: [192.0.2.53, "[2001:db8::53]:5353"]
+  trust: [/etc/corp.pem]
+  proxy: proxy.corp.example:3128
+limits:
+  sandboxes: 3
+  executions: 4
+  kept_output: 1MiB
+  output_window: 64KiB
+  kept_changes: 1GiB
+  keep_changes_for: 2h
+daemon:
+  autostart: false
+  idle_exit: 90s
+  stop_grace: 1s
+  attach_wait: 2s
+"""
+
+
+def problems(text: str) -> list[str]:
+    """Return what is wrong with a configuration."""
+    with pytest.raises(FileErrors) as caught:
+        parse_config(text, "config.yaml", {})
+    return [str(each) for each in caught.value.problems]
+
+
+def test_an_empty_file_means_the_defaults() -> None:
+    assert parse_config("", "config.yaml", {}).settings == Settings()
+    assert parse_config("# nothing\n", "config.yaml", {}).settings == Settings()
+
+
+def test_every_key_is_obeyed() -> None:
+    settings = parse_config(EVERYTHING, "config.yaml", {}).settings
+    assert settings.tools == ("/opt/node", "/home/a/.nvm")
+    assert settings.gateway.private_hosts == ("registry.corp.example",)
+    assert settings.gateway.resolvers == ("192.0.2.53", "[2001:db8::53]:5353")
+    assert settings.gateway.trust == ("/etc/corp.pem",)
+    assert settings.gateway.proxy == "proxy.corp.example:3128"
+    assert (settings.limits.sandboxes, settings.limits.executions) == (3, 4)
+    assert (settings.limits.kept_output, settings.limits.output_window) == (1 << 20, 1 << 16)
+    assert (settings.limits.kept_changes, settings.limits.keep_changes_for) == (1 << 30, 7200)
+    assert (settings.daemon.autostart, settings.daemon.idle_exit) == (False, 90)
+    assert (settings.daemon.stop_grace, settings.daemon.attach_wait) == (1, 2)
+
+
+def test_all_mistakes_are_listed_with_their_places() -> None:
+    found = problems("gatway: {}\nlimits:\n  sandboxes: many\ndaemon:\n  autostart: yes\n")
+    assert [line.split(": ")[0] for line in found] == [
+        "config.yaml:1:1",
+        "config.yaml:3:14",
+        "config.yaml:5:14",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\na: 2\n",
+        "- list\n",
+        "tools: [relative/path]\n",
+        "gateway:\n  proxy: no-port\n",
+        "gateway:\n  private_hosts: ['*.corp.example']\n",
+        "x: &a 1\n",
+    ],
+)
+def test_what_is_no_configuration_is_refused(text: str) -> None:
+    assert problems(text)
+
+
+def test_more_mistakes_than_anybody_reads_are_cut() -> None:
+    assert len(problems("".join(f"key{number}: 1\n" for number in range(500)))) == 50
+
+
+def test_a_variable_is_stronger_than_the_file() -> None:
+    environment = {
+        "CLEANROOM_LIMITS_SANDBOXES": "7",
+        "CLEANROOM_GATEWAY_PRIVATE_HOSTS": "a.example, b.example",
+        "CLEANROOM_DAEMON_AUTOSTART": "true",
+    }
+    config = parse_config(EVERYTHING, "config.yaml", environment)
+    assert config.settings.limits.sandboxes == 7
+    assert config.settings.gateway.private_hosts == ("a.example", "b.example")
+    assert config.settings.daemon.autostart
+    assert config.settings.limits.executions == 4
+    assert config.origins["limits.sandboxes"] == "CLEANROOM_LIMITS_SANDBOXES"
+    assert config.origins["limits.executions"] == "config.yaml:9"
+
+
+def test_a_wrong_variable_is_refused() -> None:
+    with pytest.raises(FileErrors):
+        parse_config("", "config.yaml", {"CLEANROOM_LIMITS_SANDBOXES": "none"})
+
+
+def test_every_value_is_shown_with_its_origin() -> None:
+    shown = report(parse_config("limits:\n  sandboxes: 3\n", "config.yaml", {}))
+    values = {each.key: (json.loads(each.value), each.origin) for each in shown.values}
+    assert set(values) == {name for name, _ in every_key()}
+    assert values["limits.sandboxes"] == (3, "config.yaml:2")
+    assert values["daemon.autostart"] == (True, "default")
+    assert values["tools"] == ([], "default")
+
+
+def test_the_page_names_every_key_and_its_variable() -> None:
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    assert page == render_markdown()
+    for name, _ in every_key():
+        assert f"`{name}`" in page
+        assert f"`{variable_of(name)}`" in page
+
+
+def test_a_missing_file_is_no_mistake_and_an_unreadable_one_is(tmp_path: Path) -> None:
+    assert load_config(tmp_path / "none.yaml", {}).settings == Settings()
+    with pytest.raises(FileErrors, match="cannot read it"):
+        load_config(tmp_path, {})
+
+
+def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(EVERYTHING)
+    assert load_config(file, {}).settings.limits.sandboxes == 3
+    assert load_config(file, {}).path == str(file)
