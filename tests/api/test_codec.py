@@ -43,6 +43,7 @@ def test_a_request_is_read_with_its_defaults() -> None:
         b'{"workspace": "/w", "command": ' + b"[" * 100_000,
         b'{"surprise": ' + b'{"a": ' * 100_000,
         b"\xff\xfe",
+        b'{"workspace": "\xff", "command": ["true"]}',
     ],
 )
 def test_what_is_no_request_is_refused(body: bytes) -> None:

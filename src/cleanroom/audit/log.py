@@ -192,5 +192,7 @@ def _lock(directory: Path) -> int:
         busy = isinstance(error, BlockingIOError)
         reason = "another process writes it" if busy else error.strerror
         message = f"cannot open the audit log in {directory}: {reason}"
-        raise Fault(Code.CONFLICT if busy else Code.INTERNAL, message) from error
+        if busy:
+            raise Fault(Code.CONFLICT, message, "use that daemon, or stop it") from error
+        raise Fault(Code.INTERNAL, message) from error
     return descriptor
