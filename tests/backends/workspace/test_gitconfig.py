@@ -51,7 +51,7 @@ def test_a_plain_configuration_stays_as_it_is() -> None:
         "[http]\n\tcookieFile = S3CRET\n",
         "[http]\n\tproxy = http://u:S3CRET@proxy.example:3128\n",
         "[github]\n\ttoken = S3CRET\n",
-        "[x\nS3CRET\n",
+        "[x S3CRET\n",
         "= S3CRET\n",
     ],
 )

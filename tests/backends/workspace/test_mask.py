@@ -1,6 +1,5 @@
 """The mask over a repository."""
 
-import os
 import stat
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def test_a_configuration_is_shown_without_secrets(tmp_path: Path) -> None:
     assert make_mask(tmp_path / "m", str(tmp_path / "r"), (), configs)
     assert (tmp_path / "m/.git/config").read_text() == "[http]\n[core]\n"
     assert (tmp_path / "m/.git/config").stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path / "m/.git") == ["config"]
+    assert [place.name for place in (tmp_path / "m/.git").iterdir()] == ["config"]
 
 
 def test_a_configuration_that_cannot_be_read_is_hidden(tmp_path: Path) -> None:

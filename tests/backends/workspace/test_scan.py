@@ -119,7 +119,7 @@ def test_a_closed_or_vanished_folder_is_passed_over(tmp_path: Path) -> None:
 
 def test_foreign_groups_are_named_where_they_matter(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    own = os.stat(tmp_path / "a").st_gid
+    own = (tmp_path / "a").stat().st_gid
     assert scan(str(tmp_path), own, ScanCache()).foreign == ()
     assert scan(str(tmp_path), own + 1, ScanCache()).foreign == ("a",)
 

@@ -52,6 +52,18 @@ def open_plain(folder: int, name: str) -> int | None:
     return None
 
 
+def read_plain(path: str, limit: int) -> bytes | None:
+    """The first `limit` bytes of a regular file, its last component no link; None if it is none."""
+    try:
+        fd = os.open(path, FILE)
+    except OSError:
+        return None
+    with opened(fd):
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        return _read_exactly(fd, limit)
+
+
 def names_in(folder: int) -> list[str]:
     """The names in an open folder, sorted."""
     with os.scandir(folder) as entries:
@@ -114,7 +126,7 @@ def same_content(one: int, other: int) -> bool:
 def _read_exactly(fd: int, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        more = os.read(fd, count - len(data))
+        more = os.read(fd, min(count - len(data), 1 << 20))
         if not more:
             break
         data += more

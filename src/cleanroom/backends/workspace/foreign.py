@@ -35,7 +35,8 @@ def _copy(root: str, upper: Path, path: str, budget: int) -> int | None:
     source, target = Path(root, path), upper / path
     try:
         facts = source.lstat()
-        if facts.st_uid != os.geteuid() or facts.st_size > budget:
+        is_large = stat.S_ISREG(facts.st_mode) and facts.st_size > budget
+        if facts.st_uid != os.geteuid() or is_large:
             return None
         _make_parents(root, upper, path)
         return _copy_entry(source, target, facts)

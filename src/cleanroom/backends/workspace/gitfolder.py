@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.workspace.folders import read_plain
+
 _MAX_BYTES: Final = 4096
 
 
@@ -63,13 +65,8 @@ def _worktree_of(root: str, owner: int) -> str | None:
 
 def _read_line(path: str) -> str | None:
     """The one line of a small regular file."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    text = read_plain(path, _MAX_BYTES)
+    if text is None:
         return None
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        text = os.fsdecode(file.read(_MAX_BYTES))
-    line = text.removesuffix("\n")
+    line = os.fsdecode(text).removesuffix("\n")
     return None if "\n" in line else line

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.workspace.folders import read_plain
 from cleanroom.backends.workspace.gitconfig import sanitize
 
 MAX_CONFIG_BYTES: Final = 1024 * 1024
@@ -74,12 +75,11 @@ class _Mask:
             facts = os.lstat(source)
         except OSError:
             return
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_CONFIG_BYTES:
+        data = read_plain(source, MAX_CONFIG_BYTES)
+        if data is None or facts.st_size > MAX_CONFIG_BYTES:
             self.hide(path)
             return
-        fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            text = file.read(MAX_CONFIG_BYTES).decode("utf-8", "surrogateescape")
+        text = data.decode("utf-8", "surrogateescape")
         clean = sanitize(text)
         if clean != text:
             target = self._place(path)

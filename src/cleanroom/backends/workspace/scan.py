@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from cleanroom.backends.workspace.credentials import (
@@ -23,7 +22,8 @@ from cleanroom.backends.workspace.credentials import (
     looks_secret,
     needs_look,
 )
-from cleanroom.backends.workspace.patterns import MAX_BYTES, Patterns, parse_patterns
+from cleanroom.backends.workspace.folders import read_plain
+from cleanroom.backends.workspace.patterns import MAX_BYTES, parse_patterns
 
 MAX_FOLDERS: Final = 20_000
 IGNORE_FILE: Final = ".cleanroomignore"
@@ -136,18 +136,18 @@ class _Scanner:
         return _Folder(changed_ns, tuple(folders), tuple(secrets), tuple(doubtful), tuple(foreign))
 
     def _is_secret(self, inside: str) -> bool:
-        path = Path(self._root, inside)
+        path = f"{self._root}/{inside}"
         try:
-            facts = path.lstat()
-            if not stat.S_ISREG(facts.st_mode):
-                return False
-            key = (facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size)
-            if key not in self._cache.looks:
-                with path.open("rb") as file:
-                    self._cache.looks[key] = looks_secret(inside, file.read(HEAD_BYTES))
-            return self._cache.looks[key]
+            facts = os.lstat(path)
         except OSError:
             return True  # what cannot be looked at is not shown
+        if not stat.S_ISREG(facts.st_mode):
+            return False
+        key = (facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size)
+        if key not in self._cache.looks:
+            head = read_plain(path, HEAD_BYTES)
+            self._cache.looks[key] = head is None or looks_secret(inside, head)
+        return self._cache.looks[key]
 
 
 def scan(root: str, group: int | None, cache: ScanCache) -> Scan:
@@ -165,14 +165,4 @@ def _group_of(entry: "os.DirEntry[str]") -> int:
 
 def _read_ignore_file(root: str) -> str:
     """The text of .cleanroomignore; a link, a device or a FIFO there is not read."""
-    try:
-        fd = os.open(f"{root}/{IGNORE_FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        return file.read(MAX_BYTES).decode("utf-8", "replace")
-
-
-__all__ = ["Patterns", "Scan", "ScanCache", "scan"]
+    return (read_plain(f"{root}/{IGNORE_FILE}", MAX_BYTES) or b"").decode("utf-8", "replace")
