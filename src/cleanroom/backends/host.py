@@ -63,8 +63,10 @@ _BUNDLES: Final = (
     "etc/ssl/ca-bundle.pem",
     "etc/ssl/cert.pem",
 )
-_CERTIFICATE: Final = re.compile(
-    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END (?:TRUSTED )?CERTIFICATE-----"
+_CERTIFICATE: Final = re.compile(  # nothing but base64 between the lines: never a key
+    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----"
+    rb"[A-Za-z0-9+/=\s]*"
+    rb"-----END (?:TRUSTED )?CERTIFICATE-----"
 )
 _MAX_PEM_BYTES: Final = 16 * 1024 * 1024
 _BIN_DEPTH: Final = 3

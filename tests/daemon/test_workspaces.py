@@ -1,0 +1,154 @@
+"""The daemon's workspaces, joined: an order in, a plan and later its changes out."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cleanroom.api.types import ApplyRequest, ClientFacts, RunOptions, SkippedPath
+from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.workspaces import LocalWorkspaces, client_environment
+from cleanroom.errors import UserError
+from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.sandbox.host import ClientEnvironment, HostFacts
+from cleanroom.sandbox.spec import Overlay
+
+HOST = HostFacts(("/usr",), (), (), b"roots")
+NEEDS = frozenset({Capability.NETWORK_DEFAULT_DENY})
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repo"
+    root.mkdir()
+    (tmp_path / "sandbox").mkdir()
+    (root / "a").write_text("a")
+    (root / ".env").write_text("TOKEN=1")
+    (root / ".gitignore").write_text("*.log\n")
+    return root
+
+
+async def prepared(workspaces: LocalWorkspaces, root: Path) -> Prepared:
+    facts = ClientFacts(term="xterm", registries={"npm": "https://registry.example/"})
+    policy = CompiledPolicy("sha256:0", "")
+    order = Order("sbx_1", str(root), policy, NEEDS, RunOptions(), facts)
+    return await workspaces.prepare(order, root.parent / "sandbox")
+
+
+def ready(root: Path) -> tuple[LocalWorkspaces, Prepared, Path]:
+    """Workspaces with one sandbox, its plan, and its upper layer."""
+    workspaces = LocalWorkspaces(HOST)
+    plan = asyncio.run(prepared(workspaces, root))
+    return workspaces, plan, root.parent / "sandbox/workspace/upper"
+
+
+def test_an_order_becomes_a_plan(repository: Path) -> None:
+    _, plan, upper = ready(repository)
+    overlay = plan.spec.mounts[-1]
+    assert isinstance(overlay, Overlay)
+    assert (overlay.targets[1], overlay.upper) == (str(repository), str(upper))
+    assert plan.spec.needs == NEEDS
+    assert dict(plan.spec.environment)["npm_config_registry"] == "https://registry.example/"
+    assert plan.notes == ("left out of the sandbox: .env (see .cleanroomignore)",)
+
+
+def test_a_command_has_the_sandboxs_environment_and_its_own(repository: Path) -> None:
+    workspaces, plan, _ = ready(repository)
+    options = RunOptions(environment={"A": "1"}, tty=True, rows=5, columns=6)
+    command = workspaces.command(plan, Wanted(("npm test",), "packages/a", options))
+    assert command.argv == ("/bin/sh", "-c", "npm test")
+    assert command.cwd == "/workspace/packages/a"
+    assert dict(command.environment)["A"] == "1"
+    assert (command.tty, command.rows, command.columns) == (True, 5, 6)
+    with pytest.raises(UserError):
+        workspaces.command(plan, Wanted((), "", RunOptions()))
+
+
+def test_changes_are_listed_shown_and_applied(repository: Path) -> None:
+    workspaces, _, upper = ready(repository)
+    folder = repository.parent / "sandbox"
+    (upper / "a").write_text("changed")
+    (upper / "new").write_text("new\n")
+    (upper / "empty").mkdir()
+    (upper / "x.log").touch()
+
+    async def work() -> None:
+        changes = await workspaces.changes(folder)
+        assert [(each.path, each.kind, each.size) for each in changes.changes] == [
+            ("a", "modified", 7),
+            ("empty/", "added", 0),
+            ("new", "added", 4),
+        ]
+        reason = "1 files that git ignores are not listed"
+        assert changes.skipped == [SkippedPath(path="x.log", reason=reason)]
+        assert "+new\n" in await workspaces.patch(folder)
+        assert await workspaces.size(folder) > 0
+        tried = await workspaces.apply(folder, ApplyRequest(paths=["new"], check=True))
+        assert tried.applied == ["new"]
+        assert not (repository / "new").exists()
+        done = await workspaces.apply(folder, ApplyRequest(paths=["new", "none"]))
+        assert (done.applied, [each.path for each in done.skipped]) == (["new"], ["none"])
+        assert (repository / "new").read_text() == "new\n"
+        await workspaces.forget(folder)
+        await workspaces.forget(folder)
+
+    asyncio.run(work())
+    assert not folder.exists()
+
+
+def test_a_deletion_has_no_size_and_a_conflict_its_reason(repository: Path) -> None:
+    workspaces, _, upper = ready(repository)
+    folder = repository.parent / "sandbox"
+    (upper / "b").write_text("inside")
+    (repository / "b").write_text("host")
+
+    async def work() -> None:
+        report = await workspaces.apply(folder, ApplyRequest())
+        assert [each.path for each in report.conflicts] == ["b"]
+        (repository / "a").unlink()
+        (upper / "a").mkdir()
+        changes = await workspaces.changes(folder)
+        assert [(each.path, each.size) for each in changes.changes] == [("a/", 0), ("b", 6)]
+
+    asyncio.run(work())
+
+
+def test_a_tool_that_only_the_caller_has_is_explained(repository: Path) -> None:
+    workspaces, _, _ = ready(repository)
+    tool = repository.parent / "tools/bin/mytool"
+    tool.parent.mkdir(parents=True)
+    tool.touch(mode=0o755)
+    path = f"/usr/bin:{tool.parent}"
+    for command in (("mytool", "x"), ("mytool --flag",)):
+        wanted = Wanted(command, "", RunOptions())
+        said = workspaces.missing_tool(str(repository), path, wanted)
+        assert said.endswith(f"tools: [{repository.parent}/tools]")
+    for command in (("sh",), ("none",), (" ",)):
+        wanted = Wanted(command, "", RunOptions())
+        assert workspaces.missing_tool(str(repository), path, wanted) == ""
+
+
+def test_what_the_client_said_arrives_whole() -> None:
+    facts = ClientFacts(
+        path="/bin",
+        term="t",
+        colorterm="c",
+        lang="l",
+        tz="z",
+        no_color=True,
+        git_name="n",
+        git_email="e",
+        registries={"pip": "p", "npm": "n"},
+    )
+    registries = (("npm", "n"), ("pip", "p"))
+    assert client_environment(facts) == ClientEnvironment(
+        "/bin",
+        "t",
+        "c",
+        "l",
+        "z",
+        no_color=True,
+        git_name="n",
+        git_email="e",
+        registries=registries,
+    )
