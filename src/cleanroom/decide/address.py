@@ -62,7 +62,14 @@ _LIST: Final[tuple[tuple[str, _Kind, str], ...]] = (
     ("fe80::/10", _Kind.NEVER, "link-local"),
     ("ff00::/8", _Kind.NEVER, "multicast"),
 )
-_NETWORKS: Final = tuple((ip_network(text), kind, words) for text, kind, words in _LIST)
+_BY_VERSION: Final = {
+    version: tuple(
+        (int(network.network_address), int(network.netmask), kind, words)
+        for network, kind, words in ((ip_network(text), kind, words) for text, kind, words in _LIST)
+        if network.version == version
+    )
+    for version in (4, 6)
+}
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")  # all that is handed out so far (RFC 4291)
 
 
@@ -124,8 +131,9 @@ def carried_address(address: Address) -> IPv4Address:
 def _classify(guard: Guard, address: Address) -> tuple[_Kind, str]:
     if isinstance(address, IPv6Address) and address.scope_id:
         return _Kind.NEVER, "link-local"
-    for network, kind, words in _NETWORKS:
-        if address in network:
+    number = int(address)
+    for network, mask, kind, words in _BY_VERSION[address.version]:
+        if number & mask == network:
             return kind, words
     if any(address in network for network in guard.host_networks):
         return _Kind.OPERATOR, "this host's own or on its network"

@@ -27,13 +27,13 @@ def decide_target(policy: CompiledPolicy, host_text: str, port: int) -> Verdict:
 
 def decide_connection(policy: CompiledPolicy, name: str, address: str, port: int) -> Verdict:
     """Judge an accepted connection: by its canonical name, or if that is "" by its address."""
-    literal = parse_address(address)
     if name:
         verdict = match_name(policy, name, port)
-    elif literal is not None:
-        verdict = match_address(policy, literal, port)
     else:
-        return Deny(Code.HOST_NOT_ALLOWED, "the connection has neither a name nor an address")
+        literal = parse_address(address)
+        if literal is None:
+            return Deny(Code.HOST_NOT_ALLOWED, "the connection has neither a name nor an address")
+        verdict = match_address(policy, literal, port)
     if isinstance(verdict, Allow) and verdict.rule.inspect:
         # SECURITY: a rule that asks for inspection must not fall back to an uninspected relay.
         reason = f"the rule {verdict.rule.rule_id} asks to inspect TLS, which cannot be done yet"

@@ -12,7 +12,7 @@ from typing import Final, Protocol, assert_never
 
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
-from cleanroom.gateway.endpoint import BUFFER_BYTES, BrokenError, Endpoint
+from cleanroom.gateway.endpoint import BUFFER, BUFFER_BYTES, BrokenError, Endpoint
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.wire import (
     Abort,
@@ -38,7 +38,6 @@ from cleanroom.gateway.wire import (
 _READ_BYTES: Final = 64 * 1024  # at a time, for a layer
 _STEPS: Final = 16  # of one connection before others have their turn
 _LINGER_S: Final = 2.0  # for the sandbox to take its last bytes
-_BUFFER: Final = memoryview(bytearray(BUFFER_BYTES))  # of the one thread there is
 
 
 class Keeper(Protocol):
@@ -51,8 +50,10 @@ class Keeper(Protocol):
         """Have it written; False: it need not be waited for, `written` is not called."""
         ...
 
-    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Cancellable:
-        """Connect to the target; `done` is called later, once, unless cancelled."""
+    def dial(
+        self, connection: "Connection", done: Callable[[Reached | Failed], None]
+    ) -> Cancellable:
+        """Connect to its target; `done` is called later, once, unless cancelled."""
         ...
 
     def hold(self, size: int) -> bool:
@@ -97,8 +98,10 @@ class Connection:
         self._pump()
 
     def expire(self) -> None:
-        """Tell the layer that the sandbox took too long, unless it waits for us."""
-        if not self._is_waiting:
+        """Take note that what the sandbox or the upstream was to do took too long."""
+        if self._dialling is not None:
+            self._dialling.expire()
+        elif not self._is_waiting:
             self._events.append(Expired())
             self._pump()
 
@@ -180,7 +183,7 @@ class Connection:
                 self._report(event)
             case Dial():
                 self._is_waiting = True
-                self._dialling = self._keeper.dial(self.target, self._dialled)
+                self._dialling = self._keeper.dial(self, self._dialled)
             case End(side=side):
                 self._endpoint(side).is_ending = True
             case Relay():
@@ -248,10 +251,10 @@ class Connection:
             sink.flush()
             if sink.pending_bytes or not source.can_receive:
                 return False
-            size = source.receive_into(_BUFFER)
+            size = source.receive_into(BUFFER)
             if size:
-                sink.send(_BUFFER[:size])
-            elif source.ended:
+                sink.send(BUFFER[:size])
+            elif source.ended and not sink.ended:  # else both are closed at once
                 sink.is_ending = True
                 sink.flush()
         return source.can_receive
@@ -271,7 +274,7 @@ class Connection:
         for _ in range(_STEPS):
             if not self._sandbox.can_receive:
                 break
-            self._sandbox.receive_into(_BUFFER)
+            self._sandbox.receive_into(BUFFER)
         if self._sandbox.ended and self._sandbox.is_drained:
             self._close()
         return False

@@ -20,12 +20,11 @@ from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
 from cleanroom.decide.tcp import parse_address
 from cleanroom.errors import Code
-from cleanroom.gateway.reactor import Reactor, Timer
+from cleanroom.gateway.reactor import HUNG_UP, Reactor, Timer
 from cleanroom.gateway.resolver import Resolved, Resolver
 from cleanroom.gateway.wire import Target
 
 _NEXT_ATTEMPT_S: Final = 0.25
-_DIAL_S: Final = 15.0  # name look-up and all attempts together
 _MOST_ADDRESSES: Final = 8
 
 
@@ -57,6 +56,10 @@ class Cancellable(Protocol):
         """Give up silently. Idempotent."""
         ...
 
+    def expire(self) -> None:
+        """Give up and say so at once."""
+        ...
+
 
 class Dialling:
     """One dial. `done` is called once, never within `start`, never after `cancel`."""
@@ -71,7 +74,6 @@ class Dialling:
         self._attempts: set[_Attempt] = set()
         self._tried = ""
         self._why = "did not answer"
-        self._deadline = reactor.later(_DIAL_S, self._too_late)
         self._next: Timer | None = None
 
     def start(self, owner: str, resolver: Resolver) -> None:
@@ -86,7 +88,6 @@ class Dialling:
     def cancel(self) -> None:
         """Give up silently. Idempotent."""
         self._over = True
-        self._deadline.cancel()
         if self._next is not None:
             self._next.cancel()
         for attempt in self._attempts:
@@ -119,7 +120,8 @@ class Dialling:
         if self._waiting:
             address = self._waiting.popleft()
             self._tried = str(address)
-            self._next = self._reactor.later(_NEXT_ATTEMPT_S, self._try_next)
+            if self._waiting:
+                self._next = self._reactor.later(_NEXT_ATTEMPT_S, self._try_next)
             self._attempt()
         elif not self._attempts:
             where = f"{self._target.name or self._tried} at {self._tried}"
@@ -145,9 +147,10 @@ class Dialling:
         self.cancel()
         self._done(reached)
 
-    def _too_late(self) -> None:
+    def expire(self) -> None:
+        """Give up and say so: whoever waits has waited long enough."""
         where = self._target.name or self._target.address
-        self._fail(_unreachable(f"{where} did not answer within {_DIAL_S:g} s"), self._tried)
+        self._fail(_unreachable(f"{where} did not answer in time"), self._tried)
 
     def _fail(self, deny: Deny, address: str = "") -> None:
         self.cancel()
@@ -176,12 +179,13 @@ class _Attempt:
             # Connected or refused at once, but whoever waits is told later, like always.
             self._reactor.soon(lambda: self._end(error))
 
-    def ready(self, _events: int) -> None:
-        self._end(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    def ready(self, events: int) -> None:
+        failed = events & HUNG_UP
+        self._end(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if failed else 0)
 
     def close(self) -> None:
         self._is_over = True
-        self._reactor.forget(self.socket.fileno())
+        self._reactor.closing(self.socket.fileno())
         self.socket.close()
 
     def _end(self, error: int) -> None:

@@ -32,6 +32,7 @@ from cleanroom.gateway.wire import Answerer, Layer, Target
 from cleanroom.policy.model import CompiledPolicy
 
 _UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
+_DIAL_S: Final = 15.0  # for an upstream to be found and to answer
 
 
 class Surroundings(Protocol):
@@ -173,8 +174,11 @@ class Door:
         self._around.write(self._sandbox_id, event, written)
         return True
 
-    def dial(self, target: Target, done: Callable[[Reached | Failed], None]) -> Cancellable:
+    def dial(self, connection: Connection, done: Callable[[Reached | Failed], None]) -> Cancellable:
         """Connect to a target that its layer found allowed."""
+        target = connection.target
+        self._unjudged.pop(connection, None)  # the new deadline goes to the end
+        self._unjudged[connection] = self.reactor.now() + _DIAL_S
 
         def judge(address: Address) -> Deny | None:
             guard = self._around.guard

@@ -13,6 +13,7 @@ from typing import Final
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
 
 BUFFER_BYTES: Final = 256 * 1024
+BUFFER: Final = memoryview(bytearray(BUFFER_BYTES))  # what was received lives here until sent
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close sends RST
 
 
@@ -91,8 +92,8 @@ class Endpoint:
 
     def receive(self, most: int) -> bytes:
         """Receive once as `receive_into` does."""
-        buffer = bytearray(most)
-        return bytes(buffer[: self.receive_into(memoryview(buffer))])
+        buffer = BUFFER[:most]
+        return bytes(buffer[: self.receive_into(buffer)])
 
     def send(self, data: memoryview) -> None:
         """Send now what can be, keep a copy of the rest. Raises BrokenError."""
@@ -103,6 +104,8 @@ class Endpoint:
 
     def flush(self) -> None:
         """Send what is pending and can be sent, then the end if wanted. Raises BrokenError."""
+        if not self._pending and not self.is_ending:
+            return
         while self._pending and self._writable:
             data = self._pending[0]
             sent = self._try_send(data)
@@ -118,7 +121,8 @@ class Endpoint:
 
     def close(self, *, reset: bool = False) -> None:
         """Close the socket; `reset` tells the peer that this is no orderly end."""
-        self._reactor.forget(self._socket.fileno())
+        self._reactor.closing(self._socket.fileno())
+        self._changed = _nothing  # or each connection would be a cycle for the collector to find
         if reset:
             close_with_reset(self._socket)
         self._socket.close()
@@ -137,6 +141,10 @@ class Endpoint:
         if sent < len(data):
             self._writable = False
         return sent
+
+
+def _nothing() -> None:
+    """Nobody listens any more."""
 
 
 def close_with_reset(sock: socket.socket) -> None:

@@ -90,6 +90,13 @@ class Reactor:
         if self._watchers.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
+    def closing(self, descriptor: int) -> None:
+        """Stop watching a descriptor that is closed right after, and has no duplicate anywhere.
+
+        epoll then forgets it by itself. With a duplicate it would not.
+        """
+        self._watchers.pop(descriptor, None)
+
     def later(self, delay_s: float, call: Call) -> Timer:
         """Call after `delay_s`, unless cancelled."""
         timer = Timer(call)

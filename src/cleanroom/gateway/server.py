@@ -19,12 +19,13 @@ from cleanroom.gateway.budgets import Allowances
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.door import Door
 from cleanroom.gateway.ledger import Ledger
-from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
+from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
 from cleanroom.gateway.resolvers import OwnResolvers, parse_place
 from cleanroom.gateway.tunnel import Tunnelling, parse_proxy
 from cleanroom.gateway.wire import Target
 
+_ENDS_S: Final = 0.02  # nobody waits for the report of an end: it goes with others
 _READ_BYTES: Final = 256 * 1024
 _MOST_UNSENT: Final = 64 * 1024 * 1024  # a daemon this far behind does not write the audit
 _MOST_DESCRIPTORS: Final = 60  # in one recvmsg; the kernel's own limit is 253
@@ -48,6 +49,8 @@ class Gateway:
         self._unsent = bytearray()
         self._ledger = Ledger()
         self._is_flush_due = False
+        self._ends = Timer(_nothing)
+        self._ends.cancel()
         self._doors: dict[str, Door] = {}
         self._lookup = lookup
         self._resolver = Resolver(self.reactor, lookup)
@@ -70,9 +73,12 @@ class Gateway:
     # --- what doors ask for ---------------------------------------------------------------
 
     def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
-        """Implement Surroundings: reports of one turn go out together."""
+        """Implement Surroundings: reports of one turn go out together, ends may wait a little."""
         self._ledger.add(sandbox_id, event, written)
-        if not self._is_flush_due:
+        if event.phase == "closed":
+            if not self._ends.is_pending:
+                self._ends = self.reactor.later(_ENDS_S, self._flush_reports)
+        elif not self._is_flush_due:
             self._is_flush_due = True
             self.reactor.after_turn(self._flush_reports)
 
@@ -183,3 +189,7 @@ class Gateway:
         with contextlib.suppress(BlockingIOError):
             while self._unsent:
                 del self._unsent[: self._link.send(self._unsent)]
+
+
+def _nothing() -> None:
+    """Do nothing: a timer that never was."""

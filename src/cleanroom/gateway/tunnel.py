@@ -19,7 +19,6 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.resolver import Resolver
 from cleanroom.gateway.wire import Target
 
-_ANSWER_S: Final = 15.0
 _READ_BYTES: Final = 4096
 
 
@@ -63,6 +62,13 @@ class Tunnelling:
         if self._handshake is not None:
             self._handshake.close()
 
+    def expire(self) -> None:
+        """Give up and say so at once."""
+        done = self._done
+        self.cancel()
+        reason = "the proxy of this host's operator did not answer in time"
+        done(Failed(Deny(Code.UPSTREAM_UNREACHABLE, reason)))
+
     def _reached(self, outcome: Reached | Failed) -> None:
         if isinstance(outcome, Failed):
             reason = f"the proxy of this host's operator: {outcome.deny.reason}"
@@ -88,7 +94,6 @@ class _Handshake:
         self._done = done
         self._reader = ConnectReader()
         self._endpoint = Endpoint(reactor, reached.socket, self._proceed)
-        self._deadline = reactor.later(_ANSWER_S, self._too_late)
 
     def begin(self) -> None:
         """Send the request; the answer comes later."""
@@ -97,7 +102,6 @@ class _Handshake:
 
     def close(self) -> None:
         """Give up silently."""
-        self._deadline.cancel()
         self._endpoint.close()
 
     def _proceed(self) -> None:
@@ -114,7 +118,6 @@ class _Handshake:
                 self._fail(answer.why)
                 return
             if answer is not None:
-                self._deadline.cancel()
                 sock: socket.socket = self._reached.socket
                 self._done(Reached(sock, self._reached.address, through_proxy=True))
                 return
@@ -124,9 +127,6 @@ class _Handshake:
             step()
         except BrokenError:
             self._fail("the proxy closed the connection")
-
-    def _too_late(self) -> None:
-        self._fail("the proxy did not answer in time")
 
     def _fail(self, why: str) -> None:
         self.close()
