@@ -1,6 +1,7 @@
 """Small parts of what exec shows; the whole is in test_cmd_exec.py."""
 
 import os
+import pty
 import threading
 
 import pytest
@@ -47,3 +48,16 @@ def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
     os.close(reader)
     os.close(writer)
     assert got == len(data)
+
+
+def test_a_terminal_that_hung_up_is_a_broken_pipe() -> None:
+    keyboard, end = pty.openpty()
+    os.close(keyboard)
+    with pytest.raises(BrokenPipeError):
+        write_all(end, b"x")
+    os.close(end)
+
+
+def test_a_closed_descriptor_is_a_bug() -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        write_all(-1, b"x")

@@ -5,6 +5,7 @@ cleanroom's on stdout beside the workload's, or one denied host said twice.
 """
 
 import binascii
+import errno
 import os
 import select
 import signal
@@ -200,7 +201,10 @@ def whole_characters(data: bytes) -> int:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, waiting where the other end made the descriptor non-blocking."""
+    """Write everything, waiting where the other end made the descriptor non-blocking.
+
+    Raises BrokenPipeError if nobody reads it any more, also for a terminal that hung up (EIO).
+    """
     view = memoryview(data)
     while view:
         try:
@@ -209,3 +213,7 @@ def write_all(descriptor: int, data: bytes) -> None:
             ready = select.poll()
             ready.register(descriptor, select.POLLOUT)
             ready.poll()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise BrokenPipeError(errno.EPIPE, "the terminal is gone") from None

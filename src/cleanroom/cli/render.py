@@ -8,6 +8,7 @@ came from a sandbox.
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, TextIO
 
 from cleanroom.errors import CleanroomError
@@ -90,4 +91,5 @@ class Screen:
         line = plain(text)
         if self._colour and colour:
             line = f"\x1b[{colour}m{line}\x1b[0m"
-        print(line, file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that hung up: nobody is there to be told
+            print(line, file=sys.stderr, flush=True)
