@@ -47,13 +47,18 @@ class BrokenDoor:
         raise Fault(Code.GATEWAY_LOST, message)
 
 
-def system_view() -> tuple[Mount, ...]:
-    """What programs need: /usr, its links, a few files, folders in memory."""
-    links = tuple(
-        Symlink(str(path.readlink()), str(path))
+def system_links() -> tuple[tuple[str, str], ...]:
+    """The links of / into /usr, as (path, text)."""
+    return tuple(
+        (str(path), str(path.readlink()))
         for path in map(Path, ("/bin", "/sbin", "/lib", "/lib64"))
         if path.is_symlink()
     )
+
+
+def system_view() -> tuple[Mount, ...]:
+    """What programs need: /usr, its links, a few files, folders in memory."""
+    links = tuple(Symlink(text, path) for path, text in system_links())
     passwd = b"cleanroom:x:1000:1000::/home/cleanroom:/bin/sh\n"
     return (
         Bind("/usr", "/usr"),

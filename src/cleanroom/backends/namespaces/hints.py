@@ -17,9 +17,11 @@ DOCTOR: Final = "run: cleanroom doctor"
 INSTALL: Final = "run: sudo apt-get install bubblewrap (or: sudo cleanroom doctor --fix)"
 APPARMOR: Final = "run: sudo cleanroom doctor --fix (it installs a profile for exactly our program)"
 SYSCTL: Final = "run: sudo sysctl user.max_user_namespaces=15000"
+# A container's own file system cannot be layered once more: hence the state in memory.
 CONTAINER: Final = (
     "in a container, start it with: docker run --security-opt seccomp=unconfined "
-    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined "
+    "--tmpfs /state:mode=1777 -e XDG_STATE_HOME=/state"
 )
 ROOT_CONTAINER: Final = f"{CONTAINER} --cap-add SYS_ADMIN --cap-add NET_ADMIN"
 TPROXY: Final = "run: sudo modprobe -a nf_tables nft_tproxy (the kernel needs CONFIG_NFT_TPROXY)"
@@ -57,7 +59,8 @@ def explain(
 
 _MOUNT: Final = (
     "the workspace and the state folder must be on a file system that can be layered (ext4, xfs, "
-    "btrfs, tmpfs); in a container, put both on a volume"
+    "btrfs, tmpfs); in a container, put both on a volume, or the state in memory: "
+    "--tmpfs /state:mode=1777 -e XDG_STATE_HOME=/state"
 )
 
 

@@ -106,12 +106,14 @@ def _memory_folder_bytes(spec: SandboxSpec) -> int:
     """Return how large each folder in memory may be.
 
     Files there count as memory that nothing can reclaim: full folders must leave a quarter of the
-    limit, or no later command could start.
+    limit, or no later command could start. What is written there is also written: none of them
+    is a way around a disk limit.
     """
+    most = sys.maxsize if spec.limits.disk_bytes is None else spec.limits.disk_bytes
     if spec.limits.memory_bytes is None:
-        return sys.maxsize
+        return most
     folders = 1 + sum(isinstance(mount, Tmpfs) for mount in spec.mounts)  # and /dev/shm
-    return spec.limits.memory_bytes * 3 // 4 // folders
+    return min(most, spec.limits.memory_bytes * 3 // 4 // folders)
 
 
 def _userns(place: Place) -> Step:

@@ -134,4 +134,5 @@ class NamespacesSandbox:
         message = f"cannot let the sandbox go on: it wrote {used >> 20} MiB or more"
         hint = f"its limit is {self._disk_limit >> 20} MiB: sandbox.resources.disk"
         self._failure = Refused(Code.RESOURCE_LIMIT, message, hint)
+        self._parts.link.ends_for(self._failure)
         self._kill()
