@@ -1,0 +1,201 @@
+"""Connections as conversations: nothing passes before its verdict is allowed and reported."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.layers.http import HttpLayer
+from cleanroom.gateway.layers.tcp import TcpLayer
+from cleanroom.gateway.wire import (
+    Abort,
+    DataReceived,
+    Dial,
+    DialFailed,
+    Dialled,
+    Ended,
+    Event,
+    Expired,
+    Finish,
+    Opened,
+    Relay,
+    Report,
+    Send,
+    Side,
+    Target,
+)
+from tests.decide.policies import policy, rule
+from tests.gateway.hellos import extension, hello, records
+from tests.gateway.playbook import Play, Verdict
+
+SANDBOX, UPSTREAM = Side.SANDBOX, Side.UPSTREAM
+POLICY = policy("a.test:22,80,443,8080", "203.0.113.0/24:443", rule("i.test:443", inspect=True))
+ADDRESS = "203.0.113.7"
+HELLO = hello(b"a.test")
+GET = b"GET / HTTP/1.1\r\nHost: a.test:8080\r\n\r\n"
+ABORT = Abort()
+
+
+def play(port: int = 443, name: str = "a.test", address: str = "198.18.0.16") -> Play:
+    """Begin a conversation about one connection."""
+    return Play(TcpLayer(POLICY, Target(name, address, port, 1), HttpLayer))
+
+
+def says(data: bytes) -> DataReceived:
+    """Have the sandbox say something."""
+    return DataReceived(SANDBOX, data)
+
+
+def test_tls_is_read_judged_dialled_reported_and_then_relayed() -> None:
+    allowed = Verdict(protocol="tls", address=ADDRESS, rule="a.test:22,80,443,8080")
+    assert (
+        play() >> Opened() << []
+        >> says(HELLO[:30]) << []
+        >> says(HELLO[30:]) << [Dial()]
+        >> Dialled(ADDRESS) << [allowed, Send(UPSTREAM, HELLO), Relay()]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("port", "name", "address", "code"),
+    [
+        (443, "b.test", "198.18.0.17", "host_not_allowed"),
+        (25, "a.test", "198.18.0.16", "port_not_allowed"),
+        (443, "", "198.51.100.1", "host_not_allowed"),
+        (443, "", "127.0.0.1", "host_not_allowed"),
+        (443, "i.test", "198.18.0.18", "protocol_not_allowed"),
+    ],
+)
+def test_a_denied_target_is_reset_without_a_byte(
+    port: int, name: str, address: str, code: str
+) -> None:
+    denied = Verdict(code, address=address, port=port, name=name)
+    assert play(port, name, address) >> Opened() << [denied, ABORT]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (hello(b"b.test"), "sni_mismatch"),
+        (hello(b"203.0.113.7"), "sni_mismatch"),
+        (hello(b"a.test", extension(0xFE0D, b"")), "ech_not_allowed"),
+        (records(b"\x02\0\0\0"), "protocol_not_allowed"),
+        (b"\x16\x03\x01\0\0", "protocol_not_allowed"),
+        (b"SSH-2.0-x\r\n", "protocol_not_allowed"),
+        (b"PING\r\n", "protocol_not_allowed"),
+        (b"\0\0\0\x08", "protocol_not_allowed"),
+    ],
+)
+def test_wrong_first_bytes_on_443_are_refused(data: bytes, code: str) -> None:
+    assert play() >> Opened() >> says(data) << [Verdict(code), ABORT]
+
+
+def test_without_a_name_the_absent_server_name_is_the_match() -> None:
+    nameless = records(b"\x01" + (43).to_bytes(3, "big") + b"\x03\x03" + bytes(32) + b"\0" +
+                       b"\0\x02\x13\x01" + b"\x01\0" + b"\0\0")  # fmt: skip
+    by_address = play(443, "", ADDRESS)
+    assert by_address >> Opened() >> says(nameless) << [Dial()]
+    assert play(443, "", ADDRESS) >> Opened() >> says(HELLO) << [Verdict("sni_mismatch"), ABORT]
+
+
+@pytest.mark.parametrize("port", [443, 22])
+def test_a_failed_dial_is_reported_with_its_address(port: int) -> None:
+    deny = Deny(Code.ADDRESS_NOT_ALLOWED, "private")
+    failed = DialFailed(deny, "10.0.0.1")
+    begun = play(port) >> Opened()
+    begun = begun >> says(HELLO) << [Dial()] if port == 443 else begun << [Dial()]
+    denied = Verdict("address_not_allowed", address="10.0.0.1", reason="private")
+    assert begun >> failed << [denied, ABORT]
+
+
+def test_a_client_that_says_nothing_is_refused_in_time() -> None:
+    assert play() >> Opened() >> Expired() << [Verdict("protocol_not_allowed"), ABORT]
+    begun = play() >> Opened() >> says(HELLO[:9])
+    assert begun >> Expired() << [Verdict("protocol_not_allowed", protocol="tls"), ABORT]
+
+
+def test_a_client_that_goes_away_silently_is_no_matter() -> None:
+    assert play() >> Opened() >> Ended(SANDBOX) << [Finish()]
+    begun = play() >> Opened() >> says(b"GE")
+    assert begun >> Ended(SANDBOX) << [Verdict("protocol_not_allowed"), ABORT]
+
+
+def test_a_server_may_speak_first_on_another_port() -> None:
+    assert (
+        play(22) >> Opened() << [Dial()]
+        >> Dialled(ADDRESS) << [Verdict(protocol="tcp", address=ADDRESS)]
+        >> DataReceived(UPSTREAM, b"SSH-2.0-s\r\n") << [Send(SANDBOX, b"SSH-2.0-s\r\n")]
+        >> says(b"SSH-2.0-c\r\n") << [Send(UPSTREAM, b"SSH-2.0-c\r\n"), Relay()]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [SANDBOX, UPSTREAM])
+def test_a_half_closed_connection_on_another_port_is_relayed(side: Side) -> None:
+    begun = play(22) >> Opened() << [Dial()] >> Dialled(ADDRESS) << [Verdict()]
+    assert begun >> Ended(side) << [Relay()]
+
+
+def test_tls_on_another_port_is_judged_before_it_passes() -> None:
+    for name, commands in (
+        (b"a.test", [Send(UPSTREAM, HELLO), Relay()]),
+        (b"b.test", [Verdict("sni_mismatch", protocol="tls"), ABORT]),
+    ):
+        data = hello(name)
+        begun = play(22) >> Opened() << [Dial()] >> Dialled(ADDRESS) << [Verdict()]
+        assert begun >> says(data[:1]) << [] >> says(data[1:]) << commands
+
+
+def test_http_on_another_port_is_judged_on_the_connection_there_is() -> None:
+    begun = play(8080) >> Opened() << [Dial()] >> Dialled(ADDRESS) << [Verdict(protocol="tcp")]
+    assert (
+        begun
+        >> says(GET)
+        << [
+            Verdict(protocol="http", address=ADDRESS, method="GET"),
+            Send(UPSTREAM, GET),
+        ]
+    )
+
+
+def test_http_on_another_port_with_another_host_goes_nowhere() -> None:
+    begun = play(8080) >> Opened() << [Dial()] >> Dialled(ADDRESS) << [Verdict(protocol="tcp")]
+    begun >> says(GET.replace(b"a.test", b"b.test"))
+    assert begun.reports[-1] == Verdict("host_header_mismatch", protocol="http")
+    assert not any(isinstance(c, Send) and c.side is UPSTREAM for c in begun.unsaid())
+
+
+def test_http_on_80_is_dialled_once_its_request_was_judged() -> None:
+    request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+    assert (
+        play(80) >> Opened() >> says(request[:7]) << [] >> says(request[7:]) << [Dial()]
+        >> Dialled(ADDRESS) << [Verdict(protocol="http", address=ADDRESS), Send(UPSTREAM, request)]
+    )  # fmt: skip
+
+
+def test_bytes_that_come_out_of_turn_end_the_connection() -> None:
+    begun = play() >> Opened() >> says(HELLO) << [Dial()]
+    assert begun >> says(b"more") << [ABORT]
+
+
+EVENTS = st.one_of(
+    st.sampled_from(
+        [Opened(), Ended(SANDBOX), Ended(UPSTREAM), Expired(), Dialled(ADDRESS), says(HELLO),
+         says(GET), says(hello(b"b.test")), DataReceived(UPSTREAM, b"x")]
+    ),
+    st.builds(says, st.binary(min_size=1, max_size=40)),
+)  # fmt: skip
+
+
+@given(st.sampled_from([22, 25, 80, 443, 8080]), st.lists(EVENTS, max_size=8))
+def test_a_layer_never_sends_before_it_reported_an_allow(port: int, events: list[Event]) -> None:
+    layer = TcpLayer(POLICY, Target("a.test", "198.18.0.16", port, 1), HttpLayer)
+    allowed = False
+    for event in events:
+        for command in layer.handle(event):
+            if isinstance(command, Report):
+                allowed = allowed or command.event.allowed
+            if isinstance(command, Relay) or (
+                isinstance(command, Send) and command.side is UPSTREAM
+            ):
+                assert allowed, (event, command)
