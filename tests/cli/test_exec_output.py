@@ -8,12 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.cli.exec_output import counted, denied_summary, whole_characters, write_all
+from cleanroom.cli.exec_output import (
+    counted,
+    denied_summary,
+    target_text,
+    whole_characters,
+    write_all,
+)
 from cleanroom.client.reply import Reply
 
 
 def test_one_is_not_many() -> None:
     assert [counted(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+def test_a_name_that_was_looked_up_has_no_port() -> None:
+    asked = {"name": "a.example", "address": "", "port": 53, "protocol": "dns"}
+    assert target_text(Reply.of(asked)) == "a.example"
+    assert target_text(Reply.of({**asked, "protocol": "udp"})) == "a.example:53"
 
 
 def test_denials_are_summed() -> None:

@@ -68,7 +68,7 @@ class PlainReport:
             host = message.text("name") or message.text("address")
             if self._first(f"host {host}"):
                 self._screen.warn(
-                    f"cleanroom: denied {host}:{message.number('port')}:"
+                    f"cleanroom: denied {target_text(message)}:"
                     f" {message.text('reason')} ({message.text('code')})"
                 )
         elif message.text("type") == "note":
@@ -181,6 +181,13 @@ def denied_summary(denied: list[Reply]) -> str:
     count = sum(denial.maybe_number("count") or 1 for denial in denied)
     hosts = {denial.text("name") or denial.text("address") for denial in denied}
     return f"cleanroom: {counted(count, 'connection')} denied ({counted(len(hosts), 'host')})"
+
+
+def target_text(message: Reply) -> str:
+    """Return HOST:PORT, or just the name that was looked up: nobody asked for port 53."""
+    host = message.text("name", "") or message.text("address", "")
+    looked_up = message.text("protocol", "") == "dns"
+    return host if looked_up else f"{host}:{message.maybe_number('port') or 0}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 In: one line of a stream. Out: one line of text. Never: a control character (the screen sees to it).
 """
 
+from cleanroom.cli.exec_output import target_text
 from cleanroom.client.reply import Reply
 
 
@@ -18,7 +19,7 @@ def event_text(line: Reply) -> str:
 
 def verdict_text(line: Reply) -> str:
     """Return e.g. "denied tls evil.test:443 host_not_allowed: no rule names evil.test:443"."""
-    target = f"{line.text('name', '') or line.text('address', '')}:{line.maybe_number('port') or 0}"
+    target = target_text(line)
     protocol = line.text("protocol", "")
     if line.flag("allowed"):
         rule = line.text("rule", "")
