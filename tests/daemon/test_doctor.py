@@ -92,3 +92,17 @@ def test_a_wrong_option_is_a_usage_error() -> None:
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2
+
+
+def test_both_forms_say_the_same_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ready"]
+    assert main([]) == 0
+    assert "local: ready (bubblewrap" in capsys.readouterr().out
+
+
+def test_a_healthy_machine_needs_no_repair_and_gets_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--fix", "--backend", "local"]) == 0
+    assert "repairs:" not in capsys.readouterr().out

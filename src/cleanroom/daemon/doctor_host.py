@@ -20,7 +20,8 @@ _PROGRAMS = (("ip", "iproute2"), ("iptables", "iptables"), ("sysctl", "procps"),
 async def firecracker_items() -> tuple[HostItem, ...]:
     """Return ip, iptables, sysctl, sudo, `sudo -n` and KVM, each present or how to get it."""
     programs = tuple(_program(name, package) for name, package in _PROGRAMS)
-    return (*programs, await _sudo_without_password(), _kvm(Path("/dev/kvm")))
+    sudo = await sudo_without_password(os.geteuid(), find_program("sudo"))
+    return (*programs, sudo, kvm(Path("/dev/kvm")))
 
 
 def restricts_user_namespaces(switch: Path = USERNS_RESTRICTION) -> bool:
@@ -37,10 +38,10 @@ def _program(name: str, package: str) -> HostItem:
     return HostItem(name, path is not None, detail)
 
 
-async def _sudo_without_password() -> HostItem:
-    if os.geteuid() == 0:
+async def sudo_without_password(uid: int, sudo: str | None) -> HostItem:
+    """Say whether `sudo -n` works for a user, without ever asking for a password."""
+    if uid == 0:
         return HostItem("sudo -n", present=True, detail="not needed: this is root")
-    sudo = find_program("sudo")
     if sudo is None:
         return HostItem("sudo -n", present=False, detail="there is no sudo")
     try:
@@ -52,7 +53,8 @@ async def _sudo_without_password() -> HostItem:
     return HostItem("sudo -n", present=False, detail="asks for a password")
 
 
-def _kvm(device: Path) -> HostItem:
+def kvm(device: Path) -> HostItem:
+    """Say whether a virtual machine could use the processor's own virtualisation."""
     if not device.exists():
         return HostItem("KVM", present=False, detail=f"there is no {device}")
     if not os.access(device, os.R_OK | os.W_OK):
