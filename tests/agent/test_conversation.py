@@ -101,7 +101,7 @@ def test_a_greeting_does_not_belong_here() -> None:
 
 def test_stdin_goes_only_as_far_as_the_agent_has_room() -> None:
     conversation = hear(begun(), Credit(7, 0, 3))
-    assert conversation.write(memoryview(b"hello")) == (encode(Stdin(7, b"hel")), 3)
+    assert conversation.write(memoryview(b"abcde")) == (encode(Stdin(7, b"abc")), 3)
     assert conversation.room == 0
 
 
