@@ -4,6 +4,7 @@ In: ENDPOINTS and every message. Out: the document as a dict, or as the committe
 Never: a hand-written schema.
 """
 
+import inspect
 import json
 import re
 from typing import Any, Final
@@ -57,6 +58,9 @@ def document(version: str) -> Document:
     _, schemas = msgspec.json.schema_components(
         [kinds[name] for name in sorted(kinds)], ref_template=_REF
     )
+    for schema in schemas.values():
+        if "description" in schema:  # Python 3.13 strips the indentation of docstrings, 3.11 not
+            schema["description"] = inspect.cleandoc(schema["description"])
     schemas["StreamLine"] = _one_of(streams.StreamLine.__args__)
     schemas["AttachMessage"] = _one_of(streams.AttachMessage.__args__)
     paths: dict[str, Document] = {}
