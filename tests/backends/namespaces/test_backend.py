@@ -1,6 +1,7 @@
 """The namespaces backend on this machine, as the user that runs the tests."""
 
 import asyncio
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -8,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from cleanroom.backends.base import Backend
+from cleanroom.backends.launcher import LaunchError
 from cleanroom.backends.namespaces import NamespacesBackend
+from cleanroom.backends.namespaces.backend import owner_instead
+from cleanroom.backends.namespaces.plan import Ids
 from cleanroom.errors import Code, Refused
+from cleanroom.sandbox.spec import Overlay
 from tests.backends.conformance import Conformance
 from tests.backends.machines import (
     KeptDoor,
@@ -84,3 +89,26 @@ def test_the_plan_can_be_shown_without_starting_anything(short_path: Path) -> No
     shown = make(short_path).show_plan(small_spec(short_path))
     assert any(line.startswith("exec ") and "--disable-userns" in line for line in shown)
     assert children() == set()
+
+
+@pytest.mark.parametrize(
+    ("step", "uid", "gid", "instead"),
+    [
+        ("idmap", 1001, 1002, Ids(1001, 1002)),
+        ("idmap", 0, 1002, None),  # never host root
+        ("idmap", 1001, 0, None),
+        ("overlay", 1001, 1002, None),
+    ],
+)
+def test_only_a_file_system_without_id_maps_is_run_as_its_owner(
+    short_path: Path, step: str, uid: int, gid: int, instead: Ids | None
+) -> None:
+    spec = small_spec(short_path)
+    owned = tuple(
+        dataclasses.replace(mount, owner_uid=uid, owner_gid=gid)
+        if isinstance(mount, Overlay)
+        else mount
+        for mount in spec.mounts
+    )
+    asked = dataclasses.replace(spec, mounts=owned)
+    assert owner_instead(asked, LaunchError(step, "no")) == instead

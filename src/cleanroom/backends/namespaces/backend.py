@@ -66,7 +66,7 @@ class NamespacesBackend:
                 return await attempt(self._host, spec, self._host.take_ids(spec), door)
             except LaunchError as error:
                 # A file system that cannot be idmapped: as the owner of the files no map is needed.
-                owner = _owner_instead(spec, error)
+                owner = owner_instead(spec, error)
                 if owner is None:
                     raise
                 return await attempt(self._host, spec, owner, door)
@@ -74,7 +74,8 @@ class NamespacesBackend:
             raise hints.explain(error, rootless=self._host.ids.rootless) from error
 
 
-def _owner_instead(spec: SandboxSpec, error: LaunchError) -> Ids | None:
+def owner_instead(spec: SandboxSpec, error: LaunchError) -> Ids | None:
+    """Return whom to run as where the owner of the files cannot be mapped; None: do not run."""
     if error.step != "idmap":
         return None
     owners = {
