@@ -170,5 +170,5 @@ def open_files(pid: int) -> int:
 
 
 def pid_of(daemon: int, word: str) -> int:
-    """Return the process below the daemon whose command line has this word."""
-    return next(pid for pid, words in descendants(daemon).items() if word in words)
+    """Return the process below the daemon whose command line begins so."""
+    return next(pid for pid, words in descendants(daemon).items() if words.startswith(word))

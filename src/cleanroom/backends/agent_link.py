@@ -32,7 +32,7 @@ from cleanroom.agent.frames import (
     encode,
 )
 from cleanroom.backends.base import Command, Exit, Output
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import CleanroomError, Code, Fault
 
 READ_BYTES: Final = 128 * 1024
 MAX_OUTBOX_BYTES: Final = 8 * 1024 * 1024  # far above what all windows together can hold
@@ -58,6 +58,7 @@ class AgentLink:
         self._greeted = asyncio.Event()
         self._closed = asyncio.Event()
         self._reason = "it has ended"
+        self._cause: CleanroomError | None = None
         self._loop.add_reader(sock, self._readable)
 
     async def ready(self) -> None:
@@ -114,8 +115,14 @@ class AgentLink:
         """Whether the agent can still be spoken to."""
         return not self._closed.is_set()
 
-    def lost(self) -> Fault:
+    def ends_for(self, cause: CleanroomError) -> None:
+        """The agent is about to be killed: this is what those who wait for it are told."""
+        self._cause = cause
+
+    def lost(self) -> CleanroomError:
         """The error that says why there is no agent any more."""
+        if self._cause is not None:
+            return self._cause
         message = f"cannot reach the sandbox's agent: {self._reason}"
         return Fault(Code.BACKEND_TRANSPORT_ERROR, message, "run the command again")
 

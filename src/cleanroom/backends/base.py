@@ -91,7 +91,11 @@ class Process(Protocol):
         ...
 
     async def wait(self) -> Exit:
-        """Return how it ended. Raises Fault(backend_transport_error) if the agent is gone."""
+        """Return how it ended.
+
+        Raises the sandbox's `failure` if a limit ended it, Fault(backend_transport_error) if the
+        agent is gone for any other reason.
+        """
         ...
 
     async def write_stdin(self, data: bytes) -> None:

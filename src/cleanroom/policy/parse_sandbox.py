@@ -21,7 +21,10 @@ _MEMORY = Key("memory", size(16 * MIB, 64 * TIB), None, "Memory of all processes
 _PIDS = Key("pids", count(8, 1_000_000), None, "Processes and threads at one time.")
 _CPUS = Key("cpus", decimal(0.05, 1024), None, "Processor cores.")
 _DISK = Key(
-    "disk", size(MIB, 64 * TIB), None, "What may be written, in all writable folders together."
+    "disk",
+    size(MIB, 64 * TIB),
+    None,
+    "What may be written to the workspace, and at most to each folder in memory (`/tmp`, home).",
 )
 _OPEN_FILES = Key("open_files", count(64, 1_048_576), None, "Open files of one process.")
 _OUTPUT = Key("output", size(KIB, TIB), None, "Output kept of one command, both streams together.")

@@ -193,6 +193,16 @@ def test_folders_in_memory_leave_room_under_a_memory_limit() -> None:
     assert "--size 1000000 --tmpfs /dev/shm" in words
 
 
+def test_folders_in_memory_are_no_way_around_a_disk_limit() -> None:
+    mounts = (Tmpfs("/tmp", 1 << 30), Tmpfs("/home", 100))  # noqa: S108
+    words = bubblewrap(make_plan(spec(*mounts, limits=Limits(disk_bytes=2_000_000)), ANN))
+    assert "--size 2000000 --tmpfs /tmp" in words
+    assert "--size 100 --tmpfs /home" in words
+    assert "--size 2000000 --tmpfs /dev/shm" in words
+    both = Limits(disk_bytes=2_000_000, memory_bytes=4_000_000)
+    assert "--size 1000000 --tmpfs /tmp" in bubblewrap(make_plan(spec(*mounts, limits=both), ANN))
+
+
 def test_a_refresh_takes_the_old_views_away_before_it_makes_the_new() -> None:
     refresh = make_refresh(spec(Bind("/usr", "/usr"), WORKSPACE), ANN)
     assert [step.op for step in refresh] == [

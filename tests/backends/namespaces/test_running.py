@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.backends.namespaces import NamespacesBackend
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Code, Fault, Refused
 from cleanroom.policy.model import Limits
 from cleanroom.sandbox.spec import Overlay
 from tests.backends.machines import (
@@ -107,9 +107,11 @@ def test_a_sandbox_that_writes_too_much_is_ended_with_its_reason(short_path: Pat
 
     async def scenario() -> None:
         async with started(make(short_path), spec) as sandbox:
-            await sandbox.execute(shell(script))
+            process = await sandbox.execute(shell(script))
+            with pytest.raises(Refused) as refused:
+                await process.wait()
             await sandbox.wait()
-            assert sandbox.failure is not None
+            assert sandbox.failure is refused.value
             assert sandbox.failure.code is Code.RESOURCE_LIMIT
 
     within(20, scenario())

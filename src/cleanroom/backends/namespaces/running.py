@@ -101,7 +101,7 @@ class NamespacesSandbox:
                     for process in list(self._processes):
                         await process.signal(signal.SIGTERM)
                     for process in list(self._processes):
-                        with contextlib.suppress(Fault):
+                        with contextlib.suppress(CleanroomError):
                             await process.wait()
         self._kill()
         await self.wait()
