@@ -151,6 +151,7 @@ class Peer:
                 assert json.loads(data) == {"type": "eof"}
                 return got
             got += data
+            self.say("stdin", taken=len(got))
         return got
 
 

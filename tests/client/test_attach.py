@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from cleanroom.client.attach import Attachment, Left
+from cleanroom.client.attach import STDIN_WINDOW, Attachment, Left
 from cleanroom.client.calls import RemoteError
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
@@ -153,6 +153,32 @@ def test_input_waits_for_a_slow_command_in_level_memory() -> None:
     feeder.join(10)
     os.close(writer)
     assert written < 4 * 1024 * 1024
+
+
+def test_ctrl_c_is_heard_before_input_that_nobody_reads() -> None:
+    reader, writer = os.pipe()
+
+    def feed() -> None:
+        with suppress(BrokenPipeError):
+            while True:
+                os.write(writer, b"x" * 65536)
+
+    def play(peer: Peer) -> None:
+        got = 0
+        while got < STDIN_WINDOW:
+            message = peer.message()
+            assert message
+            got += len(message[1])
+        press()
+        assert peer.text() == {"type": "cancel"}
+        peer.exit()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    Talk(play, Heard(), reader).run()
+    os.close(reader)
+    feeder.join(10)
+    os.close(writer)
 
 
 def test_a_ping_is_answered() -> None:

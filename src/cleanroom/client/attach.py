@@ -20,6 +20,9 @@ from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
 STDIN_SIZE: Final = 64 * 1024
+# What the command has not read stays below the daemon's own bound (a MiB), so that `cancel` is
+# never queued behind input.
+STDIN_WINDOW: Final = 512 * 1024
 LEAVE_TIMEOUT_S: Final = 2.0
 
 
@@ -60,6 +63,8 @@ class Attachment:
         self._interrupts = interrupts
         self._sink = sink
         self._queue: deque[bytes] = deque()
+        self._untaken = 0  # bytes of input sent that the command has not been given yet
+        self._sent = 0
         self._flushing = False
         self._delivering = False  # the sink has the data; a blocked write ends only by a signal
         self._leaving = False
@@ -94,7 +99,7 @@ class Attachment:
         poll = select.poll()
         poll.register(self._interrupts.wake, select.POLLIN)
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._queue else 0))
-        if self._stdin is not None and not self._queue:
+        if self._stdin is not None and not self._queue and self._untaken < STDIN_WINDOW:
             poll.register(self._stdin, select.POLLIN)
         return {descriptor for descriptor, _ in poll.poll()}
 
@@ -126,7 +131,10 @@ class Attachment:
     def _hear(self, reply: Reply) -> None:
         if reply.text("type") == "error":
             raise RemoteError(reply.item("problem"))
-        self._sink.news(reply)
+        if reply.text("type") == "stdin":
+            self._untaken = self._sent - reply.number("taken")
+        else:
+            self._sink.news(reply)
 
     def _deliver(self, data: bytes) -> None:
         self._delivering = True
@@ -143,6 +151,8 @@ class Attachment:
         except OSError:  # a terminal that is gone ends the input
             data = b""
         if data:
+            self._sent += len(data)
+            self._untaken += len(data)
             self._send(frames.BINARY, data)
         else:
             self._stdin = None
