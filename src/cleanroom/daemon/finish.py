@@ -49,6 +49,7 @@ async def carry_through(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Re
     try:
         outcome = await _follow(host, run, rest)
         rest.watch.lap("command_ms")
+        _command_ended(host, sandbox, run, outcome)
         _explain(host, sandbox, run, rest.wanted, outcome.exit)
         await _tidy_up(host, sandbox, run, rest.watch)
     finally:
@@ -65,25 +66,42 @@ async def record_end(
     watch: Stopwatch | None = None,
 ) -> None:
     """Write down how a run ended, and tell those who wait. Never raises on purpose."""
-    records.ended(run, host.clock.now(), outcome)
-    environment = host.observability.environment()
-    timings = watch.timings() if watch is not None else {}
-    run.record = msgspec.structs.replace(run.record, timings=timings, environment=environment)
+    _command_ended(host, sandbox, run, outcome)
+    run.record = msgspec.structs.replace(
+        run.record,
+        denied=run.denials,
+        timings=watch.timings() if watch is not None else {},
+        environment=host.observability.environment(),
+    )
     try:
-        host.journal.lifecycle(
-            sandbox, "execution.finished", records.end_details(run), run=run.record.id
-        )
         await host.store.put_execution(run.execution)
         await host.store.put_run(run.record)
         await host.observability.write(run.record)
     except CleanroomError as error:
-        run.note(f"the run is not recorded: {error.message}")
-        _log.error("cannot record the end of %s: %s", run.record.id, error.message)
+        _not_recorded(run, error)
     finally:
         host.recent.keep(run)
         sandbox.runs.pop(run.record.id, None)
         run.notices.end()
         run.finished.set()
+
+
+def _command_ended(host: Host, sandbox: LiveSandbox, run: LiveRun, outcome: Outcome) -> None:
+    """Bring the records to their end and audit it, once."""
+    if run.execution.finished_at is not None:
+        return
+    records.ended(run, host.clock.now(), outcome)
+    host.recent.keep(run)  # before its sandbox is forgotten: a late client finds it without a gap
+    details = records.end_details(run)
+    try:
+        host.journal.lifecycle(sandbox, "execution.finished", details, run=run.record.id)
+    except CleanroomError as error:
+        _not_recorded(run, error)
+
+
+def _not_recorded(run: LiveRun, error: CleanroomError) -> None:
+    run.note(f"the run is not recorded: {error.message}")
+    _log.error("cannot record the end of %s: %s", run.record.id, error.message)
 
 
 async def _follow(host: Host, run: LiveRun, rest: Rest) -> Outcome:

@@ -81,8 +81,12 @@ async def run_daemon(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    _log.info("starting at %s", path)
-    await serve(host, Listening(path, idle_exit_s), stop, ready)
+
+    def serving() -> None:
+        _log.info("serving %s", path)
+        ready()
+
+    await serve(host, Listening(path, idle_exit_s), stop, serving)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

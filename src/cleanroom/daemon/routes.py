@@ -111,6 +111,9 @@ async def _problems(
         return await handler(request)
     except CleanroomError as error:
         return problem_response(problem_of(error, errors=placed(error)))
+    except ConnectionError:
+        # The client went away before its answer began: nobody reads this one.
+        return web.Response(status=400)
     except web.HTTPException as error:
         if error.status < 400:
             raise

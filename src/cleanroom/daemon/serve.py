@@ -20,6 +20,7 @@ from cleanroom.daemon.recovery import clean_folders, recover
 from cleanroom.daemon.routes import make_application
 from cleanroom.daemon.sandbox import LiveRun
 from cleanroom.daemon.server import HttpServer, Listener, Lock
+from cleanroom.errors import Fault
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +113,10 @@ async def _end(host: Host, server: HttpServer) -> None:
     await server.stop()
     await host.tasks.close()
     await host.gateways.stop()
-    host.journal.daemon("daemon.stopped")
+    try:
+        host.journal.daemon("daemon.stopped")
+    except Fault as error:
+        _log.error("cannot record the end: %s", error.message)
 
 
 async def _runs_finished(runs: list[LiveRun]) -> None:

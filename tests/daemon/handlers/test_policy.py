@@ -1,0 +1,114 @@
+"""Policies over the API."""
+
+import io
+import json
+from pathlib import Path
+
+from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, running
+
+TEXT = {"path": "cleanroom.yaml", "text": POLICY}
+
+
+async def ask(daemon: Daemon, what: str, **body: object) -> tuple[int, Json]:
+    """Ask about a policy."""
+    return await daemon.ask("POST", f"/v1/policy/{what}", {"policy": TEXT, **body})
+
+
+def test_validate_returns_the_plan(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            status, report = await ask(daemon, "validate")
+            assert (status, report["runnable"]) == (200, True)
+            assert report["allow"][0]["rule"] == "registry.example:443"
+            assert report["policy_hash"].startswith("sha256:")
+
+    play(conversation())
+
+
+def test_validate_lists_every_fault_with_its_place(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            wrong = {
+                "path": "cleanroom.yaml",
+                "text": "version: 1\nsandbox: {netwrk: {}, ttl: 1}\n",
+            }
+            status, problem = await ask(daemon, "validate", policy=wrong)
+            assert (status, problem["code"]) == (422, "policy_invalid")
+            assert [(each["line"], each["path"]) for each in problem["errors"]] == [
+                (2, "cleanroom.yaml"),
+                (2, "cleanroom.yaml"),
+            ]
+
+    play(conversation())
+
+
+def test_explain_is_sentences(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            lines = (await ask(daemon, "explain"))[1]["lines"]
+            assert any("registry.example on port 443" in line for line in lines)
+
+    play(conversation())
+
+
+def test_check_is_a_verdict(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            yes = (await ask(daemon, "check", host="registry.example", port=443))[1]
+            assert (yes["allowed"], yes["line"]) == (True, 6)
+            no = (await ask(daemon, "check", host="evil.test", port=443))[1]
+            assert (no["allowed"], no["code"]) == (False, "host_not_allowed")
+            status, problem = await ask(daemon, "check", host="a\x00b", port=443)
+            assert (status, problem["code"]) == (400, "request_invalid")
+            assert (await ask(daemon, "check", host="a", port=70_000))[0] == 400
+
+    play(conversation())
+
+
+def test_suggest_adds_what_a_run_was_refused(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            missing = await ask(daemon, "suggest", workspace="/nowhere")
+            assert (missing[0], missing[1]["code"]) == (404, "execution_not_found")
+            run = await daemon.run("deny", "files.example", "443")
+            await daemon.finished(run)
+            suggestion = (await ask(daemon, "suggest", workspace="/home/someone/project"))[1]
+            assert suggestion["changed"]
+            assert suggestion["run_id"] == run["id"]
+            assert "host: files.example" in suggestion["text"]
+            quiet = await daemon.run("true")
+            await daemon.finished(quiet)
+            nothing = (await ask(daemon, "suggest", run_id=quiet["id"]))[1]
+            assert (nothing["changed"], nothing["text"]) == (False, POLICY)
+
+    play(conversation())
+
+
+def test_init_writes_a_policy_that_is_valid(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            facts = {
+                "project": "p",
+                "managers": ["npm"],
+                "configured": {"npm": ["registry.example"]},
+                "lockfiles": {"package-lock.json": "{}"},
+            }
+            status, made = await daemon.ask("POST", "/v1/policy/init", facts)
+            assert status == 200
+            assert "registry.example" in made["text"]
+            text = {"path": "cleanroom.yaml", "text": made["text"]}
+            assert (await ask(daemon, "validate", policy=text))[0] == 200
+            body = {"lockfiles": {"package-lock.json": "x" * 2_000_000}}
+            large = io.BytesIO(json.dumps(body).encode())
+            async with daemon.http.post("http://d/v1/policy/init", data=large) as response:
+                assert response.status == 200
+
+    play(conversation())
+
+
+def test_the_schema_is_served(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            assert "properties" in (await daemon.ask("GET", "/v1/policy/schema"))[1]
+
+    play(conversation())
