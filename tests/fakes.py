@@ -293,6 +293,10 @@ class FakeWorkspaces:
         self.prepared.append(order)
         return Prepared(empty_spec(order.sandbox_id, order.needs), self.notes)
 
+    async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
+        """Return the plan as it was."""
+        return prepared
+
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return the command as sandbox/build.py makes it."""
         options = CommandOptions(

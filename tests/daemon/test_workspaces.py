@@ -52,6 +52,17 @@ def test_an_order_becomes_a_plan(repository: Path) -> None:
     assert plan.notes == ("left out of the sandbox: .env (see .cleanroomignore)",)
 
 
+def test_a_view_that_is_renewed_follows_the_host(repository: Path) -> None:
+    workspaces, plan, upper = ready(repository)
+    (upper / "kept").touch()
+    (repository / "id_rsa").touch()
+    folder = repository.parent / "sandbox"
+    again = asyncio.run(workspaces.renew(plan, str(repository), folder))
+    assert again.spec == plan.spec
+    assert again.notes == ("left out of the sandbox: .env, id_rsa (see .cleanroomignore)",)
+    assert (upper / "kept").exists()
+
+
 def test_a_command_has_the_sandboxs_environment_and_its_own(repository: Path) -> None:
     workspaces, plan, _ = ready(repository)
     options = RunOptions(environment={"A": "1"}, tty=True, rows=5, columns=6)

@@ -79,6 +79,15 @@ def test_keys_and_credentials_are_not_inside_however_they_are_asked_for(person: 
     assert (person.work / ".env").read_text() == "TOKEN=S3CRET\n"
 
 
+def test_a_key_that_appears_later_is_not_inside_either(person: Person) -> None:
+    assert person.types("exec", "--sandbox", "dev", "--", "echo mine > made").returncode == 0
+    (person.work / ".env").write_text("TOKEN=S3CRET\n")
+    (person.work / "late").write_text("late\n")
+    done = person.types("exec", "--sandbox", "dev", "--", "cat late made .env")
+    assert done.stdout == "late\nmine\n"
+    assert "left out of the sandbox: .env" in done.stderr
+
+
 def test_what_authenticates_in_gits_configuration_is_not_inside(person: Person) -> None:
     git = ["/usr/bin/git", "-C", str(person.work)]
     url = "https://user:S3CRET@git.example/r.git"

@@ -91,6 +91,10 @@ class Workspaces(Protocol):
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
         ...
 
+    async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
+        """Make the view follow the host, before it is mounted anew. Raises Fault."""
+        ...
+
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return what the agent is to start. Raises UserError."""
         ...

@@ -102,6 +102,8 @@ async def _admit(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
     prepared, machine = sandbox.parts()
     if sandbox.used and not sandbox.runs:
         # A mounted overlay does not follow the host: what was edited there shows from now on.
+        at = sandbox.record.workspace
+        prepared = await host.workspaces.renew(prepared, at, sandbox.folder)
         await machine.refresh()
     notes = [*start.notes, *prepared.notes]
     run = records.new_run(host.clock.now(), sandbox.record, start.wanted, notes)

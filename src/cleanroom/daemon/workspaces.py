@@ -47,6 +47,12 @@ class LocalWorkspaces:
         spec = build_spec(order.policy, order.sandbox_id, view, self._host, client)
         return Prepared(replace(spec, needs=order.needs), view.notes)
 
+    async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
+        """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""
+        async with self._one_scan:
+            view = await asyncio.to_thread(prepare, workspace, folder, self._cache)
+        return replace(prepared, notes=view.notes)
+
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return what the agent is to start. Raises UserError."""
         options = wanted.options

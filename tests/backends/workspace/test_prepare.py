@@ -7,6 +7,7 @@ import time
 import pytest
 
 from cleanroom.backends.workspace import prepare as module
+from cleanroom.backends.workspace.folders import FOLDER, opened
 from cleanroom.backends.workspace.scan import scan
 from cleanroom.errors import Fault
 from tests.backends.workspace.overlays import Workspace
@@ -31,12 +32,13 @@ def git(workspace: Workspace, *words: str) -> None:
     )
 
 
-def test_a_plain_repository_is_one_overlay_without_a_mask(workspace: Workspace) -> None:
+def test_a_plain_repository_is_one_overlay_and_an_empty_mask(workspace: Workspace) -> None:
     workspace.write("a")
     view = workspace.prepare()
     (overlay,) = view.overlays
     assert overlay.targets == ("/workspace", str(workspace.root))
-    assert overlay.lowers == (str(workspace.root),)
+    assert overlay.lowers == (str(workspace.folder / "mask"), str(workspace.root))
+    assert list((workspace.folder / "mask").iterdir()) == []
     assert (overlay.owner_uid, overlay.owner_gid) == (os.geteuid(), os.getegid())
     assert (view.left_out, view.notes) == ((), ())
 
@@ -94,6 +96,24 @@ def test_prepared_again_it_keeps_the_changes_and_shows_the_hosts(workspace: Work
     assert workspace.run("cat a new; ls -A") == "editedinside\na\nnew\n"
     assert workspace.prepare().started_ns == started
     assert workspace.kinds() == {"new": "added"}
+
+
+def test_a_mask_that_may_be_mounted_still_is_put_aside(workspace: Workspace) -> None:
+    workspace.write(".env")
+    workspace.prepare()
+    mask = workspace.folder / "mask"
+    with opened(os.open(mask, FOLDER)) as mounted:
+        workspace.write("sub/.env")
+        workspace.prepare()
+        assert sorted(place.name for place in mask.iterdir()) == [".env", "sub"]
+        assert os.listdir(mounted) == [".env"]  # noqa: PTH208 -- by descriptor
+    workspace.prepare()
+    assert sorted(place.name for place in workspace.folder.iterdir()) == [
+        "mask",
+        "mask-aside",
+        "workspace",
+        "workspace.json",
+    ]
 
 
 def test_a_git_link_that_leads_elsewhere_is_refused_and_said(workspace: Workspace) -> None:

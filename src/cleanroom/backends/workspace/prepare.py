@@ -39,7 +39,7 @@ def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
         overlays = [
             Overlay(
                 (WORKSPACE, root),
-                (*_mask(places.mask, root, seen.left_out, _configs(root, git)), root),
+                (_mask(places.mask, root, seen.left_out, _configs(root, git)), root),
                 str(places.upper),
                 str(places.work),
                 facts.st_uid,
@@ -72,10 +72,17 @@ def _make_layers(upper: Path, work: Path, root: str) -> None:
     work.mkdir(mode=0o700)
 
 
-def _mask(mask: Path, root: str, hidden: tuple[str, ...], configs: list[str]) -> tuple[str, ...]:
-    """The mask as a layer, none if it hides nothing."""
-    remove_tree(mask)
-    return (str(mask),) if make_mask(mask, root, hidden, configs) else ()
+def _mask(mask: Path, root: str, hidden: tuple[str, ...], configs: list[str]) -> str:
+    """Make the mask as a layer, anew each time; a layer even if it hides nothing yet.
+
+    The last one may still be mounted: it is put aside, not emptied, until the next time.
+    """
+    aside = mask.with_name(f"{mask.name}-aside")
+    if mask.exists():
+        remove_tree(aside)
+        mask.rename(aside)
+    make_mask(mask, root, hidden, configs)
+    return str(mask)
 
 
 def _configs(root: str, git: GitFolder) -> list[str]:
@@ -90,7 +97,7 @@ def _git_overlay(places: Places, common: str) -> Overlay:
     mask = _mask(places.git_mask, common, (), git_configs(common, ""))
     return Overlay(
         (common,),
-        (*mask, common),
+        (mask, common),
         str(places.git_upper),
         str(places.git_work),
         facts.st_uid,
