@@ -21,7 +21,9 @@ class RecentRuns:
         self._bytes = 0
 
     def keep(self, run: LiveRun) -> None:
-        """Keep this one, and drop the oldest beyond the bounds."""
+        """Keep this one, and drop the oldest beyond the bounds. Idempotent."""
+        if run.execution.id in self._kept:
+            return
         self._kept[run.execution.id] = run
         self._bytes += _size(run)
         while len(self._kept) > MOST or self._bytes > self._most_bytes:
