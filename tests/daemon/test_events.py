@@ -40,3 +40,13 @@ def test_the_oldest_are_dropped() -> None:
         events.add(LifecycleEvent("x"))
     assert len(events.after(0)) == 2000
     assert events.after(0)[0].sequence == 1001
+
+
+def test_what_happens_before_the_waiting_task_runs_wakes_it() -> None:
+    async def conversation() -> None:
+        events = EventLog(FakeClock())
+        waiting = asyncio.get_running_loop().create_task(events.changed())
+        events.add(LifecycleEvent("x"))  # the task has not run yet
+        await asyncio.wait_for(waiting, 1)
+
+    asyncio.run(conversation())

@@ -28,3 +28,13 @@ def test_the_number_of_notices_is_bounded() -> None:
     for number in range(5000):
         notices.add(NoteLine(text=str(number)))
     assert len(notices.since(0)) == 1000
+
+
+def test_what_is_added_before_the_waiting_task_runs_wakes_it() -> None:
+    async def conversation() -> None:
+        notices = Notices()
+        waiting = asyncio.get_running_loop().create_task(notices.changed())
+        notices.add(NoteLine(text="one"))  # the task has not run yet
+        await asyncio.wait_for(waiting, 1)
+
+    asyncio.run(conversation())

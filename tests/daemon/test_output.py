@@ -148,3 +148,13 @@ def test_many_tiny_writes_are_bounded_too() -> None:
         assert output.first_number > 19_000
 
     play(conversation())
+
+
+def test_what_is_written_before_the_waiting_task_runs_wakes_it() -> None:
+    async def conversation() -> None:
+        output = log()
+        waiting = asyncio.get_running_loop().create_task(output.changed())
+        output.end()  # the task has not run yet
+        await asyncio.wait_for(waiting, 1)
+
+    play(conversation())

@@ -6,7 +6,8 @@ holding up the sandbox, or a number given twice.
 
 import asyncio
 from collections import deque
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from cleanroom.api.streams import EventLine, NetworkLine
 from cleanroom.daemon.clock import Clock, timestamp
@@ -47,9 +48,12 @@ class EventLog:
         """Return the kept lines with a greater number."""
         return [line for line in self._lines if line.sequence > sequence]
 
-    async def changed(self) -> None:
-        """Return when something happened after this call."""
-        await self._changed.wait()
+    def changed(self) -> Coroutine[Any, Any, object]:
+        """Return something to wait for: that something happens after this call.
+
+        Not `async`: a task made of it runs later, and what happens until then must count.
+        """
+        return self._changed.wait()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -5,7 +5,8 @@ Never: unbounded memory; after the bound only the counting goes on.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from cleanroom.api.streams import DeniedLine, NoteLine
 
@@ -41,9 +42,12 @@ class Notices:
         """Return what came after the first `count` notices."""
         return self._lines[count:]
 
-    async def changed(self) -> None:
-        """Return when something was added after this call."""
-        await self._changed.wait()
+    def changed(self) -> Coroutine[Any, Any, object]:
+        """Return something to wait for: that something is added after this call.
+
+        Not `async`: a task made of it runs later, and what happens until then must count.
+        """
+        return self._changed.wait()
 
     def _wake(self) -> None:
         self._changed.set()

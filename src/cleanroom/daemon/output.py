@@ -9,8 +9,9 @@ get a gap. Without an owner the newest bytes are kept.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 CHUNK_OVERHEAD: Final = (
     200  # what an empty chunk costs in memory, so that tiny ones are bounded too
@@ -121,9 +122,12 @@ class OutputLog:
         if not self.waits:
             self._room.set()
 
-    async def changed(self) -> None:
-        """Return when something was written or the log ended after this call."""
-        await self._changed.wait()
+    def changed(self) -> Coroutine[Any, Any, object]:
+        """Return something to wait for: that the log is written to, or ends, after this call.
+
+        Not `async`: a task made of it runs later, and what happens until then must count.
+        """
+        return self._changed.wait()
 
     def _wake(self) -> None:
         self._changed.set()
