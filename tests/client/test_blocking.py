@@ -107,9 +107,11 @@ def test_a_lost_connection_names_the_request(short_path: Path) -> None:
         connection.call(Call("health"))
 
 
-def test_a_silent_daemon_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_silent_daemon_is_given_up(begun: bytes) -> None:
     ours, theirs = socket.socketpair()
     ours.settimeout(0.01)
+    theirs.sendall(begun)
     with theirs, Connection(ours) as connection, pytest.raises(Fault, match="did not answer"):
         connection.call(Call("health"))
 

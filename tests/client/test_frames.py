@@ -112,3 +112,14 @@ def test_a_message_in_parts_is_bounded_too() -> None:
     reader.feed(served(TEXT, b"", final=False) + part * 4)
     with pytest.raises(Fault, match="too long"):
         reader.feed(part)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_whatever_comes_only_a_fault_is_raised(pieces: list[bytes]) -> None:
+    reader = FrameReader()
+    try:
+        for piece in pieces:
+            for message in reader.feed(piece):
+                assert message.opcode in (TEXT, BINARY, 8, PING, 10)
+    except Fault:
+        pass

@@ -65,7 +65,13 @@ def test_an_empty_body_ends_with_its_head() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nnocolon\r\n\r\n",
+        "HTTP/1.1 ²00 OK\r\n\r\n".encode("latin-1"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999999\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1_0\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 2000,
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * HEAD_LIMIT,
@@ -81,3 +87,17 @@ def test_an_answer_that_ends_too_early_is_a_fault(whole: bytes) -> None:
     reader, _ = read(whole[:-1])
     with pytest.raises(Fault, match="ended too early"):
         reader.feed(b"")
+
+
+@given(
+    st.sampled_from([b"", PLAIN[:40], CHUNKED[:48], CHUNKED[:52]]),
+    st.lists(st.binary(max_size=40), max_size=6),
+)
+def test_whatever_comes_only_a_fault_is_raised(beginning: bytes, pieces: list[bytes]) -> None:
+    reader = ResponseReader()
+    try:
+        for piece in (beginning, *pieces):
+            if piece and not reader.ended:
+                reader.feed(piece)
+    except Fault:
+        pass

@@ -26,6 +26,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._where = ""  # the request under way, for messages
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -104,13 +105,26 @@ class Connection:
         """Send the request; read until the head of the answer is complete."""
         reader = ResponseReader()
         body = b""
+        self._where = f"{endpoint_of(call).method} {endpoint_of(call).path}"
+        request = call_bytes(call, headers)
         try:
-            self._socket.sendall(call_bytes(call, headers))
-            while reader.head is None:
-                body += reader.feed(self._socket.recv(READ_SIZE))
+            self._socket.sendall(request)
         except OSError as error:
-            raise _lost(call, error) from error
+            raise self._lost(error) from error
+        while reader.head is None:
+            body += reader.feed(self._receive())
         return reader, body
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(READ_SIZE)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: OSError) -> Fault:
+        why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror
+        message = f"cannot ask the daemon ({self._where}): {why}"
+        return Fault(Code.BACKEND_TRANSPORT_ERROR, message, "cleanroom doctor")
 
     def _body(self, reader: ResponseReader, first: bytes) -> bytes:
         body = bytearray()
@@ -124,14 +138,4 @@ class Connection:
         if first:
             yield first
         while not reader.ended:
-            yield reader.feed(self._socket.recv(READ_SIZE))
-
-
-def _lost(call: Call, error: OSError) -> Fault:
-    endpoint = endpoint_of(call)
-    why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror
-    return Fault(
-        Code.BACKEND_TRANSPORT_ERROR,
-        f"cannot ask the daemon ({endpoint.method} {endpoint.path}): {why}",
-        "cleanroom doctor",
-    )
+            yield reader.feed(self._receive())

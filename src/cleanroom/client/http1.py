@@ -12,6 +12,7 @@ from cleanroom.errors import Code, Fault
 
 HEAD_LIMIT: Final = 64 * 1024
 CHUNK_LINE_LIMIT: Final = 1024
+HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
 
 class Head(NamedTuple):
@@ -84,7 +85,7 @@ class ResponseReader:
             self.ended = True
         elif encoding == "chunked":
             self._chunked = True
-        elif not encoding and length.isascii() and length.isdigit():
+        elif not encoding and length.isascii() and length.isdigit() and len(length) < 19:
             self._left = int(length)
             self.ended = self._left == 0
         else:
@@ -127,10 +128,10 @@ class ResponseReader:
         if self._trailing:
             self.ended = not line
             return True
-        try:
-            size = int(line.split(b";")[0], 16)
-        except ValueError:
+        digits = line.split(b";")[0].strip(b" \t")
+        if not digits or len(digits) > 16 or digits.strip(HEX_DIGITS):
             broken("a chunk states no size")
+        size = int(digits, 16)
         self._trailing = size == 0
         self._left = size + 2 if size else 0
         return True
@@ -148,9 +149,10 @@ class ResponseReader:
 
 def _status(line: str) -> int:
     version, _, rest = line.partition(" ")
-    if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+    code = rest[:3]
+    if not version.startswith("HTTP/1.") or not (code.isascii() and code.isdigit()):
         broken("it is not HTTP")
-    return int(rest[:3])
+    return int(code)
 
 
 def _header(line: str) -> tuple[str, str]:
