@@ -97,6 +97,7 @@ def _command_ended(host: Host, sandbox: LiveSandbox, run: LiveRun, outcome: Outc
         host.journal.lifecycle(sandbox, "execution.finished", details, run=run.record.id)
     except CleanroomError as error:
         _not_recorded(run, error)
+    run.ended.set()
 
 
 def _not_recorded(run: LiveRun, error: CleanroomError) -> None:

@@ -42,7 +42,8 @@ class LiveRun:
         self.attached = asyncio.Event()  # set when the owner came
         self.notices = Notices()
         self.live: LiveExecution | None = None
-        self.finished = asyncio.Event()
+        self.ended = asyncio.Event()  # the command has ended, and the audit says so
+        self.finished = asyncio.Event()  # so has the run: its record is complete
         self._denials: dict[tuple[str, int, str], Denial] = {}
         self._fresh_denials: list[Denial] = []
 

@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 WARNING_S: Final = 120  # before the end of a sandbox's time
 
+ENDS_S: Final = 5.0  # for commands of a sandbox whose processes are gone
+
 FINISHED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its run has finished"))
 STOPPED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its sandbox was stopped"))
 DAEMON_STOPS: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="the daemon stops"))
@@ -118,6 +120,7 @@ class Sandboxes:
             if sandbox.machine is not None:
                 await sandbox.machine.stop()
             await self._at.gateways.close_door(sandbox.record.id)
+            await _commands_ended(sandbox)
             await self.count_changes(sandbox)
             if sandbox.changed_files == 0:
                 await self._at.workspaces.forget(sandbox.folder)
@@ -265,6 +268,15 @@ class Sandboxes:
             _log.error("cannot record %s: %s", kind, error.message)
         for run in sandbox.runs.values():
             run.note(text)
+
+
+async def _commands_ended(sandbox: LiveSandbox) -> None:
+    """Let the ends of its commands be told before its own; they are killed, so it is soon."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENDS_S):
+            for run in tuple(sandbox.runs.values()):
+                if run.live is not None:
+                    await run.ended.wait()
 
 
 def _details(sandbox: LiveSandbox) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ def test_events_are_followed_until_the_sandbox_ends(short_path: Path) -> None:
             kinds = [line.get("kind", line["type"]) for line in lines]
             assert kinds[:3] == ["sandbox.created", "sandbox.ready", "execution.started"]
             assert "network" in kinds
-            assert kinds[-2:] == ["sandbox.stopped", "exit"]
+            assert kinds[-3:] == ["execution.finished", "sandbox.stopped", "exit"]
             assert lines[-1]["sandbox"]["state"] == "stopped"
 
     play(conversation())
