@@ -133,6 +133,17 @@ def test_groups_are_killed_and_removed(tmp_path: Path) -> None:
     assert cgroups.kill(hierarchy, "one") == 0
 
 
+def test_probing_groups_of_the_dead_are_removed_and_those_of_the_living_stay(
+    tmp_path: Path,
+) -> None:
+    place = version2(tmp_path, Path("app"), "cpu memory pids")
+    for pid in (999999999, os.getppid()):
+        (tmp_path / f"fs/app/cleanroom-probe-{pid}").mkdir()
+    assert cgroups.find(place) is not None
+    assert not (tmp_path / "fs/app/cleanroom-probe-999999999").exists()
+    assert (tmp_path / f"fs/app/cleanroom-probe-{os.getppid()}").exists()
+
+
 def test_what_this_machine_allows_is_found_by_trying() -> None:
     found = cgroups.find()
     if found is None:

@@ -169,7 +169,7 @@ def _fails_to_open(path: Path) -> Fault:
     return caught.value
 
 
-@pytest.mark.parametrize("content", [b"x" * 8192, b"SQLite format 3\0" + b"\0" * 8000])
+@pytest.mark.parametrize("content", [b"", b"x" * 8192, b"SQLite format 3\0" + b"\0" * 8000])
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(content)

@@ -9,6 +9,7 @@ import ctypes
 import http.client
 import json
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -37,7 +38,11 @@ class Api:
         """Return a connected socket."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(20)
-        connection.connect(str(self.socket))
+        try:
+            connection.connect(str(self.socket))
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Json]:
@@ -119,24 +124,38 @@ def until(holds: Callable[[], object], limit_s: float, what: str) -> float:
     return time.monotonic() - began
 
 
-def adopt_orphans() -> None:
-    """Become the parent of whatever a killed child leaves, so that `orphans` finds all of it."""
-    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+class Orphans:
+    """Whatever outlives its parent becomes a child of this process, until `end`."""
 
+    def __init__(self) -> None:
+        assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        self._spared = {os.getpid(), *descendants(os.getpid())}
 
-def orphans(known: set[int]) -> dict[int, str]:
-    """Return the living processes below this one, but not below `known`; bury the dead ones."""
-    spared = known.union(*(descendants(pid) for pid in known))
-    found = {}
-    for pid, words in descendants(os.getpid()).items():
-        if pid in spared:
-            continue
-        if state_of(pid) in "RSDTt":
-            found[pid] = words
-        else:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-    return found
+    def alive(self, *known: int) -> dict[int, str]:
+        """Return the new processes below this one, but not below `known`; bury the dead ones."""
+        spared = self._spared.union(known, *(descendants(pid) for pid in known))
+        found = {}
+        for pid, words in descendants(os.getpid()).items():
+            if pid in spared:
+                continue
+            if state_of(pid) in "RSDTt":
+                found[pid] = words
+            else:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+        return found
+
+    def _left(self) -> set[int]:
+        self.alive()
+        return set(descendants(os.getpid())) - self._spared
+
+    def end(self) -> None:
+        """Kill and bury all of them, adopt no more."""
+        for pid in self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not self._left(), 10, "all are buried")
+        assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
 
 
 def state_of(pid: int) -> str:

@@ -228,7 +228,7 @@ def test_a_sandbox_that_writes_too_much_is_ended_for_that_reason(
 def test_no_file_and_no_folder_in_memory_passes_the_disk_limit(served: Served) -> None:
     """The write fails; the sandbox goes on."""
     sandbox = Limited(served, "disk: 64MiB")
-    ended, _ = sandbox.run("dd if=/dev/zero of=big bs=1M count=400 2>&1")
+    ended, _ = sandbox.run("dd if=/dev/zero of=big bs=1M count=400; said=$?; rm big; exit $said")
     assert ended["exit_code"] == 128 + signal.SIGXFSZ
     fill = "i=0; while dd if=/dev/zero of=p$i bs=1M count=9; do i=$((i+1)); done"
     for folder in ("/tmp", "/dev/shm", "$HOME"):  # noqa: S108 -- the sandbox's own

@@ -16,6 +16,7 @@ from cleanroom.policy.model import Limits
 
 _PERIOD_US: Final = 100_000
 _PREFIX: Final = "cleanroom-"
+_PROBE: Final = "probe-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def _version1(places: list[tuple[int, str, Path]]) -> Hierarchy | None:
 
 
 def _usable(hierarchy: Hierarchy) -> bool:
-    name = f"probe-{os.getpid()}"
+    _sweep(hierarchy)
+    name = f"{_PROBE}{os.getpid()}"
     try:
         create(hierarchy, name, Limits(memory_bytes=1 << 26, pids=20, cpus=0.5))
     except OSError:
@@ -111,6 +113,16 @@ def _usable(hierarchy: Hierarchy) -> bool:
     finally:
         remove(hierarchy, name)
     return True
+
+
+def _sweep(hierarchy: Hierarchy) -> None:
+    """Remove the probing groups of processes that were killed while they probed."""
+    for folder in set(hierarchy.folders.values()):
+        for left in folder.glob(f"{_PREFIX}{_PROBE}*"):
+            pid = left.name.removeprefix(_PREFIX + _PROBE)
+            if not Path("/proc", pid).exists():
+                with contextlib.suppress(OSError):
+                    left.rmdir()
 
 
 def create(hierarchy: Hierarchy, name: str, limits: Limits) -> tuple[str, ...]:

@@ -69,16 +69,21 @@ def migrate(connection: sqlite3.Connection) -> None:
     _check(connection)
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
-        message = f"cannot read the state: a newer cleanroom wrote it (version {version})"
+        message = f"cannot read {_path(connection)}: a newer cleanroom wrote it (version {version})"
         raise Fault(Code.INTERNAL, message, "use that version, or move the file away")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
 
+def _path(connection: sqlite3.Connection) -> str:
+    """Return where the file is; the person may have to move it."""
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
 def _check(connection: sqlite3.Connection) -> None:
     answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
-        message = "cannot read the state: the file is damaged"
+        message = f"cannot read {_path(connection)}: the file is damaged"
         raise Fault(
             Code.INTERNAL, message, "move it away and start again; the audit log is separate"
         )

@@ -173,14 +173,17 @@ class Store:
         return self._connection
 
     def _open(self) -> None:
-        self._path.touch(mode=0o600)
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-        try:
-            migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        if not self._path.exists():
+            # Complete before it has its name: an empty file of that name is one that was cut.
+            new = self._path.with_name(f"{self._path.name}.new")
+            new.unlink(missing_ok=True)
+            new.touch(mode=0o600)
+            _connect(new).close()
+            new.rename(self._path)
+        if self._path.stat().st_size == 0:
+            message = "the file is empty"
+            raise sqlite3.DatabaseError(message)
+        self._connection = _connect(self._path)
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -199,6 +202,16 @@ class Store:
 
 _ALL: Final = Page(limit=1_000_000)
 _DENIAL: Final = ("name", "address", "port", "protocol", "code", "reason", "count")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    try:
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _in(states: tuple[str, ...]) -> str:

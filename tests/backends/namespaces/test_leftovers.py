@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import subprocess
@@ -37,6 +38,19 @@ def test_a_process_that_is_still_there_is_killed(tmp_path: Path) -> None:
         assert left.wait() == -9
     assert not (tmp_path / "sandboxes/sbx_1").exists()
     assert list((tmp_path / "groups").iterdir()) == []
+
+
+def test_a_group_that_empties_late_is_removed_all_the_same(tmp_path: Path) -> None:
+    group = tmp_path / "groups/cleanroom-sbx_1"
+    group.mkdir(parents=True)
+    (group / "dying").touch()  # the folder cannot be removed yet
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_later(0.1, (group / "dying").unlink)
+        await Records(tmp_path).reclaim("sbx_1", Hierarchy(1, {"pids": tmp_path / "groups"}))
+
+    within(5, scenario())
+    assert not group.exists()
 
 
 @pytest.mark.parametrize(

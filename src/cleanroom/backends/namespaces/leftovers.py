@@ -17,6 +17,7 @@ from cleanroom.backends.process import readable
 
 _NAME: Final = "runtime.json"
 _PATIENCE_S: Final = 5.0
+_LOOK_S: Final = 0.01  # between two looks at a group: the kernel sends nothing when it is empty
 
 
 class Records:
@@ -47,8 +48,6 @@ class Records:
         agent's closed socket); this finds what was between two steps then.
         """
         descriptor = self._open(sandbox_id)
-        if groups is not None:
-            cgroups.kill(groups, sandbox_id)
         if descriptor is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -57,7 +56,7 @@ class Records:
                     await readable(descriptor)
             os.close(descriptor)
         if groups is not None:
-            cgroups.remove(groups, sandbox_id)
+            await _end_groups(groups, sandbox_id)
         self.forget(sandbox_id)
 
     def _open(self, sandbox_id: str) -> int | None:
@@ -72,6 +71,15 @@ class Records:
             return descriptor
         os.close(descriptor)
         return None
+
+
+async def _end_groups(groups: cgroups.Hierarchy, sandbox_id: str) -> None:
+    """Kill what is in the groups until they can be removed: the dying leave them a little later."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            while not cgroups.remove(groups, sandbox_id):
+                cgroups.kill(groups, sandbox_id)
+                await asyncio.sleep(_LOOK_S)
 
 
 def started(pid: int) -> int:

@@ -35,6 +35,7 @@ _PROVEN: Final = frozenset(
         Capability.ISOLATION_NAMESPACES,
     }
 )
+_PREFIX: Final = "probe-"
 _CONTENT: Final = "seen through the overlay"
 _LOOK: Final = ("/usr/bin/cat", "/proc/self/status", "/proc/net/dev", "/workspace/file")
 _MINIMUM: Final = (0, 8)  # bubblewrap: --disable-userns
@@ -84,6 +85,7 @@ async def _bubblewrap(host: Host) -> str:
 
 async def _look(host: Host, start: Start) -> None:
     """Start a sandbox and judge what a program inside sees. Raises CleanroomError."""
+    await _remove_left(host)
     with _folder(host) as folder:
         sandbox = await start(_spec(folder), _NoDoor())
         try:
@@ -99,19 +101,31 @@ async def _look(host: Host, start: Start) -> None:
         )
 
 
+async def _remove_left(host: Host) -> None:
+    """Remove the probes of a daemon that was killed while it probed."""
+    for left in host.records.folder.glob(f"{_PREFIX}*"):
+        await host.records.reclaim(left.name, host.groups)
+        with contextlib.suppress(FileNotFoundError):
+            _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    for left in (folder / "work").glob("work"):
+        left.chmod(0o700)  # overlayfs leaves it without any permission
+    shutil.rmtree(folder)
+
+
 @contextlib.contextmanager
 def _folder(host: Host) -> Iterator[Path]:
     host.records.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="probe-", dir=host.records.folder))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=host.records.folder))
     try:
         for name in ("lower", "upper", "work"):
             (folder / name).mkdir()
         (folder / "lower" / "file").write_text(_CONTENT)
         yield folder
     finally:
-        for left in (folder / "work").glob("work"):
-            left.chmod(0o700)  # overlayfs leaves it without any permission
-        shutil.rmtree(folder)
+        _remove(folder)
 
 
 def _spec(folder: Path) -> SandboxSpec:
