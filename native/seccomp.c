@@ -91,7 +91,11 @@ static void sockets(void) {
     when_equal(0 /* NETLINK_ROUTE: getaddrinfo and Go read addresses */, ALLOW);
     answer(ANSWER(EPROTONOSUPPORT));
     add(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0);
-    add(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 6);
+    add(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 10);
+    load_arg(1); /* protocol 0 of another type is SCTP or DCCP */
+    add(BPF_ALU | BPF_AND | BPF_K, 0xf /* SOCK_TYPE_MASK */, 0, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 1, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 5);
     load_arg(2); /* rare protocols are a large surface for nothing */
     add(BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0);
     add(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0);
@@ -124,10 +128,22 @@ static void other_arguments(void) {
     when_equal(0x0040000 /* ADDR_NO_RANDOMIZE: debuggers */, ALLOW);
     close_call(block, DENY);
 
-    block = open_call(SYS_ptrace); /* debuggers, but never of the agent (promise I7) */
-    load_arg(1);
-    when_equal(1, DENY);
-    close_call(block, ALLOW);
+}
+
+/* Debuggers and limits are allowed, but never of the agent: lowering its limits, which its uid is
+ * enough for, would make every later command fail (promises I7 and I13). */
+static void never_process_1(void) {
+    static const struct {
+        int call, argument;
+    } named[] = {{SYS_ptrace, 1}, {SYS_prlimit64, 0}, {SYS_setpriority, 1}, {SYS_ioprio_set, 1},
+                 {SYS_sched_setaffinity, 0}, {SYS_sched_setscheduler, 0},
+                 {SYS_sched_setparam, 0}, {SYS_sched_setattr, 0}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        unsigned short block = open_call(named[i].call);
+        load_arg(named[i].argument);
+        when_equal(1, DENY);
+        close_call(block, ALLOW);
+    }
 }
 
 static void build(void) {
@@ -141,6 +157,7 @@ static void build(void) {
 #endif
     sockets();
     other_arguments();
+    never_process_1();
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         when_equal((uint32_t)table[i].call, table[i].action);
     answer(ANSWER(ENOSYS));

@@ -32,6 +32,9 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "acct": (163, 89), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "sethostname": (170, 161), "setdomainname": (171, 162), "personality": (135, 92),
     "quotactl": (179, 60), "memfd_secret": (447, 447), "move_pages": (279, 239),
+    "prlimit64": (302, 261), "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118), "sched_setattr": (314, 274),
 }
 def call(name, *arguments):
     ctypes.set_errno(0)

@@ -7,6 +7,7 @@ nothing works passes nothing.
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from cleanroom.backends.base import Command
 from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.backends.namespaces.ids import COUNT, FIRST
 from tests.backends.machines import ENVIRONMENT, python, run, shell, small_spec, started, within
-from tests.escape.hostile import PRELUDE, look
+from tests.escape.hostile import PRELUDE, look, report
 
 pytestmark = [pytest.mark.escape, pytest.mark.usefixtures("programs")]
 
@@ -185,6 +186,36 @@ os.kill(child, 9)
     assert max(pids) < 20
     assert seen.pop("attach") == seen.pop("seize") == seen.pop("steal") == EPERM
     assert set(seen.values()) <= {"EACCES", "EPERM"}, seen
+
+
+def test_the_agents_limits_and_priorities_cannot_be_changed(short_path: Path) -> None:
+    """I7, I13: its user is the workload's own, which is all that the kernel asks for these."""
+    program = """
+kept = ((ctypes.c_ulong * 2)(7, 7), ctypes.c_int(0), (ctypes.c_uint * 12)(48), ctypes.c_ulong(1))
+LIMIT, PRIORITY, ATTRIBUTES, MASK = map(ctypes.addressof, kept)
+FILES = 7
+def change(pid):
+    return {
+        "affinity": call("sched_setaffinity", pid, 8, MASK),
+        "attributes": call("sched_setattr", pid, ATTRIBUTES, 0),
+        "parameters": call("sched_setparam", pid, PRIORITY),
+        "input": call("ioprio_set", 1, pid, 3 << 13),
+        "nice": call("setpriority", 0, pid, 0),
+        "scheduler": call("sched_setscheduler", pid, 3, PRIORITY),
+        "limit": call("prlimit64", pid, FILES, LIMIT, 0),
+    }
+result = {"agent": change(1), "control": [change(0), change(os.getpid())]}
+"""
+
+    async def scenario() -> dict[str, Any]:
+        async with started(NamespacesBackend(short_path / "s"), small_spec(short_path)) as sandbox:
+            seen: dict[str, Any] = await report(sandbox, program)
+            assert (await run(sandbox, shell("exit 4"))).status == 4  # a later command works
+            return seen
+
+    seen = within(10, scenario())
+    assert set(seen["agent"].values()) == {EPERM}, seen
+    assert [set(each.values()) for each in seen["control"]] == [{0}, {0}], seen
 
 
 def test_killing_everything_spares_the_agent(short_path: Path) -> None:

@@ -137,6 +137,7 @@ odd = {"packet": 17, "vsock": 40, "alg": 38, "xdp": 44, "can": 29, "bluetooth": 
 result = {"odd": {name: make(family) for name, family in odd.items()}}
 result["raw"] = [make(2, 3, 1), make(2, 3, 255), make(10, 3, 58), make(2, 2, 1)]
 result["protocols"] = [make(2, 1, 132), make(2, 1, 262), make(2, 6, 33)]
+result["types"] = [make(2, 5), make(10, 5), make(2, 6), make(10, 6), make(2, 3), make(2, 4)]
 result["netlink"] = [make(16, 3, protocol) for protocol in (4, 6, 9, 12, 15, 16)]
 result["pair"] = attempt(lambda: socket.socketpair(30))
 result["control"] = [make(1), make(1, 1), make(2), make(2, 1), make(10), make(10, 1),
@@ -146,7 +147,8 @@ result["control"] = [make(1), make(1, 1), make(2), make(2, 1), make(10), make(10
     assert set(seen["control"]) == {"done"}
     assert set(seen["odd"].values()) == {"EAFNOSUPPORT"}
     assert set(seen["raw"]) == set(seen["protocols"]) == {"EPROTONOSUPPORT"}
-    assert set(seen["netlink"]) == {"EPROTONOSUPPORT"}
+    # SCTP and DCCP by their types; a kernel without them would say ESOCKTNOSUPPORT
+    assert set(seen["types"]) == set(seen["netlink"]) == {"EPROTONOSUPPORT"}
     assert seen["pair"] == "EAFNOSUPPORT"
 
 
