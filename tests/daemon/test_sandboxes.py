@@ -1,10 +1,15 @@
 """Lifecycles: made, found, ended once, by time, by order, by themselves (C5, C9)."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
+import pytest
+
+from cleanroom.daemon.store import Store
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Daemon, Json, Setting, execution_path, play, run_request, running
+from tests.daemon.test_store import sandbox as record
 from tests.fakes import FakeClock
 
 
@@ -173,5 +178,33 @@ def test_stopping_the_daemon_ends_everything_and_says_so(short_path: Path) -> No
         async with running(setting) as daemon:
             again = (await daemon.ask("GET", f"/v1/runs/{run['id']}"))[1]
             assert (again["state"], again["failure"]["reason"]) == ("canceled", "the daemon stops")
+
+    play(conversation())
+
+
+def test_a_full_disk_starts_nothing_and_is_said(short_path: Path) -> None:
+    async def conversation() -> None:
+        setting = Setting(short_path)
+        async with running(setting) as daemon:
+            await daemon.finished(await daemon.run("true"))
+            await fill(daemon)
+            started = len(setting.backend.sandboxes)
+            status, problem = await daemon.ask("POST", "/v1/runs", run_request("true"))
+            assert (status, problem["code"]) == (500, "internal")
+            assert "disk is full" in problem["detail"]
+            assert len(setting.backend.sandboxes) == started
+            assert daemon.host.sandboxes.live == []
+            assert (await daemon.ask("GET", "/v1/runs/last"))[0] == 200
+
+    async def fill(daemon: Daemon) -> None:
+        """Let the state file grow no further, as on a full disk (SQLite's own words for it)."""
+        store = daemon.host.store
+        await store._call(lambda: store._file.execute("PRAGMA max_page_count = 1"))
+        with pytest.raises(Fault):
+            await put_for_ever(store)
+
+    async def put_for_ever(store: Store) -> None:
+        for number in itertools.count():
+            await store.put_sandbox(record(number, state="stopped"))
 
     play(conversation())
