@@ -213,6 +213,33 @@ def test_no_set_uid_bit_arrives(workspace: Workspace) -> None:
     assert tree(workspace.root) == {"tool": "755 x"}
 
 
+def test_nothing_arrives_that_everybody_may_write(workspace: Workspace) -> None:
+    workspace.write("shared", "a", 0o666)  # unless it was so before
+    workspace.run(
+        "echo -n x > tool; chmod 777 tool; echo -n y > group; chmod 664 group; echo b > shared"
+    )
+    apply(workspace.folder)
+    assert tree(workspace.root) == {"group": "664 y", "shared": "666 b\n", "tool": "775 x"}
+
+
+def test_a_hole_stays_a_hole(workspace: Workspace) -> None:
+    """No disk limit counts it inside, so it may not fill the host's disk either."""
+    workspace.run(
+        "printf start > big; truncate -s 64M big; printf end >> big; truncate -s 128M big;"
+        " truncate -s 128M empty; printf plain > plain"
+    )
+    assert apply(workspace.folder).applied == ("big", "empty", "plain")
+    for name in ("big", "empty"):
+        facts = (workspace.root / name).stat()
+        assert (facts.st_size, facts.st_blocks * 512 < 1 << 20) == (128 << 20, True)
+    with (workspace.root / "big").open("rb") as file:
+        assert file.read(6) == b"start\0"
+        file.seek(64 << 20)
+        assert file.read(4) == b"end\0"
+    assert (workspace.root / "plain").read_text() == "plain"
+    assert workspace.kinds() == {}
+
+
 def test_what_fails_half_way_leaves_nothing_behind(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ followed, a file opened that is already there, or half a file under its final na
 Until the first rename nothing of the host has changed; if staging fails, what was staged goes.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Sequence
@@ -85,13 +86,13 @@ class Writer:
         if source is None:
             raise OSError(2, "it is gone from the sandbox", change.path)
         with opened(source), opened(os.open(draft, _CREATE, 0o600, dir_fd=at)) as target:
-            while data := os.read(source, 1 << 20):
-                view = memoryview(data)
-                while len(view):
-                    view = view[os.write(target, view) :]
+            _copy_data(source, target)
             if self._owner is not None:
                 os.fchown(target, *self._owner)
-            os.fchmod(target, change.mode & 0o777)
+            before = facts_of(at, split(change.path)[1])
+            # SECURITY: everybody on the host may write it only if they could before.
+            others = before.st_mode & 0o002 if before is not None else 0
+            os.fchmod(target, change.mode & (0o775 | others))
 
     def _make_folders(self, path: str) -> int:
         """Open the folder `path` of the host, making what is missing."""
@@ -140,6 +141,34 @@ class Writer:
             folder, name = split(path)
             with suppress(OSError), opened(self._make_folders(folder)) as at:
                 os.rmdir(name, dir_fd=at)
+
+
+def _copy_data(source: int, target: int) -> None:
+    """Copy as much as there is now. SECURITY: holes stay holes: what no disk limit counted inside
+    must not fill the host's disk; and a file that grows meanwhile has an end all the same."""
+    size = os.fstat(source).st_size
+    os.ftruncate(target, size)
+    at = 0
+    while (at := _data_from(source, at, size)) < size:
+        end = min(os.lseek(source, at, os.SEEK_HOLE), size)
+        os.lseek(source, at, os.SEEK_SET)
+        os.lseek(target, at, os.SEEK_SET)
+        while at < end and (data := os.read(source, min(end - at, 1 << 20))):
+            at += len(data)
+            view = memoryview(data)
+            while len(view):
+                view = view[os.write(target, view) :]
+        at = end  # also if it was cut meanwhile
+
+
+def _data_from(source: int, at: int, size: int) -> int:
+    """Where the next data begins; `size` if only a hole is left."""
+    try:
+        return os.lseek(source, at, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return size
 
 
 def open_existing(at: int, name: str) -> bool:
