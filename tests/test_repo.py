@@ -135,6 +135,16 @@ def test_generated_pages_are_fresh() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_links_between_pages_lead_somewhere() -> None:
+    lost = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in tracked(".md")
+        for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert not lost
+
+
 def test_exec_imports_nothing_slow() -> None:
     probe = "import sys, cleanroom.cli.main, cleanroom.cli.cmd_exec; print(*sys.modules)"
     done = subprocess.run(

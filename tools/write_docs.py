@@ -11,7 +11,7 @@ from cleanroom import codes
 from cleanroom.api import openapi
 from cleanroom.cli import reference as cli_page
 from cleanroom.daemon import config_page
-from cleanroom.policy import reference
+from cleanroom.policy import reference, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +23,7 @@ def rendered() -> dict[str, str]:
         "docs/codes.md": codes.render_markdown(),
         "docs/policy.md": reference.render_markdown(),
         "docs/config.md": config_page.render_markdown(),
+        "docs/cleanroom.schema.json": schema.render_json(),
         "docs/openapi.json": openapi.render(),
     }
 
