@@ -1,0 +1,260 @@
+"""One sandbox at the gateway: budgets, deadlines, narrowing, and that nothing is left."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from cleanroom.gateway.budgets import Allowances
+from cleanroom.gateway.door import Door
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.policy.model import CompiledPolicy
+from tests.decide.policies import policy
+from tests.gateway.doors import make_door_sockets
+from tests.gateway.queries import query
+from tests.gateway.world import World, listening, received, turn_for_a_while
+
+
+class Clocked(Reactor):
+    """A reactor whose clock the test sets."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
+class Scene:
+    """A door whose upstream is the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.reactor = Clocked()
+        stack.callback(self.reactor.close)
+        self.server = stack.enter_context(listening())
+        self.world = World(self.reactor, upstream=self.server.getsockname()[:2])
+        self.sockets = make_door_sockets()
+        self.tcp4, self.tcp6, self.dns4, _, self.udp4, _ = (s.getsockname() for s in self.sockets)
+        self.door: Door | None = None
+
+    def open(self, allow: CompiledPolicy | None = None) -> Door:
+        allowed = allow or policy(f"127.0.0.1/32:{self.tcp4[1]}")
+        self.door = Door(self.world, "sbx_test", allowed, self.sockets)
+        self.stack.callback(self.door.close)
+        return self.door
+
+    def client(self, place: tuple[str, int] | None = None) -> socket.socket:
+        client = self.stack.enter_context(
+            socket.create_connection((place or self.tcp4)[:2], timeout=10)
+        )
+        client.settimeout(0)
+        return client
+
+    def upstream(self) -> socket.socket:
+        """Accept what the gateway dialled."""
+        self.server.settimeout(0)
+        accepted: list[socket.socket] = []
+
+        def came() -> bool:
+            try:
+                accepted.append(self.stack.enter_context(self.server.accept()[0]))
+            except BlockingIOError:
+                return False
+            return True
+
+        self.until(came)
+        accepted[0].settimeout(0)
+        return accepted[0]
+
+    def sends(self, place: tuple[str, int], data: bytes) -> socket.socket:
+        client = self.stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        client.connect(place[:2])
+        client.settimeout(0)
+        client.send(data)
+        return client
+
+    def until(self, holds: Callable[[], object]) -> None:
+        self.world.turn_until(holds)
+
+    def is_answered(self, client: socket.socket) -> None:
+        self.until(lambda: received(client))
+
+    def codes(self) -> list[str]:
+        return [event.code for event in self.world.events]
+
+    def is_reset(self, client: socket.socket) -> bool:
+        try:
+            return received(client) == b""
+        except ConnectionResetError:
+            return True
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with ExitStack() as stack:
+        yield Scene(stack)
+
+
+def test_an_allowed_connection_is_relayed_after_its_line_is_written(scene: Scene) -> None:
+    scene.world.writes = False
+    scene.open()
+    client = scene.client()
+    client.send(b"hello")
+    scene.until(lambda: scene.world.waiting)
+    upstream = scene.upstream()
+    turn_for_a_while(scene.reactor)
+    assert received(upstream) is None
+    scene.world.acknowledge()
+    scene.until(lambda: received(upstream) == b"hello")
+    event = scene.world.events[0]
+    assert (event.allowed, event.protocol, event.connection_id) == (True, "tcp", 1)
+
+
+def test_a_denied_connection_is_reset_and_reported(scene: Scene) -> None:
+    scene.open(policy("a.test:443"))
+    client = scene.client()
+    scene.until(lambda: scene.is_reset(client))
+    other = scene.client(scene.tcp6)
+    scene.until(lambda: scene.is_reset(other))
+    assert scene.codes() == ["host_not_allowed"] * 2
+    assert [event.address for event in scene.world.events] == ["127.0.0.1", "::1"]
+
+
+def test_a_name_leads_where_the_address_guard_allows_only(scene: Scene) -> None:
+    scene.world.guard = type(scene.world.guard)()
+    scene.open()
+    client = scene.client()
+    scene.until(lambda: scene.is_reset(client))
+    assert scene.codes() == ["address_not_allowed"]
+
+
+def test_dns_is_answered_and_folded(scene: Scene) -> None:
+    scene.open(policy("a.test:443"))
+    for _ in range(8):
+        scene.is_answered(scene.sends(scene.dns4, query("evil.test")))
+    assert scene.codes() == ["host_not_allowed"] * 5
+    scene.reactor.ahead = 6
+    scene.until(lambda: len(scene.world.events) == 6)
+    assert scene.world.events[-1].repeated == 2
+
+
+def test_other_datagrams_are_reported(scene: Scene) -> None:
+    scene.open()
+    scene.sends(scene.udp4, b"x")
+    scene.until(lambda: scene.world.events)
+    assert scene.world.events[0].protocol == "udp"
+
+
+def test_queries_over_the_budget_are_dropped_and_said(scene: Scene) -> None:
+    scene.world.allowances = Allowances(queries_rate=0.001, queries_burst=1)
+    scene.open(policy("a.test:443"))
+    scene.sends(scene.dns4, query("a.test"))
+    scene.sends(scene.dns4, query("a.test"))
+    scene.until(lambda: "resource_limit" in scene.codes())
+
+
+def test_connections_over_the_budget_are_refused_and_said(scene: Scene) -> None:
+    scene.world.allowances = Allowances(connections=2)
+    scene.open()
+    kept = [scene.client() for _ in range(2)]
+    scene.until(lambda: len(scene.world.events) == 2)
+    third = scene.client()
+    scene.until(lambda: scene.is_reset(third))
+    assert scene.codes() == ["", "", "resource_limit"]
+    kept[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    kept[0].close()
+    scene.until(lambda: scene.world.events[-1].phase == "closed")
+    scene.client()
+    scene.until(lambda: scene.codes()[-1] == "" and scene.world.events[-1].phase == "verdict")
+
+
+def test_new_connections_come_no_faster_than_their_rate(scene: Scene) -> None:
+    scene.world.allowances = Allowances(connections_rate=100, connections_burst=1)
+    scene.open()
+    for _ in range(3):
+        scene.client()
+    scene.until(lambda: len(scene.world.events) == 3)
+
+
+def test_a_daemon_that_does_not_write_stops_a_sandbox_from_asking_more(scene: Scene) -> None:
+    scene.world.writes = False
+    scene.world.allowances = Allowances(unwritten_reports=1)
+    scene.open(policy("a.test:443"))
+    for _ in range(3):
+        scene.client()
+    turn_for_a_while(scene.reactor)
+    scene.sends(scene.dns4, query("a.test"))
+    turn_for_a_while(scene.reactor)
+    assert len(scene.world.waiting) == 2
+
+
+def test_heads_over_the_budget_are_refused_and_said(scene: Scene) -> None:
+    scene.world.allowances = Allowances(head_bytes=100)
+    door = scene.open()
+    assert door.hold(100)
+    assert not door.hold(1)  # test_connection.py: the connection then ends
+    assert scene.codes() == ["resource_limit"]
+    assert door.hold(-2)
+    assert door.hold(1)
+
+
+def test_a_dial_that_takes_too_long_fails(scene: Scene) -> None:
+    scene.world.upstream = ("127.0.0.1", 9)
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        scene.world.upstream = full.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.settimeout(0)
+            filler.connect_ex(full.getsockname())
+        scene.open()
+        client = scene.client()
+        turn_for_a_while(scene.reactor)
+        scene.reactor.ahead = 16
+        scene.until(lambda: scene.is_reset(client))
+        for filler in fillers:
+            filler.close()
+    assert scene.codes() == ["upstream_unreachable"]
+
+
+def test_a_narrower_policy_cuts_what_it_does_not_allow(scene: Scene) -> None:
+    door = scene.open()
+    client = scene.client()
+    scene.until(lambda: scene.world.events)
+    scene.upstream()
+    door.narrow(policy(f"127.0.0.1/32:{scene.tcp4[1]}"))
+    turn_for_a_while(scene.reactor)
+    assert received(client) is None
+    door.narrow(policy("a.test:443"))
+    scene.until(lambda: scene.is_reset(client))
+    assert [(e.phase, e.allowed) for e in scene.world.events] == [
+        ("verdict", True), ("verdict", False), ("closed", True),
+    ]  # fmt: skip
+    answered = scene.sends(scene.dns4, query("a.test"))
+    scene.until(lambda: received(answered))
+    assert scene.world.events[-1].allowed
+
+
+def test_a_closed_door_cuts_everything_and_reports_what_was_folded(scene: Scene) -> None:
+    door = scene.open()
+    client = scene.client()
+    upstream = scene.upstream()
+    scene.until(lambda: scene.world.events)
+    for _ in range(7):
+        scene.sends(scene.udp4, b"x")
+    scene.until(lambda: len(scene.world.events) == 6)
+    turn_for_a_while(scene.reactor)
+    door.close()
+    assert scene.is_reset(client)
+    assert scene.is_reset(upstream)
+    ends = scene.world.events[6:]
+    assert [(event.phase, event.repeated) for event in ends] == [("closed", 0), ("verdict", 1)]
+    with pytest.raises(ConnectionRefusedError):
+        connect_to(scene.tcp4)
+
+
+def connect_to(place: tuple[str, int]) -> None:
+    """Connect, or raise."""
+    socket.create_connection(place, timeout=5).close()
