@@ -87,6 +87,17 @@ def test_git_works_inside_and_its_configuration_holds_no_secret(workspace: Works
     assert workspace.kinds() == {"b": "added"}
 
 
+def test_a_repository_within_holds_no_secret_either(workspace: Workspace) -> None:
+    git(workspace, "init", "-q")
+    git(workspace, "init", "-q", "a/b")
+    git(workspace, "-C", "a/b", "remote", "add", "origin", "https://user:token@git.example/r.git")
+    inside = workspace.run("cat a/b/.git/config; git -C a/b remote get-url origin")
+    assert "token" not in inside
+    assert inside.endswith("\nhttps://git.example/r.git\n")
+    assert "token" not in workspace.run("cat a/b/.git/config")  # known by now
+    assert workspace.kinds() == {}
+
+
 def test_prepared_again_it_keeps_the_changes_and_shows_the_hosts(workspace: Workspace) -> None:
     workspace.write("a", "a")
     workspace.run("echo inside > new")

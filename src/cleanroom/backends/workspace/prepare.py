@@ -39,7 +39,7 @@ def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
         overlays = [
             Overlay(
                 (WORKSPACE, root),
-                (_mask(places.mask, root, seen.left_out, _configs(root, git)), root),
+                (_mask(places.mask, root, seen.left_out, _configs(root, git, seen)), root),
                 str(places.upper),
                 str(places.work),
                 facts.st_uid,
@@ -85,8 +85,10 @@ def _mask(mask: Path, root: str, hidden: tuple[str, ...], configs: list[str]) ->
     return str(mask)
 
 
-def _configs(root: str, git: GitFolder) -> list[str]:
-    return git_configs(root, git.inside) if git.inside else []
+def _configs(root: str, git: GitFolder, seen: Scan) -> list[str]:
+    """Those of the repository and of every one within."""
+    folders = (*((git.inside,) if git.inside else ()), *seen.gits)
+    return [path for folder in folders for path in git_configs(root, folder)]
 
 
 def _git_overlay(places: Places, common: str) -> Overlay:

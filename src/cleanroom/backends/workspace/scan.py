@@ -11,7 +11,7 @@ time or size changed. A folder changed within the last moments is never believed
 import os
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cleanroom.backends.workspace.credentials import (
@@ -32,10 +32,12 @@ _RACY_NS: Final = 2_000_000_000  # coarser than any file system's clock
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Relative paths, sorted. `foreign` have another group than the caller (rootless only)."""
+    """Relative paths, sorted. `foreign` have another group than the caller (rootless only);
+    `gits` are the git folders of repositories within."""
 
     left_out: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    gits: tuple[str, ...] = ()
     complete: bool = True
 
 
@@ -48,6 +50,7 @@ class _Folder:
     secrets: tuple[str, ...]  # by name or pattern
     doubtful: tuple[str, ...]  # by content
     foreign: tuple[str, ...]
+    git: tuple[str, ...] = ()  # its `.git`, if that is a folder
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class _Scanner:
     def scan(self) -> Scan:
         left_out: list[str] = []
         foreign: list[str] = []
+        gits: list[str] = []
         waiting = [""]
         while waiting and len(self.seen) < MAX_FOLDERS:
             at = waiting.pop()
@@ -95,9 +99,11 @@ class _Scanner:
             left_out += found.secrets
             left_out += [path for path in found.doubtful if self._is_secret(path)]
             foreign += found.foreign
+            gits += found.git if at else ()
             waiting += found.folders
         self._cache.folders[self._root, self._group] = self.seen
-        return Scan(tuple(sorted(left_out)), tuple(sorted(foreign)), not waiting)
+        hidden, others, within = (tuple(sorted(each)) for each in (left_out, foreign, gits))
+        return Scan(hidden, others, within, complete=not waiting)
 
     def _folder(self, at: str) -> _Folder | None:
         path = f"{self._root}/{at}"
@@ -110,7 +116,7 @@ class _Scanner:
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None  # gone meanwhile, or closed to the sandbox as well
         if self._now_ns - changed_ns < _RACY_NS:
-            found = _Folder(-1, found.folders, found.secrets, found.doubtful, found.foreign)
+            found = replace(found, changed_ns=-1)
         return found
 
     def _read(self, at: str, path: str, changed_ns: int) -> _Folder:
@@ -119,6 +125,7 @@ class _Scanner:
         secrets: list[str] = []
         doubtful: list[str] = []
         foreign: list[str] = []
+        git: list[str] = []
         with os.scandir(path) as entries:
             for entry in entries:
                 inside = prefix + entry.name
@@ -131,9 +138,12 @@ class _Scanner:
                     foreign.append(inside)
                 if is_folder and entry.name not in UNSEARCHED:
                     folders.append(inside)
+                elif is_folder and entry.name == ".git":
+                    git.append(inside)
                 elif verdict is None and not is_folder and needs_look(inside):
                     doubtful.append(inside)
-        return _Folder(changed_ns, tuple(folders), tuple(secrets), tuple(doubtful), tuple(foreign))
+        lists = (tuple(each) for each in (folders, secrets, doubtful, foreign, git))
+        return _Folder(changed_ns, *lists)
 
     def _is_secret(self, inside: str) -> bool:
         path = f"{self._root}/{inside}"
