@@ -29,6 +29,7 @@ from cleanroom.daemon.parts import Lost, RecordEvent
 from cleanroom.daemon.paths import Paths, make_private, paths_of
 from cleanroom.daemon.serve import Listening, serve
 from cleanroom.daemon.server import socket_path
+from cleanroom.daemon.workspace_rule import homes_of
 from cleanroom.daemon.workspaces import LocalWorkspaces
 from cleanroom.errors import CleanroomError, Code, Refused
 
@@ -53,7 +54,7 @@ def real_host(paths: Paths, config: Config) -> Host:
         audit=AuditLog(paths.audit, lambda: clock.now().timestamp()),
         backends={"local": NamespacesBackend(paths.state)},
         start_gateway=start_gateway,
-        workspaces=LocalWorkspaces(facts),
+        workspaces=LocalWorkspaces(facts, homes_of(os.geteuid(), os.environ.get("HOME", ""))),
         tools_path=":".join([*bins, "/usr/local/bin", "/usr/bin", "/bin"]),
     )
     return join(world)

@@ -5,6 +5,7 @@ on the event loop, or a decision; those are its neighbours'.
 """
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from cleanroom.backends.workspace.prepare import prepare
 from cleanroom.backends.workspace.scan import ScanCache
 from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.workspace_rule import judge_workspace
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView
 from cleanroom.sandbox.tools import outside_view
@@ -34,13 +36,16 @@ from cleanroom.sandbox.tools import outside_view
 class LocalWorkspaces:
     """Views of folders of this host. `host` was read once, at the daemon's start."""
 
-    def __init__(self, host: HostFacts) -> None:
+    def __init__(self, host: HostFacts, homes: tuple[str, ...] = ()) -> None:
+        """`homes` are folders that no workspace may hold."""
         self._host = host
+        self._homes = homes
         self._cache = ScanCache()
         self._one_scan = asyncio.Lock()  # the cache is shared; scans are short
 
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
+        await asyncio.to_thread(judge_workspace, order.workspace, os.geteuid(), self._homes)
         async with self._one_scan:
             view = await asyncio.to_thread(prepare, order.workspace, folder, self._cache)
         client = client_environment(order.facts)
