@@ -36,11 +36,10 @@ def decide_query(policy: CompiledPolicy, name: str, qtype: int) -> Verdict:
 def _reachable(policy: CompiledPolicy, name: str) -> Verdict:
     denied: Deny | None = None
     for port in ports_of_name(policy, name):
-        match match_name(policy, name, port):
-            case Allow() as allow:
-                return allow
-            case Deny() as deny:
-                denied = denied or deny
+        verdict = match_name(policy, name, port)
+        if isinstance(verdict, Allow):
+            return verdict
+        denied = denied or verdict
     if denied is not None:
         return denied
     reason = f"no rule of the policy allows {name}; add it to network.allow"

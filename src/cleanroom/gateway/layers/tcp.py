@@ -50,7 +50,6 @@ class _Stage(Enum):
     DIALLING = auto()
     SNIFFING = auto()  # other port, connected: the client has not spoken yet
     SNIFFED_HELLO = auto()  # other port, connected: the ClientHello is not whole yet
-    HTTP = auto()  # an HTTP layer has taken over
     OVER = auto()
 
 
@@ -71,8 +70,8 @@ class TcpLayer:
 
     def handle(self, event: Event) -> Sequence[Command]:
         """Implement Layer."""
-        if self._stage is _Stage.HTTP:
-            return self._through_http(event)
+        if self._http is not None:
+            return self._through_http(self._http, event)
         match event:
             case Opened():
                 commands = self._open()
@@ -117,37 +116,34 @@ class TcpLayer:
                 return [Abort()]
 
     def _peek(self) -> Sequence[Command]:
-        match classify(bytes(self._held[:32])):
-            case None:
-                return []
-            case Speech.TLS:
-                self._stage = _Stage.HELLO
-                return self._read_hello(bytes(self._held))
-            case Speech.HTTP:
-                return self._hand_to_http()
-            case Speech.OTHER:
-                what = f"on port {self._target.port} only TLS and HTTP pass, and this is neither"
-                return self._refuse(_no_protocol(f"{what}; allow another port for it"))
+        speech = classify(bytes(self._held[:32]))
+        if speech is None:
+            return []
+        if speech is Speech.OTHER:
+            what = f"on port {self._target.port} only TLS and HTTP pass, and this is neither"
+            return self._refuse(_no_protocol(f"{what}; allow another port for it"))
+        if speech is Speech.HTTP:
+            return self._hand_to_http()
+        self._stage = _Stage.HELLO
+        return self._read_hello(bytes(self._held))
 
     def _sniff(self) -> Sequence[Command]:
-        match sniff(bytes(self._held[:32])):
-            case Speech.TLS:
-                self._stage = _Stage.SNIFFED_HELLO
-                return self._read_hello(bytes(self._held))
-            case Speech.HTTP:
-                return self._hand_to_http()
-            case Speech.OTHER:
-                return self._relay_held()
+        speech = sniff(bytes(self._held[:32]))
+        if speech is Speech.OTHER:
+            return self._relay_held()
+        if speech is Speech.HTTP:
+            return self._hand_to_http()
+        self._stage = _Stage.SNIFFED_HELLO
+        return self._read_hello(bytes(self._held))
 
     def _read_hello(self, data: bytes) -> Sequence[Command]:
         self._speech = Protocol.TLS
-        match self._hello.feed(data):
-            case None:
-                return []
-            case Malformed(why=why):
-                return self._refuse(_no_protocol(f"the client sent {why}"))
-            case ClientHello() as hello:
-                return self._judge_hello(hello)
+        hello = self._hello.feed(data)
+        if hello is None:
+            return []
+        if isinstance(hello, Malformed):
+            return self._refuse(_no_protocol(f"the client sent {hello.why}"))
+        return self._judge_hello(hello)
 
     def _judge_hello(self, hello: ClientHello) -> Sequence[Command]:
         if self._allow is None:
@@ -188,18 +184,15 @@ class TcpLayer:
         return [Finish()]
 
     def _hand_to_http(self) -> Sequence[Command]:
-        self._stage = _Stage.HTTP
-        self._http = self._make_http(self._policy, self._target)
-        opened = self._through_http(Opened())
-        return [*opened, *self._through_http(DataReceived(Side.SANDBOX, bytes(self._held)))]
+        http = self._http = self._make_http(self._policy, self._target)
+        said = DataReceived(Side.SANDBOX, bytes(self._held))
+        return [*self._through_http(http, Opened()), *self._through_http(http, said)]
 
-    def _through_http(self, event: Event) -> list[Command]:
-        if self._http is None:
-            return [Abort()]
-        commands = list(self._http.handle(event))
+    def _through_http(self, http: Layer, event: Event) -> list[Command]:
+        commands = list(http.handle(event))
         if commands and isinstance(commands[-1], Dial) and self._dialled is not None:
             # On a port that was dialled before anybody spoke, the connection is there already.
-            return [*commands[:-1], *self._through_http(self._dialled)]
+            return [*commands[:-1], *self._through_http(http, self._dialled)]
         return commands
 
     def _refuse(self, deny: Deny, address: str = "") -> Sequence[Command]:
