@@ -61,7 +61,7 @@ def test_every_key_is_obeyed() -> None:
 
 
 def test_all_mistakes_are_listed_with_their_places() -> None:
-    found = problems("gatway: {}\nlimits:\n  sandboxes: many\ndaemon:\n  autostart: yes\n")
+    found = problems("gateways: {}\nlimits:\n  sandboxes: many\ndaemon:\n  autostart: yes\n")
     assert [line.split(": ")[0] for line in found] == [
         "config.yaml:1:1",
         "config.yaml:3:14",

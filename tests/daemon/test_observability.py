@@ -35,6 +35,17 @@ def test_a_folder_that_cannot_be_made_is_a_clean_error(tmp_path: Path) -> None:
         asyncio.run(Observability(tmp_path / "runs", "/nowhere").write(run(1)))
 
 
+def test_the_oldest_files_go(tmp_path: Path) -> None:
+    observability = Observability(tmp_path / "runs", "/nowhere")
+    asyncio.run(observability.prune(1))  # nothing has run yet
+    for number in (1, 2, 3):
+        asyncio.run(observability.write(run(number)))
+        os.utime(tmp_path / "runs" / run(number).id, (number, number))
+    asyncio.run(observability.prune(2))
+    left = {each.name for each in (tmp_path / "runs").iterdir()}
+    assert left == {run(2).id, run(3).id}
+
+
 def test_tools_are_found_with_their_versions(tmp_path: Path) -> None:
     bins = tmp_path / "bin"
     program(bins, "node", "echo v20.1.2")

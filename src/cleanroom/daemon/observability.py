@@ -48,6 +48,17 @@ class Observability:
         """Write the run's file. Raises Fault(internal)."""
         await asyncio.to_thread(self._write, run)
 
+    async def prune(self, most: int) -> None:
+        """Keep the newest `most` runs' files; the store still has every record."""
+        await asyncio.to_thread(self._prune, most)
+
+    def _prune(self, most: int) -> None:
+        if not self._folder.is_dir():
+            return
+        newest = sorted(self._folder.iterdir(), key=lambda each: each.lstat().st_mtime)
+        for folder in newest[: max(0, len(newest) - most)]:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def _write(self, run: Run) -> None:
         folder = self._folder / run.id
         document = json.dumps(json.loads(codec.encode(run)), indent=1) + "\n"

@@ -25,6 +25,7 @@ from cleanroom.errors import Fault
 _log = logging.getLogger(__name__)
 
 CLEAN_EVERY_S: Final = 600.0
+RUNS_KEPT: Final = 1000  # files of runs; their records stay
 LAST_WORDS_S: Final = 5.0  # for results of what ran when it was told to stop
 
 
@@ -83,6 +84,7 @@ def _begin_chores(host: Host) -> None:
 async def _clean_for_ever(host: Host) -> None:
     while True:
         await clean_folders(host)
+        await host.observability.prune(RUNS_KEPT)
         await host.clock.sleep(CLEAN_EVERY_S)
 
 
