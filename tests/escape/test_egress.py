@@ -126,6 +126,18 @@ def test_among_mixed_answers_only_judged_addresses_are_dialled(world: World) -> 
     assert {event["address"] for event in said.allowed("http")} == {PUBLIC}
 
 
+def test_a_deny_rule_on_addresses_holds_for_names_too(world: World) -> None:
+    """E9, E10: the address that is dialled is judged by the policy as well."""
+    world.internet.zone |= {"far.test": ["203.0.114.1"], "near.test": ["203.0.113.99"]}
+    text = policy("far.test:80", "near.test:80") + "    deny:\n      - host: 203.0.113.0/24\n"
+    said = world.run(text, "result = [get('far.test'), get('near.test')]")
+    assert said.result[0] == "HTTP/1.1 200 OK"
+    assert said.result[1].split()[1] == "403"
+    assert world.left() == {Packet("tcp", "203.0.114.1", 80)}
+    (refused,) = said.denials()
+    assert (refused["name"], refused["address"]) == ("near.test", "203.0.113.99")
+
+
 def test_an_allowed_host_is_allowed_on_its_ports_only(world: World) -> None:
     """E17: with the ports left out, on 80 and 443."""
     world.internet.zone["plain.test"] = [PUBLIC]
