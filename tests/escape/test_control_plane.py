@@ -303,6 +303,16 @@ def test_a_client_that_vanishes_ends_its_command(
     until(lambda: open_files(served.daemon) <= files, 5, "its descriptors return")
 
 
+def test_a_client_that_was_killed_before_it_attached_ends_its_command(
+    served: Served, sandbox: str
+) -> None:
+    """C12: between the request and the attachment nobody owns the command."""
+    _, started = served.api.start(sandbox, "sleep 60", detach=False)
+    assert served.api.ended(started)["state"] == "canceled"
+    _, kept = served.api.start(sandbox, "sleep 6; exit 4")
+    assert served.api.ended(kept)["exit_code"] == 4  # the control: nobody has to attach to it
+
+
 def test_an_open_standard_input_hangs_nothing(served: Served) -> None:
     """I15: nobody ever writes to it or closes it; a command that does not read it still ends."""
     reader, writer = os.pipe()

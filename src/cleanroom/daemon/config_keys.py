@@ -119,7 +119,7 @@ ATTACH_WAIT: Final = Key(
     values.duration(1, 3600),
     _DAEMON.attach_wait,
     "How long a foreground command waits for its client before it is canceled.",
-    "30s",
+    "5s",
 )
 
 

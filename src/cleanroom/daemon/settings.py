@@ -38,7 +38,7 @@ class DaemonSettings:
     autostart: bool = True
     idle_exit: int = 900  # seconds
     stop_grace: int = 5
-    attach_wait: int = 30
+    attach_wait: int = 5
 
 
 @dataclass(frozen=True, slots=True)
