@@ -139,3 +139,31 @@ def test_the_hosts_own_resolver_is_asked_for_both_families() -> None:
     missing = ask_host("does-not-exist.invalid")
     assert missing.addresses == ()
     assert "cannot be resolved" in missing.why
+
+
+class Picky(Slow):
+    """A lookup in which only names below slow.test wait for the test."""
+
+    def __call__(self, name: str) -> Resolved:
+        if not name.endswith(".slow.test"):
+            self.asked.append(name)
+            return self.answer
+        return super().__call__(name)
+
+
+def test_a_name_that_waits_in_one_sandboxes_queue_is_asked_for_the_other(reactor: Clocked) -> None:
+    slow = Picky()
+    resolver = Resolver(reactor, slow)
+    first: list[Resolved] = []
+    second: list[Resolved] = []
+    for number in range(20):  # as many slow names as one may ask at a time, and more
+        resolver.resolve("sbx_1", f"n{number}.slow.test", first.append)
+    resolver.resolve("sbx_1", "shared.test", first.append)
+    resolver.resolve("sbx_2", "shared.test", second.append)
+    turn_until(reactor, lambda: second == [FOUND])
+    assert first == [FOUND]  # the same question; its own slow ones still wait
+    slow.go.set()
+    turn_until(reactor, lambda: len(first) == 21)
+    assert sorted(slow.asked) == sorted({*slow.asked})  # nothing was asked twice
+    assert slow.asked.count("shared.test") == 1
+    resolver.close()

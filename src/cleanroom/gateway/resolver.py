@@ -50,6 +50,7 @@ class Resolver:
         self._threads = ThreadPoolExecutor(_THREADS, "resolve")
         self._kept: dict[str, tuple[float, Resolved]] = {}
         self._asked: dict[str, list[Done]] = {}
+        self._under_way: set[str] = set()
         self._busy: dict[str, int] = {}
         self._queues: dict[str, deque[str]] = {}
 
@@ -63,10 +64,12 @@ class Resolver:
         if kept is not None and kept[0] > self._reactor.now():
             resolved = kept[1]
             self._reactor.soon(lambda: done(resolved))
-        elif name in self._asked:
+        elif name in self._under_way:
             self._asked[name].append(done)
         else:
-            self._asked[name] = [done]
+            # SECURITY: a name that waits behind another sandbox's slow ones is queued here as well;
+            # whoever's turn comes first asks for both.
+            self._asked.setdefault(name, []).append(done)
             self._queues.setdefault(owner, deque()).append(name)
             self._start_some(owner)
 
@@ -77,8 +80,12 @@ class Resolver:
     def _start_some(self, owner: str) -> None:
         queue = self._queues[owner]
         while queue and self._busy.get(owner, 0) < _PER_OWNER:
+            name = queue.popleft()
+            if name in self._under_way or name not in self._asked:
+                continue  # it was another's turn first
+            self._under_way.add(name)
             self._busy[owner] = self._busy.get(owner, 0) + 1
-            self._threads.submit(self._in_thread, owner, queue.popleft())
+            self._threads.submit(self._in_thread, owner, name)
 
     def _in_thread(self, owner: str, name: str) -> None:
         resolved = self._lookup(name)
@@ -86,11 +93,13 @@ class Resolver:
 
     def _answered(self, owner: str, name: str, resolved: Resolved) -> None:
         self._keep(name, resolved)
+        waiting = self._asked.pop(name)
+        self._under_way.remove(name)
         self._busy[owner] -= 1
         self._start_some(owner)
         if not self._busy[owner]:
             del self._busy[owner], self._queues[owner]
-        for done in self._asked.pop(name):
+        for done in waiting:
             done(resolved)
 
     def _keep(self, name: str, resolved: Resolved) -> None:
