@@ -52,6 +52,10 @@ def test_a_plain_configuration_stays_as_it_is() -> None:
         "[http]\n\tproxy = http://u:S3CRET@proxy.example:3128\n",
         "[github]\n\ttoken = S3CRET\n",
         "[x S3CRET\n",
+        "# \\\n[http]\n\textraheader = S3CRET\n",
+        "[http]\n; \\\n\textraheader = S3CRET\n",
+        "[http]\n\t#extraheader = S3CRET\n",
+        "[user]\n\tname = a # \\\n[http]\n\textraheader = S3CRET\n",
         "= S3CRET\n",
     ],
 )

@@ -24,6 +24,10 @@ def sanitize(text: str) -> str:
     kept: list[str] = []
     dropping = False
     for line in _logical_lines(text):
+        if "\n" in line and ("#" in line or ";" in line):
+            # Is the backslash in a comment, where it continues nothing? Git knows; we drop both.
+            dropping = True
+            continue
         header = _HEADER.fullmatch(line)
         if header:
             dropping = header["section"].lower().split(".")[0] in _SECTIONS
@@ -38,7 +42,11 @@ def sanitize(text: str) -> str:
 
 def _is_kept(line: str) -> bool:
     if _COMMENT.fullmatch(line):
-        return True
+        # a token that was put aside is a token
+        line = line.lstrip("#; \t")
+        return (
+            not line or not (key := _KEY.match(line)) or not _SECRET_KEY.search(key["key"].lower())
+        )
     key = _KEY.fullmatch(line)
     return key is not None and not _SECRET_KEY.search(key["key"].lower())
 
@@ -56,6 +64,9 @@ def _logical_lines(text: str) -> list[str]:
     lines: list[str] = []
     pending = ""
     for line in text.split("\n"):
+        if not pending and _COMMENT.fullmatch(line):
+            lines.append(line)  # a comment ends with its line, whatever is in it
+            continue
         pending += line
         if (len(line) - len(line.rstrip("\\"))) % 2:
             pending += "\n"
