@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.conftest import Home
 
@@ -58,11 +58,11 @@ class Person:
         run: dict[str, Any] = json.loads(self.types("status", "--json").stdout)
         return run
 
-    def serve(self) -> "Running[bytes]":
+    def serve(self, stderr: TextIO | None = None) -> "Running[bytes]":
         """Start the daemon in the foreground and wait until it answers, ten seconds at most."""
         daemon = Running(
             [*CLEANROOM, "serve", "--listen", f"unix://{self.socket}"],
-            env=self.environment, stdin=subprocess.DEVNULL,
+            env=self.environment, stdin=subprocess.DEVNULL, stderr=stderr,
         )  # fmt: skip
         deadline = time.monotonic() + 10
         while self.types("sandboxes", "list").returncode != 0:
@@ -71,9 +71,9 @@ class Person:
         return daemon
 
     @contextmanager
-    def serving(self) -> Iterator["Running[bytes]"]:
+    def serving(self, stderr: TextIO | None = None) -> Iterator["Running[bytes]"]:
         """Have a daemon for a while; it must end well."""
-        daemon = self.serve()
+        daemon = self.serve(stderr)
         try:
             yield daemon
         finally:

@@ -277,6 +277,35 @@ def test_a_command_that_runs_too_long_is_ended(served: Served, sandbox: str) -> 
     assert served.api.ended(served.api.start(sandbox, "exit 3")[1])["exit_code"] == 3
 
 
+def request_of(place: str, way: str) -> bytes:
+    """Return a request for the output of an execution, as lines or as a web socket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+    more = upgrade + "Sec-WebSocket-Version: 13\r\n" if way == "attach" else ""
+    return f"GET {place}/{way} HTTP/1.1\r\nHost: d\r\n{more}\r\n".encode()
+
+
+@pytest.mark.parametrize("way", ["output?follow=true", "attach"])
+def test_a_client_that_vanishes_in_a_flood_is_no_failure_of_the_daemon(
+    home: Home, programs: Path, way: str
+) -> None:
+    """C12: it leaves with much unread; the daemon's log has no traceback."""
+    assert programs.is_dir()
+    person = Person(home)
+    log = home.state / "log"
+    with log.open("w") as stderr, person.serving(stderr):
+        api = Api(person)
+        sandbox = api.sandbox()
+        _, started = api.start(sandbox, "yes", detach=False)
+        with api.connect() as client:
+            client.sendall(request_of(f"/v1/sandboxes/{sandbox}/executions/{started['id']}", way))
+            assert client.recv(4096)
+            assert len(client.recv(65536)) > 0
+        assert api.ended(started)["state"] == "canceled"
+    assert "serving" in log.read_text()  # the control: it is the daemon's log
+    assert "raceback" not in log.read_text()
+
+
 @pytest.mark.parametrize("gone", ["closed", "half closed"])
 @pytest.mark.parametrize("way", ["output?follow=true", "attach"])
 def test_a_client_that_vanishes_ends_its_command(
@@ -286,11 +315,8 @@ def test_a_client_that_vanishes_ends_its_command(
     files = open_files(served.daemon)
     _, started = served.api.start(sandbox, "echo up; sleep 60", detach=False)
     place = f"/v1/sandboxes/{sandbox}/executions/{started['id']}"
-    key = base64.b64encode(os.urandom(16)).decode()
-    upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-    more = upgrade + "Sec-WebSocket-Version: 13\r\n" if way == "attach" else ""
     with served.api.connect() as client:
-        client.sendall(f"GET {place}/{way} HTTP/1.1\r\nHost: d\r\n{more}\r\n".encode())
+        client.sendall(request_of(place, way))
         said = b""
         while b"up" not in said.partition(b"\r\n\r\n")[2]:
             said += client.recv(4096)

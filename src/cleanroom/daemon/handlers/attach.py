@@ -88,8 +88,11 @@ class Attached:
             await self._socket.close()
 
     async def _send(self) -> None:
-        with contextlib.suppress(ConnectionError):  # `serve` sees that it ended
+        # A TaskGroup wraps what fails in it, and `suppress` sees through that only from 3.12 on.
+        try:
             await self._send_all()
+        except* ConnectionError:
+            pass  # `serve` sees that it ended
 
     async def _send_all(self) -> None:
         async with asyncio.TaskGroup() as group:
