@@ -14,7 +14,8 @@ def test_a_foreground_command_nobody_attaches_to_is_canceled(short_path: Path) -
         async with running(Setting(short_path, clock=clock)) as daemon:
             status, run = await daemon.ask("POST", "/v1/runs", run_request("sleep"))
             assert status == 201
-            await clock.advance(29)
+            wait_s = daemon.host.config.settings.daemon.attach_wait
+            await clock.advance(wait_s - 1)
             assert len(daemon.host.sandboxes.live) == 1
             await clock.advance(2)
             done = await daemon.finished(run)
