@@ -86,6 +86,21 @@ result = [dial("good.test", 443, data) for data in hellos]
     assert len(codes) == 9
 
 
+def test_under_a_rule_on_addresses_no_server_name_is_the_match(world: World) -> None:
+    """E18: and a name in TLS, or a Host that is not the address, is one too many."""
+    said = world.run(
+        policy("203.0.113.0/24:80,443", "good.test:80"),
+        f"""
+result = [dial("{PUBLIC}", 443, hello()), dial("{PUBLIC}", 443, hello("good.test")),
+          get("{PUBLIC}"), get("{PUBLIC}", "good.test")]
+""",
+    )
+    assert said.result[:3] == ["upstream\n", RESET, "HTTP/1.1 200 OK"]
+    assert said.result[3].split()[1] == "403"
+    assert [event["code"] for event in said.denials()] == ["sni_mismatch", "host_header_mismatch"]
+    assert len(world.reached()) == 2
+
+
 def test_only_the_host_field(world: World) -> None:
     """Another, an allowed other, an address, none, one below, another port."""
     world.internet.zone["other.test"] = [OTHER]
