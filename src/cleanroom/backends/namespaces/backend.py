@@ -13,6 +13,7 @@ from cleanroom.backends.launcher import LaunchError
 from cleanroom.backends.namespaces import hints, prober
 from cleanroom.backends.namespaces.plan import Ids, make_plan
 from cleanroom.backends.namespaces.running import NamespacesSandbox
+from cleanroom.backends.namespaces.sockets import cover_sockets
 from cleanroom.backends.namespaces.start import Host, attempt, place_of
 from cleanroom.sandbox.spec import Overlay, SandboxSpec
 
@@ -61,6 +62,7 @@ class NamespacesBackend:
 
     async def _start(self, spec: SandboxSpec, door: Door) -> NamespacesSandbox:
         """Start without asking what is proven: this is what the probe itself calls."""
+        spec = cover_sockets(spec)
         try:
             try:
                 return await attempt(self._host, spec, self._host.take_ids(spec), door)
