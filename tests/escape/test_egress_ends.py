@@ -6,6 +6,7 @@ A stopped sandbox, a killed gateway, an audit that cannot be written, a neighbou
 import json
 import os
 import resource
+import signal
 import time
 
 import pytest
@@ -140,6 +141,49 @@ result = [before, get("good.test"), dial("good.test", 5000, b"two", wait=2)]
     later.process.communicate(timeout=25)
     assert later.process.returncode != 0
     assert len([arrival for arrival in world.reached(PUBLIC, 80) if arrival.received]) == 1
+
+
+def test_no_byte_passes_while_nobody_writes_the_audit(own_world: World) -> None:
+    """Decision 12: with the daemon stopped, verdicts cannot be written, so nothing is sent."""
+    world = own_world
+    running = world.start(
+        policy("good.test:80,443,5000"),
+        """
+import threading, time
+good = address_of("good.test")
+until = time.monotonic() + 3
+def repeat(port, data):
+    while time.monotonic() < until:
+        dial(good, port, data, wait=0.3)
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+work = [(80, b"GET / HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n"), (443, hello("good.test")),
+        (5000, b"PING")]
+threads = [threading.Thread(target=repeat, args=each) for each in work]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+result = None
+""",
+    )
+
+    def arrived() -> list[int]:
+        ports = (80, 443, 5000)
+        return [sum(len(a.received) for a in world.reached(PUBLIC, port)) for port in ports]
+
+    running.await_ready()
+    assert eventually(lambda: all(arrived()))  # the control: everything flows
+    os.kill(world.daemon.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: False, 0.3)  # what was written before is on its way
+        before = arrived()
+        eventually(lambda: arrived() != before, 0.7)
+        assert arrived() == before
+    finally:
+        os.kill(world.daemon.pid, signal.SIGCONT)
+    assert eventually(lambda: all(a > b for a, b in zip(arrived(), before, strict=True)))
+    assert world.finish(running).status == 0
 
 
 def test_a_flood_harms_no_neighbour(own_world: World) -> None:
