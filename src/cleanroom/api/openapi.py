@@ -59,8 +59,8 @@ def document(version: str) -> Document:
         [kinds[name] for name in sorted(kinds)], ref_template=_REF
     )
     for schema in schemas.values():
-        if "description" in schema:  # Python 3.13 strips the indentation of docstrings, 3.11 not
-            schema["description"] = inspect.cleandoc(schema["description"])
+        # Python 3.13 strips the indentation of docstrings, 3.11 does not.
+        schema["description"] = inspect.cleandoc(schema["description"])
     schemas["StreamLine"] = _one_of(streams.StreamLine.__args__)
     schemas["AttachMessage"] = _one_of(streams.AttachMessage.__args__)
     paths: dict[str, Document] = {}
