@@ -34,15 +34,15 @@ def test_a_link_is_left_out_by_name_and_never_followed(tmp_path: Path) -> None:
     assert found(tmp_path) == (".env", "inside/.env")
 
 
-def test_cleanroomignore_adds_and_takes_back(tmp_path: Path) -> None:
-    (tmp_path / ".cleanroomignore").write_text("/private/\n*.sql\n!fixture.key\n!.env\n")
+def test_cleanroomignore_adds_and_takes_back_only_what_it_added(tmp_path: Path) -> None:
+    lines = "/private/\n*.sql\n!schema.sql\n!fixture.key\n!.env\n"
+    (tmp_path / ".cleanroomignore").write_text(lines)
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "x").touch()
-    for name in ("dump.sql", ".env", "plain"):
+    for name in ("dump.sql", "schema.sql", ".env", "plain"):
         (tmp_path / name).touch()
-    for name in ("fixture.key", "real.key"):
-        (tmp_path / name).write_text("-----BEGIN PRIVATE KEY-----")
-    assert found(tmp_path) == ("dump.sql", "private", "real.key")
+    (tmp_path / "fixture.key").write_text("-----BEGIN PRIVATE KEY-----")
+    assert found(tmp_path) == (".env", "dump.sql", "fixture.key", "private")
 
 
 def test_a_cleanroomignore_that_is_no_file_is_not_read(tmp_path: Path) -> None:

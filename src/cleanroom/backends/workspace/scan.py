@@ -130,8 +130,10 @@ class _Scanner:
             for entry in entries:
                 inside = prefix + entry.name
                 is_folder = entry.is_dir(follow_symlinks=False)
-                verdict = self._patterns.match(inside, folder=is_folder)
-                if verdict or (verdict is None and _is_secret_name(entry.name, inside, is_folder)):
+                # SECURITY: a `!` line takes back only what the same file added: the repository may
+                # hide more than the built-in list, never show a file that the list hides.
+                added = self._patterns.match(inside, folder=is_folder)
+                if added or _is_secret_name(entry.name, inside, is_folder):
                     secrets.append(inside)
                     continue
                 if self._group is not None and _group_of(entry) != self._group:
@@ -140,7 +142,7 @@ class _Scanner:
                     folders.append(inside)
                 elif is_folder and entry.name == ".git":
                     git.append(inside)
-                elif verdict is None and not is_folder and needs_look(inside):
+                elif not is_folder and needs_look(inside):
                     doubtful.append(inside)
         lists = (tuple(each) for each in (folders, secrets, doubtful, foreign, git))
         return _Folder(changed_ns, *lists)
