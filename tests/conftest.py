@@ -7,6 +7,7 @@ Never: a file outside the checkout and the temporary folder.
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -19,6 +20,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "src" / "cleanroom" / "bin"
 NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
+
+# A gate started in the background hands down ignored signals, and its children would keep them:
+# programs that the tests start are to be stopped as a person's own are.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # A skip that is not about the machine hides a test that nobody runs.
 ACCEPTED_SKIP = re.compile(r"^(Skipped: )?this machine lacks ")
