@@ -68,6 +68,7 @@ check:
 	.ci/run
 
 bench: install
+	@tools/check-system bench
 	$(PY) -m bench
 
 nightly: dev

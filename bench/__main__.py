@@ -15,10 +15,12 @@ from pathlib import Path
 
 from bench.cases import CASES, Figure, complain
 from bench.daemon import Daemon
+from bench.relay import dns_answers, relay_bulk, relay_connections
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
+ALL = (*CASES, relay_bulk, relay_connections, dns_answers)
 
 
 def installed() -> Path:
@@ -74,7 +76,7 @@ def measure(names: list[str]) -> list[Figure]:
     """Measure the named figures, or all, each with a daemon that is warm."""
     cleanroom = installed()
     figures = []
-    for case in CASES:
+    for case in ALL:
         if names and case.__name__ not in names:
             continue
         complain(f"measuring {case.__name__} ...")
