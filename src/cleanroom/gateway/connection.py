@@ -127,6 +127,9 @@ class Connection:
             self._pump()
 
     def _converse(self) -> bool:
+        self._sandbox.flush()
+        if self._upstream is not None:
+            self._upstream.flush()
         for _ in range(_STEPS):
             if self._is_closed or not self._step():
                 return False
@@ -136,9 +139,6 @@ class Connection:
 
     def _step(self) -> bool:
         """Do one thing of the conversation; False: nothing can be done now."""
-        self._sandbox.flush()
-        if self._upstream is not None:
-            self._upstream.flush()
         if self._is_finishing:
             return self._drain()
         if self._is_waiting:
@@ -185,7 +185,7 @@ class Connection:
                 self._is_waiting = True
                 self._dialling = self._keeper.dial(self, self._dialled)
             case End(side=side):
-                self._endpoint(side).is_ending = True
+                self._endpoint(side).end()
             case Relay():
                 self._is_relaying = True
             case Finish():
@@ -228,9 +228,9 @@ class Connection:
         match outcome:
             case Failed(deny=deny, address=address):
                 self._events.append(DialFailed(deny, address))
-            case Reached(socket=sock, address=address, through_proxy=through_proxy):
+            case Reached(socket=sock, address=address, through_proxy=through_proxy, told=told):
                 self._is_tunnelled = through_proxy
-                self._upstream = Endpoint(self._keeper.reactor, sock, self._pump)
+                self._upstream = Endpoint(self._keeper.reactor, sock, self._pump, told)
                 self._keeper.reactor.hand_over(sock.fileno(), self._upstream)
                 self._events.append(Dialled(address, through_proxy))
         self._pump()
@@ -255,17 +255,16 @@ class Connection:
             if size:
                 sink.send(BUFFER[:size])
             elif source.ended and not sink.ended:  # else both are closed at once
-                sink.is_ending = True
-                sink.flush()
+                sink.end()
         return source.can_receive
 
     # --- the end --------------------------------------------------------------------------
 
     def _finish(self) -> None:
         self._is_finishing = True
-        self._sandbox.is_ending = True
+        self._sandbox.end()
         if self._upstream is not None:
-            self._upstream.is_ending = True
+            self._upstream.end()
         # SECURITY: nobody waits for ever on a sandbox that does not take its last bytes.
         self._keeper.reactor.later(_LINGER_S, self._close)
 

@@ -20,7 +20,7 @@ from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
 from cleanroom.decide.tcp import parse_address
 from cleanroom.errors import Code
-from cleanroom.gateway.reactor import HUNG_UP, Reactor, Timer
+from cleanroom.gateway.reactor import HUNG_UP, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Resolved, Resolver
 from cleanroom.gateway.wire import Target
 
@@ -35,6 +35,7 @@ class Reached:
     socket: socket.socket
     address: str
     through_proxy: bool = False
+    told: int = WRITABLE  # what the reactor said of the socket so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Dialling:
             self._why = f"cannot be connected to: {os.strerror(error)}"
             self._try_next()
             return
-        reached = Reached(attempt.socket, attempt.address)
+        reached = Reached(attempt.socket, attempt.address, told=attempt.told)
         self.cancel()
         self._done(reached)
 
@@ -170,6 +171,7 @@ class _Attempt:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._is_over = False
+        self.told = WRITABLE
 
     def start(self) -> None:
         set_stream_options(self.socket)
@@ -180,6 +182,7 @@ class _Attempt:
             self._reactor.soon(lambda: self._end(error))
 
     def ready(self, events: int) -> None:
+        self.told |= events
         failed = events & HUNG_UP
         self._end(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if failed else 0)
 

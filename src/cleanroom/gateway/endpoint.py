@@ -39,14 +39,20 @@ class Endpoint:
         "sent_bytes",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        changed: Callable[[], None],
+        told: int = WRITABLE,
+    ) -> None:
         self._reactor = reactor
         self._socket = sock
         self._changed = changed
-        # Believed ready until a call says otherwise: an edge before this moment is not told again.
-        self._readable = True
+        # `told` is what the reactor said before this moment and will not say again.
+        self._hung_up = bool(told & HUNG_UP)
+        self._readable = self._hung_up or bool(told & READABLE)
         self._writable = True
-        self._hung_up = False
         self._shut = False
         self._pending: deque[memoryview] = deque()
         self.pending_bytes = 0
@@ -118,6 +124,11 @@ class Endpoint:
             self._shut = True
             with contextlib.suppress(OSError):  # it ended by itself: just as well
                 self._socket.shutdown(socket.SHUT_WR)
+
+    def end(self) -> None:
+        """Send nothing after what is pending, and say so to the peer when that is sent."""
+        self.is_ending = True
+        self.flush()
 
     def close(self, *, reset: bool = False) -> None:
         """Close the socket; `reset` tells the peer that this is no orderly end."""

@@ -15,7 +15,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.dialer import Dialling, Done, Failed, Judge, Reached
 from cleanroom.gateway.endpoint import BrokenError, Endpoint
 from cleanroom.gateway.layers.connect import ConnectReader, Refused, encode_connect
-from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
 from cleanroom.gateway.resolver import Resolver
 from cleanroom.gateway.wire import Target
 
@@ -93,7 +93,7 @@ class _Handshake:
         self._request = request
         self._done = done
         self._reader = ConnectReader()
-        self._endpoint = Endpoint(reactor, reached.socket, self._proceed)
+        self._endpoint = Endpoint(reactor, reached.socket, self._proceed, reached.told)
 
     def begin(self) -> None:
         """Send the request; the answer comes later."""
@@ -119,7 +119,9 @@ class _Handshake:
                 return
             if answer is not None:
                 sock: socket.socket = self._reached.socket
-                self._done(Reached(sock, self._reached.address, through_proxy=True))
+                # What was told is spent, and a receive too many is better than one too few.
+                told = READABLE | WRITABLE | HUNG_UP
+                self._done(Reached(sock, self._reached.address, through_proxy=True, told=told))
                 return
 
     def _attempt(self, step: Callable[[], None]) -> None:
