@@ -288,9 +288,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-CASES = (relay_bulk, relay_connections, dns_answers)
-
-
 def main() -> int:
     """Print the figures of this file alone: python -m bench.relay."""
     for work in (_bulk, _connections, _dns):

@@ -154,5 +154,5 @@ def test_nothing_outside_global_unicast_passes(address: IPv6Address) -> None:
 def test_every_carrier_of_an_address_is_refused(address: IPv4Address) -> None:
     for carrier in carriers(str(address)):
         assert judge_address(NOWHERE, "a.test", ip_address(carrier)) is not None
-        if int(address) > 0xFFFF:  # "::0.0.x.y" is also read as a plain group
+        if int(address) > 0xFFFF:  # ::0 and ::1 are more than carriers
             assert carried_address(ip_address(carrier)) == address

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from cleanroom.decide.address import Guard
+from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.tcp import decide_connection, decide_dial, decide_target, parse_address
 from cleanroom.policy.hosts import InvalidHostError
@@ -56,6 +56,12 @@ def test_a_dial_is_judged_by_guard_and_deny_rules() -> None:
     assert decide_dial(denying, Guard(), "a.test", ip_address("203.0.113.8"), 443) is None
     assert decide_dial(denying, Guard(), "a.test", ip_address("203.0.113.7"), 443) is not None
     assert decide_dial(denying, Guard(), "a.test", ip_address("127.0.0.1"), 443) is not None
+    translated = make_guard(["64:ff9b::/96"], [])
+    inner = ip_address("64:ff9b::203.0.113.7")
+    assert decide_dial(denying, translated, "a.test", inner, 443) is not None
+    assert decide_dial(denying, translated, "a.test", ip_address("64:ff9b::8.8.8.8"), 443) is None
+    by_chance = ip_address("2001:db8::203.0.113.7")  # carries nothing
+    assert decide_dial(denying, translated, "a.test", by_chance, 443) is None
 
 
 @pytest.mark.parametrize("text", ["127.1", "0x7f.1", "017.0.0.1", "1", "", "fe80::1%lo", "a.test"])

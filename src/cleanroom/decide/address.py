@@ -121,20 +121,29 @@ def judge_address(guard: Guard, name: str, address: Address) -> Deny | None:
             assert_never(kind)
 
 
-def carried_address(address: Address) -> IPv4Address:
-    """Return the IPv4 address inside a mapped, compatible, NAT64 or 6to4 address."""
+def carried_address(address: Address) -> IPv4Address | None:
+    """Return the IPv4 address inside a mapped, compatible, NAT64 or 6to4 address; else None."""
+    if _listed(address)[0] is not _Kind.CARRIER:
+        return None
     # 6to4 (RFC 3056) carries it in bits 16 to 48, all the others in the last 32 bits.
     packed = address.packed
     return IPv4Address(packed[2:6] if packed[:2] == b"\x20\x02" else packed[-4:])
 
 
-def _classify(guard: Guard, address: Address) -> tuple[_Kind, str]:
-    if isinstance(address, IPv6Address) and address.scope_id:
-        return _Kind.NEVER, "link-local"
+def _listed(address: Address) -> tuple[_Kind, str]:
     number = int(address)
     for network, mask, kind, words in _BY_VERSION[address.version]:
         if number & mask == network:
             return kind, words
+    return _Kind.PUBLIC, ""
+
+
+def _classify(guard: Guard, address: Address) -> tuple[_Kind, str]:
+    if isinstance(address, IPv6Address) and address.scope_id:
+        return _Kind.NEVER, "link-local"
+    listed = _listed(address)
+    if listed[0] is not _Kind.PUBLIC:
+        return listed
     if any(address in network for network in guard.host_networks):
         return _Kind.OPERATOR, "this host's own or on its network"
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
@@ -144,8 +153,7 @@ def _classify(guard: Guard, address: Address) -> tuple[_Kind, str]:
 
 def _judge_carrier(guard: Guard, name: str, address: Address, words: str) -> Deny | None:
     inner = carried_address(address)
-    refused = judge_address(guard, name, inner)
-    if refused is not None:
+    if inner is None or judge_address(guard, name, inner) is not None:
         return _refusal(name, address, f"{words} around {inner}, which may not be dialled itself")
     if _in_any(guard.private_networks, address):
         return None

@@ -6,7 +6,7 @@ Never: a resolver; addresses arrive resolved.
 
 from ipaddress import ip_address
 
-from cleanroom.decide.address import Guard, judge_address
+from cleanroom.decide.address import Guard, carried_address, judge_address
 from cleanroom.decide.match import Address, denied_address, match_address, match_name
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.errors import Code
@@ -45,7 +45,13 @@ def decide_dial(
     policy: CompiledPolicy, guard: Guard, name: str, address: Address, port: int
 ) -> Deny | None:
     """Return why the gateway may not connect to `address` for `name` ("": an IP literal)."""
-    return judge_address(guard, name, address) or denied_address(policy, address, port)
+    # A carrier that the operator excepted leads to the address inside it: deny rules name that one.
+    carried = carried_address(address) or address
+    return (
+        judge_address(guard, name, address)
+        or denied_address(policy, address, port)
+        or denied_address(policy, carried, port)
+    )
 
 
 def parse_address(text: str) -> Address | None:
