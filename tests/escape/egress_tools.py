@@ -8,10 +8,16 @@ import socket
 import sys
 
 
+def connect(host: str, port: int, wait: float) -> socket.socket:
+    """Connect to the first address only: a refusal must not send the client to the other family."""
+    first = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+    return socket.create_connection((str(first[0]), port), wait)
+
+
 def dial(host: str, port: int, *pieces: bytes, wait: float = 5.0) -> str:
     """Connect, send, return what came back first; or how it failed."""
     try:
-        with socket.create_connection((host, port), wait) as stream:
+        with connect(host, port, wait) as stream:
             for piece in pieces:
                 stream.sendall(piece)
             return stream.recv(65536).decode("latin-1") or "closed"
@@ -23,7 +29,7 @@ def talk(host: str, port: int, *pieces: bytes, wait: float = 5.0) -> str:
     """Connect, send, end, return everything that came back; or how it failed."""
     said = b""
     try:
-        with socket.create_connection((host, port), wait) as stream:
+        with connect(host, port, wait) as stream:
             for piece in pieces:
                 stream.sendall(piece)
             stream.shutdown(socket.SHUT_WR)
