@@ -86,9 +86,10 @@ def test_reclaim_does_not_touch_a_process_that_reused_the_number(short_path: Pat
 
 
 def test_the_plan_can_be_shown_without_starting_anything(short_path: Path) -> None:
+    before = children()  # other tests' orphans may have been given to this process
     shown = make(short_path).show_plan(small_spec(short_path))
     assert any(line.startswith("exec ") and "--disable-userns" in line for line in shown)
-    assert children() == set()
+    assert children() <= before
 
 
 @pytest.mark.parametrize(
