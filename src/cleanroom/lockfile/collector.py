@@ -1,0 +1,102 @@
+"""What a reader found so far, bounded; the same checks for every format.
+
+In: entries with their line. Out: a Reading. Never: a name with control characters, or more entries
+than the limit.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from cleanroom.lockfile.model import (
+    LIMITS,
+    Ecosystem,
+    LockfileError,
+    Pin,
+    Reading,
+    Strength,
+    Unpinned,
+)
+from cleanroom.lockfile.names import is_web, pypi_name, pypi_version
+
+_WORD: Final = re.compile(r"[!-~]+")
+_PYPI_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WITHOUT_SECRET: Final = re.compile(r"//[^/@\s]*@")
+
+NO_DIGEST: Final = "the lock file has no usable digest of it"
+GIT: Final = "it comes from a git repository"
+TARBALL: Final = "it is a tarball at an address of its own, without a digest"
+LOCAL: Final = "it is a file or folder of the workspace"
+
+
+class Entry(NamedTuple):
+    """One entry of a lock file, and the line it stands on."""
+
+    name: str
+    version: str
+    line: int = 1
+
+
+class Held(NamedTuple):
+    """What an entry can be held to, beside its name and version."""
+
+    digests: tuple[str, ...] = ()
+    file: str = ""
+    url: str = ""
+    strength: Strength = Strength.LOCKFILE
+
+
+class Collector:
+    """The pins and unpinned entries of one file."""
+
+    def __init__(self, format_name: str, ecosystem: Ecosystem) -> None:
+        self._format = format_name
+        self._ecosystem = ecosystem
+        self._pins: dict[Pin, None] = {}
+        self._unpinned: list[Unpinned] = []
+        self.includes: list[str] = []
+
+    def pin(self, entry: Entry, held: Held, missing: str = NO_DIGEST) -> None:
+        """Note an artifact; without a digest it is not pinned, unless it is held first-seen."""
+        if not held.digests and held.strength is Strength.LOCKFILE:
+            self.unpinned(entry, missing)
+            return
+        words = (entry.name, entry.version, *filter(None, (held.file, held.url)))
+        for word in words:
+            if len(word) > LIMITS.word or not _WORD.fullmatch(word):
+                message = f"cannot use {word[:40]!a}: it is no name, version or address"
+                raise LockfileError(message, entry.line)
+        name, version = self._canonical(entry)
+        url = _WITHOUT_SECRET.sub("//", held.url, count=1) if is_web(held.url) else ""
+        digests = () if held.strength is Strength.FIRST_SEEN else held.digests
+        ecosystem, line = self._ecosystem, entry.line
+        pin = Pin(ecosystem, name, version, held.file, url, digests, line, held.strength)
+        self._pins.setdefault(pin)
+        self._count(entry.line)
+
+    def unpinned(self, entry: Entry, reason: str, *, local: bool = False) -> None:
+        """Note an entry that nothing holds. `local`: nothing is fetched for it."""
+        name, version = self._canonical(entry)
+        each = Unpinned(self._ecosystem, _shown(name), _shown(version), reason, entry.line, local)
+        self._unpinned.append(each)
+        self._count(entry.line)
+
+    def reading(self, version: str) -> Reading:
+        """Return all that was found."""
+        pins, unpinned = tuple(self._pins), tuple(self._unpinned)
+        return Reading(self._format, version[:40], pins, unpinned, tuple(self.includes))
+
+    def _canonical(self, entry: Entry) -> tuple[str, str]:
+        if self._ecosystem is Ecosystem.PYPI and _PYPI_NAME.fullmatch(entry.name):
+            return pypi_name(entry.name), pypi_version(entry.version)
+        return entry.name, entry.version
+
+    def _count(self, line: int) -> None:
+        if len(self._pins) + len(self._unpinned) > LIMITS.entries:
+            message = f"cannot read it: it has more than {LIMITS.entries} entries"
+            raise LockfileError(message, line)
+
+
+def _shown(text: str) -> str:
+    text = _WITHOUT_SECRET.sub("//", text)
+    short = text if len(text) <= 120 else f"{text[:120]}…"
+    return short if short.isprintable() else ascii(short)

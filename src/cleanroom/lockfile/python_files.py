@@ -1,0 +1,41 @@
+"""What the lock files of Python tools share: lists of files, each with a digest.
+
+In: tables of TOML or JSON. Out: pins. Never: sha1 or md5.
+"""
+
+from cleanroom.lockfile import trees
+from cleanroom.lockfile.collector import NO_DIGEST, Collector, Entry, Held
+from cleanroom.lockfile.digests import strong
+from cleanroom.lockfile.names import file_of, is_web
+
+
+def add_file(entry: Entry, file: trees.Table, found: Collector) -> None:
+    """Note one file: its `file`, `filename` or `name`, else the end of its `url` or `path`."""
+    line = entry.line
+    url = trees.word(file, "url", line)
+    path = trees.word(file, "path", line)
+    named = (trees.word(file, key, line) for key in ("file", "filename", "name"))
+    name = next(filter(None, named), "") or file_of(url) or path.rpartition("/")[2]
+    hashes = trees.part(file, "hashes", line)
+    said = [f"{algorithm}:{trees.word(hashes, algorithm, line)}" for algorithm in hashes]
+    digests = strong([trees.word(file, "hash", line), *said])
+    if not name:
+        found.unpinned(entry, "a file of it has no name")
+    elif path and not url:
+        found.unpinned(entry, "a file of it is in the workspace", local=True)
+    else:
+        held = Held(digests, name, url if is_web(url) else "")
+        found.pin(entry, held, f"{NO_DIGEST} ({name[:80]})")
+
+
+def add_files(entry: Entry, files: list[trees.Table], found: Collector) -> None:
+    """Note every file of a package; one without files is not pinned."""
+    if not files:
+        found.unpinned(entry, NO_DIGEST)
+    for file in files:
+        add_file(entry, file, found)
+
+
+def entry_of(package: trees.Table, line: int) -> Entry:
+    """Return a package's name and version."""
+    return Entry(trees.word(package, "name", line), trees.word(package, "version", line), line)
