@@ -5,6 +5,7 @@ Never: a file outside the checkout and the temporary folder.
 """
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -16,10 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "src" / "cleanroom" / "bin"
 NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
+
+# By day each property sees the same examples: a red gate can be run again, coverage is the same.
+# How long one takes on a busy machine says nothing; `make nightly` looks for new ones.
+settings.register_profile(
+    "day",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("night", deadline=None)
+settings.load_profile("night" if NIGHTLY else "day")
 
 # A gate started in the background hands down ignored signals, and its children would keep them:
 # programs that the tests start are to be stopped as a person's own are.
@@ -101,6 +115,15 @@ def programs() -> Path:
     return PROGRAMS
 
 
+@pytest.fixture(scope="session")
+def mise_program() -> Path:
+    """The real mise, by the npm package that tools/mise pins; fetched if it is not there yet."""
+    if platform.machine() != "x86_64":
+        pytest.skip(f"this machine lacks a pinned mise: it is {platform.machine()}")
+    subprocess.run(["/usr/bin/make", "-s", "-C", str(ROOT), "mise"], check=True)
+    return ROOT / "build/mise/node_modules/@jdxcode/mise-linux-x64/bin/mise"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the nightly tests out of every other run; they are deselected, not skipped."""
     if NIGHTLY:
@@ -110,6 +133,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave word whether every test ran, for tools/try-again."""
+    if session.config.cache is not None:
+        session.config.cache.set("cleanroom/exitstatus", int(exitstatus))
 
 
 @pytest.hookimpl(wrapper=True)

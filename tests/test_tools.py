@@ -1,5 +1,6 @@
 """The scripts that prepare a machine, run on a machine that lacks things."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -83,3 +84,56 @@ def test_not_linux_is_one_sentence(machine: Path) -> None:
     assert done.returncode == 1
     assert "Linux only" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def failed_run(tmp_path: Path) -> Path:
+    """A checkout whose last run failed in one test; its Python says how that test ends now."""
+    for folder in ("tools", ".venv/bin", ".pytest_cache/v/cache", ".pytest_cache/v/cleanroom"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "try-again", tmp_path / "tools")
+    leave(tmp_path, failed=1, status=1)
+    stand_in(tmp_path, "exit 0")
+    return tmp_path
+
+
+def leave(checkout: Path, failed: int, status: int) -> None:
+    """Write what pytest leaves of a run."""
+    cache = checkout / ".pytest_cache" / "v"
+    names = {f"tests/test_a.py::test_{number}": True for number in range(failed)}
+    (cache / "cache" / "lastfailed").write_text(json.dumps(names))
+    (cache / "cleanroom" / "exitstatus").write_text(str(status))
+
+
+def stand_in(checkout: Path, ending: str) -> None:
+    """Let the checkout's Python count its calls and end so."""
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text(f"#!/bin/sh\necho call >>{checkout}/calls\n{ending}\n")
+    python.chmod(0o755)
+
+
+def try_again(checkout: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the judgement there."""
+    command = ["/usr/bin/python3", str(checkout / "tools" / "try-again")]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_a_test_that_failed_once_must_pass_five_times_and_is_named(failed_run: Path) -> None:
+    done = try_again(failed_run)
+    assert (done.returncode, (failed_run / "calls").read_text().count("call")) == (0, 5)
+    assert "UNSTABLE tests/test_a.py::test_0:" in done.stdout
+
+
+def test_a_test_that_fails_again_stays_failed(failed_run: Path) -> None:
+    stand_in(failed_run, f'[ "$(wc -l <{failed_run}/calls)" -lt 5 ]')
+    done = try_again(failed_run)
+    assert (done.returncode, "UNSTABLE" in done.stdout) == (1, False)
+
+
+@pytest.mark.parametrize(("failed", "status"), [(5, 1), (0, 1), (1, 2), (1, 3), (1, 0)])
+def test_no_second_look_at_many_failures_or_half_a_run(
+    *, failed_run: Path, failed: int, status: int
+) -> None:
+    leave(failed_run, failed, status)
+    done = try_again(failed_run)
+    assert (done.returncode, (failed_run / "calls").exists()) == (1, False)
