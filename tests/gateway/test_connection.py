@@ -12,6 +12,7 @@ from cleanroom.events import NetworkEvent
 from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.source import Fetching, Taker, Want
 from cleanroom.gateway.wire import (
     Abort,
     Command,
@@ -109,6 +110,20 @@ class Scene:
     def dial(self, connection: Connection, done: Callable[[Reached | Failed], None]) -> Cancellable:
         self.dials.append(Pending(done))
         return self.dials[-1]
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        self.taker = taker
+        self.calls.append("fetch")
+        return self
+
+    def pause(self) -> None:
+        self.calls.append("pause")
+
+    def resume(self) -> None:
+        self.calls.append("resume")
+
+    def cancel(self) -> None:
+        self.calls.append("cancel")
 
     def hold(self, size: int) -> bool:
         self.held += size

@@ -5,18 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.gateway import control
+from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy, rule
 from tests.gateway.test_budgets import denied
 
 POLICY = policy("a.test:443", "*.b.test:22", rule("c.test:443", ech=True), deny=("x.b.test:22",))
 TO_GATEWAY: list[control.ToGateway] = [
     control.Configure(("10.0.0.0/8",), ("a.corp",), ("9.9.9.9",), "proxy:3128"),
+    control.Trust("roots"),
+    control.MakeAuthority("sbx_1", (OpenedName("a.test"), OpenedName("b.test", True)), 1, 2),  # noqa: FBT003
     control.OpenDoor("sbx_1", POLICY),
     control.NarrowPolicy("sbx_1", POLICY),
     control.CloseDoor("sbx_1"),
     control.Acknowledge(7),
 ]
 TO_DAEMON: list[control.ToDaemon] = [
+    control.AuthorityMade("sbx_1", "certificate"),
     control.DoorOpened("sbx_1"),
     control.DoorClosed("sbx_1"),
     control.Reports((control.Report(1, "sbx_1", denied()), control.Report(2, "sbx_1", denied()))),

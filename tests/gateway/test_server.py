@@ -11,7 +11,9 @@ import pytest
 from cleanroom.gateway import control
 from cleanroom.gateway.resolver import Resolved
 from cleanroom.gateway.server import Gateway
+from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy
+from tests.gateway.certificates import TODAY, authority
 from tests.gateway.doors import make_door_sockets
 from tests.gateway.queries import query
 from tests.gateway.resolvers_of_tests import table_server
@@ -157,6 +159,25 @@ def test_ends_are_reported_without_anybody_asking(daemon: Daemon) -> None:
             daemon.send(control.Acknowledge(verdict.sequence))
             tunnel.close()
         assert daemon.next_report().event.phase == "closed"
+
+
+def test_a_sandboxs_authority_is_made_before_its_door_and_goes_with_it(daemon: Daemon) -> None:
+    asked = control.MakeAuthority("sbx_1", (OpenedName("a.test"),), TODAY.since, TODAY.until)
+    daemon.send(control.Trust(authority("a.test").certificate))
+    daemon.send(asked)
+    made = daemon.next()
+    assert isinstance(made, control.AuthorityMade)
+    assert "PRIVATE" not in made.certificate
+    open_door(daemon, "a.test:443")
+    daemon.send(control.CloseDoor("sbx_1"))
+    assert daemon.next() == control.DoorClosed("sbx_1")
+    daemon.send(asked)  # it is gone, or this would be its end
+    again = daemon.next()
+    assert isinstance(again, control.AuthorityMade)
+    assert again.certificate != made.certificate
+    assert daemon.gateway.upstream_tls.cert_store_stats()["x509_ca"] == 1
+    daemon.send(asked)
+    assert daemon.has_ended()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Surroundings of a gateway for tests: a real reactor, turned by hand; a daemon that is a list."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +12,22 @@ from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.budgets import Allowances
+from cleanroom.gateway.ca import upstream_context
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.resolver import Resolved, Resolver
+from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.wire import Target
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 LOOPBACK = "127.0.0.1"
+
+
+class Nowhere:
+    """A Source that nobody may ask."""
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        raise AssertionError(want)
 
 
 @dataclass
@@ -31,6 +41,8 @@ class World:
     upstream: tuple[str, int] = (LOOPBACK, 1)
     events: list[NetworkEvent] = field(default_factory=list)
     waiting: list[Callable[[], None]] = field(default_factory=list)
+    source: Source = field(default_factory=Nowhere)
+    upstream_tls: ssl.SSLContext = field(default_factory=lambda: upstream_context(""))
 
     def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
         assert sandbox_id == "sbx_test"

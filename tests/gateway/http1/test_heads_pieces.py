@@ -96,6 +96,7 @@ def test_a_whole_head_over_the_limit_is_refused_in_one_piece_too() -> None:
         HeadReader(responses=False).read(largest[:20] + b"y" + largest[20:])
 
 
+@pytest.mark.nightly
 def test_thirty_thousand_requests_a_second_of_processor_time() -> None:
     fields = b"Host: a.test\r\nUser-Agent: x\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
     head = b"GET /a HTTP/1.1\r\n" + fields + b"Connection: keep-alive\r\n\r\n"

@@ -5,7 +5,7 @@ import json
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import parse_response
-from cleanroom.gateway.layers.http_denial import denial_response, status_of
+from cleanroom.gateway.layers.http_denial import denial_response, plain_denial, status_of
 
 DENY = Deny(Code.HOST_NOT_ALLOWED, "no rule of the policy allows evil.test")
 
@@ -44,7 +44,16 @@ def test_hostile_text_stays_in_its_place() -> None:
     assert b"\x1b" not in body
 
 
-def test_only_an_unreachable_server_is_a_bad_gateway() -> None:
+def test_only_an_upstream_at_fault_is_a_bad_gateway() -> None:
     assert status_of(DENY) == 403
     assert status_of(Deny(Code.ADDRESS_NOT_ALLOWED, "x")) == 403
     assert status_of(Deny(Code.UPSTREAM_UNREACHABLE, "x")) == 502
+    assert status_of(Deny(Code.UPSTREAM_CERTIFICATE_INVALID, "x")) == 502
+
+
+def test_git_and_go_show_plain_text_only() -> None:
+    head, _, body = plain_denial(DENY).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 host_not_allowed: ")
+    assert b"\r\nContent-Type: text/plain; charset=utf-8\r\n" in head
+    assert body.decode() == f"host_not_allowed: {DENY.reason}\n"
+    assert plain_denial(DENY, head_only=True).endswith(b"\r\n\r\n")

@@ -1,15 +1,18 @@
 """Connections as conversations: nothing passes before its verdict is allowed and reported."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.decide.model import Deny
+from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.http import HttpLayer
-from cleanroom.gateway.layers.tcp import TcpLayer
+from cleanroom.gateway.layers.tcp import Inner, TcpLayer
 from cleanroom.gateway.wire import (
     Abort,
+    Command,
     DataReceived,
     Dial,
     DialFailed,
@@ -17,7 +20,9 @@ from cleanroom.gateway.wire import (
     Ended,
     Event,
     Expired,
+    Fetched,
     Finish,
+    Layer,
     Opened,
     Relay,
     Report,
@@ -25,21 +30,46 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.hellos import extension, hello, records
 from tests.gateway.playbook import Play, Verdict
 
 SANDBOX, UPSTREAM = Side.SANDBOX, Side.UPSTREAM
-POLICY = policy("a.test:22,80,443,8080", "203.0.113.0/24:443", rule("i.test:443", inspect=True))
+POLICY = replace(
+    policy(
+        "a.test:22,80,443,8080",
+        "203.0.113.0/24:443",
+        rule("i.test:443,5000", inspect=True),
+        "npm.test:80",
+    ),
+    registries=(RegistryPolicy("npm", True, ("npm.test",)),),  # noqa: FBT003
+)
 ADDRESS = "203.0.113.7"
 HELLO = hello(b"a.test")
 GET = b"GET / HTTP/1.1\r\nHost: a.test:8080\r\n\r\n"
 ABORT = Abort()
 
 
+class Opening:
+    """A layer that stands for opened TLS: it says what it was given."""
+
+    def handle(self, event: Event) -> list[Command]:
+        return [Send(SANDBOX, event.data)] if isinstance(event, DataReceived) else []
+
+
+def opening(_policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | None:
+    """Open what is to be opened, but for port 443 of i.test."""
+    assert allow.rule.value == target.name
+    return Opening() if target.port == 5000 else None
+
+
+INNER = Inner(HttpLayer, opening)
+
+
 def play(port: int = 443, name: str = "a.test", address: str = "198.18.0.16") -> Play:
     """Begin a conversation about one connection."""
-    return Play(TcpLayer(POLICY, Target(name, address, port, 1), HttpLayer))
+    return Play(TcpLayer(POLICY, Target(name, address, port, 1), INNER))
 
 
 def says(data: bytes) -> DataReceived:
@@ -64,7 +94,6 @@ def test_tls_is_read_judged_dialled_reported_and_then_relayed() -> None:
         (25, "a.test", "198.18.0.16", "port_not_allowed"),
         (443, "", "198.51.100.1", "host_not_allowed"),
         (443, "", "127.0.0.1", "host_not_allowed"),
-        (443, "i.test", "198.18.0.18", "protocol_not_allowed"),
     ],
 )
 def test_a_denied_target_is_reset_without_a_byte(
@@ -173,6 +202,37 @@ def test_http_on_80_is_dialled_once_its_request_was_judged() -> None:
     )  # fmt: skip
 
 
+def test_tls_that_is_to_be_opened_is_handed_on_whole_on_any_port() -> None:
+    data = hello(b"i.test")
+    begun = play(5000, "i.test") >> Opened() << []  # not dialled: nobody may speak first
+    assert begun >> says(data[:9]) << [] >> says(data[9:]) << [Send(SANDBOX, data)]
+    assert begun >> says(b"more") << [Send(SANDBOX, b"more")]
+
+
+def test_what_is_to_be_opened_and_cannot_be_is_never_relayed() -> None:
+    begun = play(443, "i.test") >> Opened()
+    assert begun >> says(hello(b"i.test")) << [Verdict("protocol_not_allowed"), ABORT]
+
+
+def test_what_is_to_be_opened_speaks_tls_or_http() -> None:
+    begun = play(5000, "i.test") >> Opened()
+    assert begun >> says(b"SSH-2.0-c\r\n") << [Verdict("protocol_not_allowed"), ABORT]
+    begun = play(5000, "i.test") >> Opened()
+    assert begun >> says(hello(b"a.test")) << [Verdict("sni_mismatch"), ABORT]
+    request = b"GET / HTTP/1.1\r\nHost: i.test:5000\r\n\r\n"
+    assert play(5000, "i.test") >> Opened() >> says(request) << [Dial()]
+
+
+def test_a_registry_is_not_asked_without_tls() -> None:
+    begun = play(80, "npm.test") >> Opened()
+    refused = Verdict("protocol_not_allowed", reason="a registry is asked over TLS only")
+    assert begun >> says(b"GET / HTTP/1.1\r\n") << [refused, ABORT]
+
+
+def test_what_nobody_fetched_is_no_matter() -> None:
+    assert play() >> Opened() >> Fetched(b"x") << []
+
+
 def test_bytes_that_come_out_of_turn_end_the_connection() -> None:
     begun = play() >> Opened() >> says(HELLO) << [Dial()]
     assert begun >> says(b"more") << [ABORT]
@@ -189,7 +249,7 @@ EVENTS = st.one_of(
 
 @given(st.sampled_from([22, 25, 80, 443, 8080]), st.lists(EVENTS, max_size=8))
 def test_a_layer_never_sends_before_it_reported_an_allow(port: int, events: list[Event]) -> None:
-    layer = TcpLayer(POLICY, Target("a.test", "198.18.0.16", port, 1), HttpLayer)
+    layer = TcpLayer(POLICY, Target("a.test", "198.18.0.16", port, 1), INNER)
     allowed = False
     for event in events:
         for command in layer.handle(event):

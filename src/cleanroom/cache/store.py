@@ -1,0 +1,238 @@
+"""The content cache on disk: blobs by their digest, put in place by rename when they are whole.
+
+In: bytes in a descriptor, what they must be. Out: descriptors to read. Never: half a blob under its
+name, whatever is killed or full; bytes under another digest than their own; a link followed.
+
+`cas/sha256/ab/<hex>` are the blobs, `tmp/` what is being written, `index.db` says what is where.
+Several daemons may share the folder: a blob is the same file for all, and SQLite keeps the index.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from cleanroom.cache.index import Index
+from cleanroom.cache.model import Checked, Digests, Entry, Fields, Info, Key
+
+_CHUNK: Final = 1024 * 1024
+_ABANDONED_S: Final = 3600  # a file in tmp/ older than this is a killed daemon's
+_ROOM: Final = 0.9  # of the limit is left when blobs had to go
+MOST_ENTRIES: Final = 500_000
+
+Clock = Callable[[], float]
+
+
+class IntegrityError(Exception):
+    """The bytes are not what they must be."""
+
+
+class Store:
+    """One folder. Its methods block: they belong into a thread."""
+
+    def __init__(self, folder: Path, index: Index, limit: int, clock: Clock) -> None:
+        self._folder = folder
+        self._index = index
+        self._limit = limit
+        self._clock = clock
+
+    @classmethod
+    def open(cls, folder: Path, limit: int, clock: Clock) -> Self:
+        """Open or make it. Raises OSError, sqlite3.Error."""
+        for each in (folder, folder / "cas" / "sha256", folder / "tmp"):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = cls(folder, Index.open(folder / "index.db"), limit, clock)
+        store._remove_abandoned()
+        return store
+
+    def close(self) -> None:
+        """Release the index."""
+        self._index.close()
+
+    # --- serving --------------------------------------------------------------------------
+
+    def find(self, key: Key) -> tuple[Entry, int] | None:
+        """Return what is kept under `key` and a descriptor to read it, which is the caller's."""
+        entry = self._index.find(key, self._now())
+        if entry is None:
+            return None
+        try:
+            descriptor = self._open_blob(entry.digests.sha256)
+        except FileNotFoundError:
+            self._index.forget(entry.digests.sha256)  # removed by hand, or by another daemon
+            return None
+        if os.fstat(descriptor).st_size != entry.digests.size:
+            os.close(descriptor)
+            self.discard(entry.digests.sha256)
+            return None
+        return entry, descriptor
+
+    def age_s(self, entry: Entry) -> float:
+        """Return how long ago the upstream last confirmed an entry."""
+        return max(0.0, self._clock() - entry.validated_s)
+
+    def first_seen(self, key: Key) -> str:
+        """Return the SHA-256 that was seen first under `key`, "" if nothing was."""
+        return self._index.first_seen(key)
+
+    def spool(self) -> int:
+        """Return a descriptor of a new file that has no name. Raises OSError."""
+        path = self._folder / "tmp" / secrets.token_hex(16)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o600)
+        path.unlink()
+        return descriptor
+
+    # --- keeping --------------------------------------------------------------------------
+
+    def keep(self, key: Key, source: int, fields: Fields, wanted: tuple[str, ...]) -> Digests:
+        """Copy what `source` holds into the store, if it is what it must be.
+
+        It is copied, so that nobody who can still write to `source` can change what is kept.
+        `wanted`: digests, one of which it must have; empty: any will do.
+        Raises IntegrityError, OSError, sqlite3.Error; then nothing of it is kept.
+        """
+        with self._temporary() as (path, descriptor):
+            digests = _copy(source, descriptor)
+            if wanted and not digests.has_any(wanted):
+                message = f"the bytes of {key.host}{key.path} are not those that were asked for"
+                raise IntegrityError(message)
+            os.fsync(descriptor)
+            self._put_in_place(path, digests.sha256)
+        self._index.add(key, digests, fields, self._now())
+        self._make_room()
+        return digests
+
+    def see(self, key: Key, sha256: str) -> str:
+        """Return what binds under `key` from now on: `sha256`, unless something was seen before."""
+        return self._index.first_seen(key, sha256)
+
+    def validated(self, key: Key) -> None:
+        """Take note that the upstream's answer is still the one that is kept."""
+        self._index.validated(key, self._now())
+
+    def discard(self, sha256: str) -> None:
+        """Remove a blob and all that leads to it."""
+        self._index.forget(sha256)
+        with contextlib.suppress(FileNotFoundError):
+            self._path(sha256).unlink()
+
+    # --- upkeep ---------------------------------------------------------------------------
+
+    def info(self) -> Info:
+        """Return what is kept."""
+        return self._index.info(self._limit)
+
+    def verify(self) -> Checked:
+        """Read every blob; remove those that are not what their name says."""
+        right, damaged = 0, []
+        for sha256, size in self._index.blobs().items():
+            if self._is_right(sha256, size):
+                right += 1
+            else:
+                self.discard(sha256)
+                damaged.append(sha256)
+        return Checked(right, tuple(damaged))
+
+    def prune(self, limit: int) -> int:
+        """Remove the longest unused blobs until `limit` bytes are left, and files nobody knows.
+
+        Returns how many bytes of known blobs were removed.
+        """
+        before = self._index.info(0).bytes
+        for sha256 in self._index.oldest(before - limit):
+            self.discard(sha256)
+        self._remove_unknown()
+        self._remove_abandoned()
+        return before - self._index.info(0).bytes
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / "cas" / "sha256" / sha256[:2] / sha256
+
+    def _open_blob(self, sha256: str) -> int:
+        return os.open(self._path(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, int]]:
+        path = self._folder / "tmp" / secrets.token_hex(16)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            yield path, descriptor
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+    def _put_in_place(self, path: Path, sha256: str) -> None:
+        final = self._path(sha256)
+        final.parent.mkdir(mode=0o700, exist_ok=True)
+        path.rename(final)
+        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _make_room(self) -> None:
+        info = self._index.info(self._limit)
+        if info.bytes > self._limit:
+            self._discard_all(self._index.oldest(info.bytes - int(self._limit * _ROOM)))
+        if info.entries > MOST_ENTRIES:
+            # SECURITY: many tiny answers must not make an index that is larger than what it finds.
+            self._discard_all(self._index.oldest_entries(info.entries - int(MOST_ENTRIES * _ROOM)))
+
+    def _discard_all(self, blobs: list[str]) -> None:
+        for sha256 in blobs:
+            self.discard(sha256)
+
+    def _is_right(self, sha256: str, size: int) -> bool:
+        try:
+            descriptor = self._open_blob(sha256)
+        except OSError:
+            return False
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+                return False
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+    def _remove_unknown(self) -> None:
+        known = self._index.blobs()
+        for path in (self._folder / "cas" / "sha256").glob("*/*"):
+            # One that was put in place just now has its row in a moment.
+            if path.name not in known and self._is_abandoned(path):
+                path.unlink(missing_ok=True)
+
+    def _remove_abandoned(self) -> None:
+        for path in (self._folder / "tmp").iterdir():
+            if self._is_abandoned(path):
+                path.unlink(missing_ok=True)
+
+    def _is_abandoned(self, path: Path) -> bool:
+        try:
+            return self._clock() - path.lstat().st_mtime > _ABANDONED_S
+        except FileNotFoundError:
+            return False
+
+
+def _copy(source: int, target: int) -> Digests:
+    """Copy a whole file from its begin; return what was copied."""
+    sha256, sha512, sha1 = hashlib.sha256(), hashlib.sha512(), hashlib.sha1(usedforsecurity=False)
+    position = 0
+    while chunk := os.pread(source, _CHUNK, position):
+        position += len(chunk)
+        for each in (sha256, sha512, sha1):
+            each.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(target, view) :]
+    return Digests(sha256.hexdigest(), sha512.hexdigest(), sha1.hexdigest(), position)

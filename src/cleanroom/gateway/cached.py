@@ -1,0 +1,94 @@
+"""The content cache as a Source: before the upstream, for all sandboxes of this gateway.
+
+In: Wants that policy has granted. Out: what the store has, or what the upstream sends. Never: one
+sandbox's grant for another's Want: each is verified by its own pins; a service of a registry.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Final
+
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.cooling import Dates, Wait
+from cleanroom.gateway.errand import Errand, Place
+from cleanroom.gateway.forms import form_of, upstream_accept
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.shared import Around, Older, Shared
+from cleanroom.gateway.shelf import Shelf, Ticket
+from cleanroom.gateway.source import Fetching, Source, Taker, Want
+from cleanroom.gateway.spool import Body
+
+MOST_FLIGHTS: Final = 64  # of one sandbox at once
+MOST_SPOOLED: Final = 4 * 1024 * 1024 * 1024  # bytes of one sandbox at once
+
+
+class CachedSource:
+    """Implements Source, and Cache of errand.py."""
+
+    def __init__(self, reactor: Reactor, shelf: Shelf, upstream: Source) -> None:
+        self.reactor = reactor
+        self.shelf = shelf
+        self._upstream = upstream
+        self._flights: dict[Place, Shared] = {}
+        self._flying: Counter[str] = Counter()
+        self._spooled: Counter[str] = Counter()
+        self._dates = Dates(reactor, self)
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        """Implement Source."""
+        if want.grant.kind == "service":
+            return self._service(want, taker)
+        errand = Errand(self, want, taker)
+        if want.grant.kind == "artifact" and want.grant.cooldown_s:
+            return Wait(self._dates, want, taker, errand)
+        self.reactor.soon(errand.begin)
+        return errand
+
+    def _service(self, want: Want, taker: Taker) -> Fetching:
+        if not want.offline:
+            return self._upstream.fetch(replace(want, accept="*/*", range=""), taker)
+        errand = Errand(self, want, taker)
+        reason = f"{want.grant.path} of {want.host} is a service, which is not there offline"
+        self.reactor.soon(lambda: errand.failed(Deny(Code.OFFLINE_MISS, reason)))
+        return errand
+
+    # --- Cache ----------------------------------------------------------------------------
+
+    def flying(self, place: Place) -> Shared | None:
+        """Implement Cache."""
+        return self._flights.get(place)
+
+    def fly(
+        self, place: Place, want: Want, body: Body, ticket: Ticket, older: Older | None
+    ) -> Shared | Deny:
+        """Implement Cache."""
+        sandbox = want.sandbox_id
+        if self._flying[sandbox] >= MOST_FLIGHTS:
+            ticket.drop()
+            body.release()
+            if older is not None:
+                older.body.release()
+            return Deny(Code.RESOURCE_LIMIT, "the sandbox fetches more at once than it may")
+        asked = replace(
+            want,
+            accept=upstream_accept(form_of(want.grant, want.accept)),
+            if_none_match=older.stored.said.etag if older is not None else "",
+        )
+        self._flying[sandbox] += 1
+
+        def grow(size: int) -> bool:
+            self._spooled[sandbox] += size
+            return self._spooled[sandbox] <= MOST_SPOOLED
+
+        def gone(shared: Shared) -> None:
+            self._spooled[sandbox] -= shared.body.size
+            self._flying[sandbox] -= 1
+            if not self._flying[sandbox]:
+                del self._flying[sandbox], self._spooled[sandbox]
+            if self._flights.get(place) is shared:
+                del self._flights[place]
+
+        around = Around(self.reactor, self._upstream, grow, gone)
+        shared = self._flights[place] = Shared(around, asked, body, ticket, older)
+        return shared

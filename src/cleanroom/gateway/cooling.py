@@ -1,0 +1,177 @@
+"""An artifact under a cooldown waits until its date is known, from the registry's own page.
+
+In: a Want, the registry's metadata. Out: the errand begins, or is refused. Never: an artifact whose
+date nobody says; a date of a page that has only one version.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Final
+
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.cooldown import (
+    MAX_DOCUMENT,
+    NPM_FORM,
+    PYPI_FORM,
+    UnreadableError,
+    npm_date,
+    pypi_date,
+)
+from cleanroom.decide.model import Deny
+from cleanroom.decide.pypi import canonical_name
+from cleanroom.errors import Code
+from cleanroom.gateway.errand import Errand
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.source import Answer, Fetching, Served, Source, Taker, Want
+
+_REMEMBERED: Final = 20_000  # dates
+_DAY_S: Final = 86_400
+
+
+class Dates:
+    """When artifacts were published, as far as it was asked."""
+
+    def __init__(self, reactor: Reactor, source: Source) -> None:
+        self.reactor = reactor
+        self.source = source
+        self._known: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+
+    def known(self, want: Want) -> float | None:
+        """Return when it was published, if that was asked before."""
+        return self._known.get(_key(want))
+
+    def learn(self, want: Want, document: bytes) -> float | None:
+        """Read the date of one artifact from its registry's page. Raises UnreadableError."""
+        grant = want.grant
+        if grant.manager == "npm":
+            date = npm_date(document, grant.version)
+        else:
+            date = pypi_date(document, grant.file)
+        if date is not None:
+            self._known[_key(want)] = date
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return date
+
+
+class Wait:
+    """Implements Fetching for an artifact whose date is not known yet, and Taker of the page."""
+
+    def __init__(self, dates: Dates, want: Want, taker: Taker, errand: Errand) -> None:
+        self._dates = dates
+        self._want = want
+        self._taker = taker
+        self._errand = errand
+        self._hosts = list(want.grant.hosts) or [want.host]
+        if want.grant.manager == "npm":
+            self._hosts = [want.host]
+        self._page = bytearray()
+        self._is_page = False
+        self._asking: Fetching | None = None
+        self._deny: Deny | None = None
+        self._is_over = False
+        dates.reactor.soon(self._begin)
+
+    # --- Fetching -------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Implement Fetching."""
+        self._errand.pause()
+
+    def resume(self) -> None:
+        """Implement Fetching."""
+        self._errand.resume()
+
+    def cancel(self) -> None:
+        """Implement Fetching."""
+        self._is_over = True
+        if self._asking is not None:
+            self._asking.cancel()
+        self._errand.cancel()
+
+    # --- Taker of the page ----------------------------------------------------------------
+
+    def begun(self, answer: Answer) -> None:
+        """Implement Taker."""
+        self._is_page = answer.status == 200
+
+    def more(self, data: bytes) -> None:
+        """Implement Taker."""
+        if len(self._page) + len(data) <= MAX_DOCUMENT:
+            self._page += data
+
+    def ended(self, _served: Served) -> None:
+        """Implement Taker."""
+        self._asking = None
+        try:
+            date = self._dates.learn(self._want, bytes(self._page)) if self._is_page else None
+        except UnreadableError:
+            date = None
+        if date is None:
+            self._ask()
+        else:
+            self._judge(date)
+
+    def failed(self, deny: Deny) -> None:
+        """Implement Taker."""
+        self._asking = None
+        self._deny = deny
+        self._ask()
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        date = self._dates.known(self._want)
+        if date is None:
+            self._ask()
+        else:
+            self._judge(date)
+
+    def _ask(self) -> None:
+        """Ask the next host of the registry for the page."""
+        if self._is_over:
+            return
+        if not self._hosts:
+            label = self._want.grant.label
+            reason = f"{label} has no date in its registry, and the policy has a cooldown"
+            self._refuse(self._deny or Deny(Code.COOLDOWN_ACTIVE, reason))
+            return
+        self._page.clear()
+        host, grant = self._hosts.pop(0), _page_of(self._want.grant)
+        accept = NPM_FORM if grant.manager == "npm" else PYPI_FORM
+        page = Want(self._want.sandbox_id, host, grant, accept, offline=self._want.offline)
+        self._asking = self._dates.source.fetch(page, self)
+
+    def _judge(self, date: float) -> None:
+        if self._is_over:
+            return
+        cooldown_s = self._want.grant.cooldown_s
+        age_s = self._dates.reactor.wall_s() - date
+        if age_s >= cooldown_s:
+            self._errand.begin()
+            return
+        label = self._want.grant.label
+        reason = (
+            f"{label} was published {max(0, int(age_s // _DAY_S))} days ago; "
+            f"the policy's cooldown is {cooldown_s / _DAY_S:g} days"
+        )
+        self._refuse(Deny(Code.COOLDOWN_ACTIVE, reason))
+
+    def _refuse(self, deny: Deny) -> None:
+        self._is_over = True
+        self._errand.failed(deny)
+
+
+def _key(want: Want) -> tuple[str, str, str]:
+    grant = want.grant
+    return grant.manager, grant.name, grant.version if grant.manager == "npm" else grant.file
+
+
+def _page_of(grant: Grant) -> Grant:
+    """Return the grant of the page that has an artifact's date; it is read, not handed on."""
+    if grant.manager == "npm":
+        path = f"/{grant.name.replace('/', '%2f')}"
+    else:
+        path = f"/simple/{canonical_name(grant.name)}/"
+    page = Grant(grant.manager, "metadata", path, name=grant.name, has_versions=True)
+    return replace(page, hosts=grant.hosts, fallback=grant.fallback)

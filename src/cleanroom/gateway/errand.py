@@ -1,0 +1,329 @@
+"""One Want at the content cache, from the question to the last byte.
+
+In: a Want, what the store and a flight say. Out: calls of its Taker. Never: bytes of a key that
+was not asked for; an artifact without its pin's digest, or another than was first seen; a look
+upstream while offline.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from cleanroom.decide.cooldown import HIDE, Age, pypi_as_html
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.delivery import Delivery, Order, Verified
+from cleanroom.gateway.forms import form_of, wants_html
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.shared import OK, Older, Shared, said_of
+from cleanroom.gateway.shelf import Shelf, Ticket
+from cleanroom.gateway.source import Answer, Served, Taker, Want
+from cleanroom.gateway.spool import Body
+from cleanroom.gateway.store_wire import Found, Stored
+
+FRESH_S: Final = 60.0  # metadata is not asked for again before
+
+Place = tuple[str, str, str]  # host, path, form
+
+
+class Cache(Protocol):
+    """What an errand needs of the cache."""
+
+    @property
+    def reactor(self) -> Reactor: ...
+
+    @property
+    def shelf(self) -> Shelf: ...
+
+    def flying(self, place: Place) -> Shared | None:
+        """Return the flight of this place, if there is one."""
+        ...
+
+    def fly(
+        self, place: Place, want: Want, body: Body, ticket: Ticket, older: Older | None
+    ) -> Shared | Deny:
+        """Begin a flight, unless the sandbox has too many; body, ticket and older are its own."""
+        ...
+
+
+@dataclass(slots=True)
+class _Held:
+    """What an errand holds until its end."""
+
+    ticket: Ticket | None = None
+    shared: Shared | None = None
+    delivery: Delivery | None = None
+    older: Older | None = None
+
+
+class Errand:
+    """Implements Fetching, and Waiting of shared.py. `begin` it once."""
+
+    def __init__(self, cache: Cache, want: Want, taker: Taker) -> None:
+        self._cache = cache
+        self._want = want
+        self._taker = taker
+        self._form = form_of(want.grant, want.accept)
+        self._place = (want.host, want.grant.path, self._form)
+        # One that is held to what was seen first does not join one that is held to a pin.
+        is_pinned = want.grant.kind != "artifact" or bool(want.grant.digests)
+        self._berth = self._place if is_pinned else (*self._place[:2], "first-seen")
+        self._held = _Held()
+        self._first_seen = ""
+        self._is_paused = False
+        self._is_over = False
+
+    def begin(self) -> None:
+        """Look for it: on its way already, then in the store, then upstream."""
+        if self._is_over:
+            return
+        shared = self._cache.flying(self._berth)
+        if shared is not None:
+            self._join(shared)
+            return
+        self._held.ticket = self._cache.shelf.ticket()
+        self._held.ticket.find(self._place, self._found, self._store_failed)
+
+    # --- Fetching -------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Implement Fetching."""
+        self._is_paused = True
+        if self._held.delivery is not None:
+            self._held.delivery.pause()
+
+    def resume(self) -> None:
+        """Implement Fetching."""
+        self._is_paused = False
+        if self._held.delivery is not None:
+            self._held.delivery.resume()
+
+    def cancel(self) -> None:
+        """Implement Fetching."""
+        if not self._is_over:
+            if self._held.delivery is not None:
+                self._held.delivery.cancel()
+            self._end()
+
+    # --- the store ------------------------------------------------------------------------
+
+    def _found(self, found: Found, descriptor: int) -> None:
+        stored = found.stored
+        self._first_seen = found.first_seen
+        if stored is None or descriptor < 0 or not self._is_what_it_must_be(stored):
+            if descriptor >= 0:
+                os.close(descriptor)
+            self._miss()
+            return
+        body = Body.kept(descriptor, stored.size, stored.sha256)
+        if self._want.grant.kind == "artifact" or self._want.offline or stored.age_s < FRESH_S:
+            self.take_kept(stored, body, "hit")
+            body.release()
+            return
+        self._held.older = Older(stored, body)
+        self._miss()
+
+    def _is_what_it_must_be(self, stored: Stored) -> bool:
+        grant = self._want.grant
+        if grant.kind != "artifact":
+            return True
+        if grant.digests:
+            return stored.has_any(grant.digests)
+        return self._first_seen in ("", stored.sha256)
+
+    def _miss(self) -> None:
+        shared = self._cache.flying(self._berth)
+        if self._want.offline:
+            reason = f"{self._want.grant.label} of {self._want.host} is not in the content cache"
+            self.failed(Deny(Code.OFFLINE_MISS, f"{reason}; run once without --offline"))
+        elif shared is not None:
+            self._join(shared)
+        elif self._held.ticket is not None:
+            self._held.ticket.need_room(self._room, self._store_failed)
+
+    def _room(self, descriptor: int) -> None:
+        shared = self._cache.flying(self._berth)
+        if shared is None:
+            self._fly(Body(descriptor))
+        else:
+            os.close(descriptor)
+            self._join(shared)
+
+    def _store_failed(self, why: str) -> None:
+        if self._want.offline or self._want.grant.fallback != "direct":
+            reason = f"the content cache failed ({why}), and the policy has no fallback"
+            self.failed(Deny(Code.RESOURCE_LIMIT, reason))
+            return
+        self._fly(Body.in_memory())
+
+    def _fly(self, body: Body) -> None:
+        ticket, older = self._held.ticket, self._held.older
+        if ticket is None:
+            ticket = self._cache.shelf.ticket()
+        self._held.ticket = self._held.older = None
+        outcome = self._cache.fly(self._berth, self._want, body, ticket, older)
+        if isinstance(outcome, Deny):
+            self.failed(outcome)
+        else:
+            self._join(outcome)
+
+    def _join(self, shared: Shared) -> None:
+        self._let_go()
+        self._held.shared = shared
+        shared.join(self)
+
+    # --- Waiting --------------------------------------------------------------------------
+
+    def grow(self, shared: Shared, answer: Answer) -> None:
+        """Implement Waiting."""
+        grant, is_ok = self._want.grant, answer.status == OK
+        is_artifact = grant.kind == "artifact" and is_ok
+        order = Order(
+            said=said_of(answer),
+            status=answer.status,
+            length=answer.length,
+            digests=grant.digests if is_artifact else (),
+            needs_whole=is_artifact and not grant.digests,
+            cache="miss",
+            **self._asked(is_ok=is_ok),
+        )
+        self._deliver(shared.body, order, self._verified_flight)
+
+    def take_kept(self, stored: Stored, body: Body, cache: str) -> None:
+        """Implement Waiting."""
+        self._held.shared = None
+        digests = (f"sha256:{stored.sha256}",)
+        order = Order(said=stored.said, digests=digests, cache=cache, **self._asked(is_ok=True))
+        self._deliver(body, order, self._verified_kept)
+
+    def failed(self, deny: Deny) -> None:
+        """Implement Waiting; also the end of everything that goes wrong before the head."""
+        if not self._is_over and self._held.delivery is None:
+            self._end()
+            self._taker.failed(deny)
+
+    # --- delivery -------------------------------------------------------------------------
+
+    def _asked(self, *, is_ok: bool) -> dict[str, Any]:
+        want = self._want
+        return {
+            "refine": self._refine() if is_ok else None,
+            "method": want.method,
+            "range": want.range,
+            "if_none_match": want.if_none_match,
+        }
+
+    def _refine(self) -> Callable[[bytes], bytes] | None:
+        grant, reactor = self._want.grant, self._cache.reactor
+        if not grant.cooldown_s or grant.kind != "metadata":
+            return None
+        age = Age(reactor.wall_s() - grant.cooldown_s, frozenset(grant.excepted))
+        hide = HIDE[grant.manager]
+        if wants_html(grant, self._want.accept):
+            return lambda document: pypi_as_html(hide(document, age))
+        return lambda document: hide(document, age)
+
+    def _deliver(self, body: Body, order: Order, verified: Verified) -> None:
+        if self._is_over:
+            return
+        delivery = Delivery(self._cache.reactor, body, order, _Ending(self, self._taker), verified)
+        self._held.delivery = delivery
+        if self._is_paused:
+            delivery.pause()
+
+    def _verified_kept(self, delivery: Delivery, *, is_right: bool) -> None:
+        if is_right:
+            delivery.release()
+            return
+        if self._held.ticket is not None:
+            self._held.ticket.damaged()
+        if delivery.is_begun or self._held.ticket is None:
+            delivery.refuse(Deny(Code.INTEGRITY_MISMATCH, "a file of the content cache is damaged"))
+            return
+        # SECURITY: nothing of it was released; what the upstream has now is checked anew.
+        delivery.cancel()
+        self._held.delivery = None
+        self._miss()
+
+    def _verified_flight(self, delivery: Delivery, *, is_right: bool) -> None:
+        shared, grant = self._held.shared, self._want.grant
+        if not is_right:
+            delivery.refuse(_mismatch(self._want, delivery.digest))
+        elif grant.kind != "artifact" or shared is None or not shared.is_whole_answer:
+            delivery.release()
+        elif grant.digests:
+            shared.keep(_nothing, _nothing)
+            delivery.release()
+        else:
+            shared.keep(
+                lambda first_seen: self._seen(delivery, first_seen),
+                lambda why: self._not_kept(delivery, why),
+            )
+
+    def _seen(self, delivery: Delivery, first_seen: str) -> None:
+        binds = f"sha256:{self._first_seen or first_seen}"
+        if binds in ("sha256:", delivery.digest):
+            delivery.release()
+        else:
+            delivery.refuse(_mismatch(self._want, delivery.digest, binds))
+
+    def _not_kept(self, delivery: Delivery, why: str) -> None:
+        if self._want.grant.fallback == "direct":
+            self._seen(delivery, "")
+            return
+        reason = f"the content cache failed ({why}), and the policy has no fallback"
+        delivery.refuse(Deny(Code.RESOURCE_LIMIT, reason))
+
+    # --- the end --------------------------------------------------------------------------
+
+    def over(self) -> None:
+        """Take note that the delivery has ended, one way or the other."""
+        self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._let_go()
+        if self._held.shared is not None:
+            self._held.shared.leave(self)
+            self._held.shared = None
+
+    def _let_go(self) -> None:
+        if self._held.ticket is not None:
+            self._held.ticket.drop()
+            self._held.ticket = None
+        if self._held.older is not None:
+            self._held.older.body.release()
+            self._held.older = None
+
+
+class _Ending:
+    """A Taker that lets the errand end before the end is told."""
+
+    def __init__(self, errand: Errand, taker: Taker) -> None:
+        self._errand = errand
+        self.begun = taker.begun
+        self.more = taker.more
+        self._taker = taker
+
+    def ended(self, served: Served) -> None:
+        """Implement Taker."""
+        self._errand.over()
+        self._taker.ended(served)
+
+    def failed(self, deny: Deny) -> None:
+        """Implement Taker."""
+        self._errand.over()
+        self._taker.failed(deny)
+
+
+def _mismatch(want: Want, digest: str, binds: str = "") -> Deny:
+    grant = want.grant
+    pinned = binds or grant.digests[0]
+    where = "was seen first" if binds else f"is pinned ({grant.pin})"
+    reason = f"{grant.label} of {want.host} has {digest}, but {pinned} {where}; it was discarded"
+    return Deny(Code.INTEGRITY_MISMATCH, reason)
+
+
+def _nothing(_said: str) -> None:
+    """Nobody waits for it."""

@@ -1,0 +1,37 @@
+"""Which form of a page is asked for, said in few words, so that equal questions share an answer.
+
+In: a grant and the client's Accept. Out: the form's name, and the Accept that the upstream gets.
+Never: the client's own text upstream: it would split the cache, or poison it for others.
+"""
+
+from typing import Final
+
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.cooldown import NPM_FORM, PYPI_FORM, PYPI_HTML
+
+_NPM_SHORT: Final = "application/vnd.npm.install-v1+json"
+_ANY: Final = "*/*"
+
+
+def form_of(grant: Grant, accept: str) -> str:
+    """Return the form, which is also the upstream's Accept; "" where there is only one."""
+    if grant.kind != "metadata" or not grant.has_versions:
+        return ""
+    asked = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    if grant.manager == "npm":
+        # Only the long form has the dates that a cooldown needs; clients read it all the same.
+        return NPM_FORM if grant.cooldown_s or _NPM_SHORT not in asked else _NPM_SHORT
+    return PYPI_FORM if grant.cooldown_s or PYPI_FORM in asked else PYPI_HTML
+
+
+def wants_html(grant: Grant, accept: str) -> bool:
+    """Tell whether the client can read nothing but the HTML form of an index's page."""
+    asked = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    return grant.manager == "pypi" and grant.has_versions and PYPI_FORM not in asked
+
+
+def upstream_accept(form: str) -> str:
+    """Return the Accept field of the upstream request."""
+    if form == _NPM_SHORT:
+        return f"{_NPM_SHORT}; q=1.0, {NPM_FORM}; q=0.8"
+    return form or _ANY

@@ -1,0 +1,96 @@
+"""Where a registry's answers come from: the seam between conversation, cache and upstream.
+
+In: a Want, which policy has granted. Out: calls of its Taker. Never: a judgement of who may have
+it; a call of the Taker from within `fetch`, or after `cancel`, `ended` or `failed`.
+
+The content cache and the pool of upstream connections are both Sources; one stands before the
+other, and the conversation knows neither.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.model import Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One request: GET or HEAD. The path is the grant's; what is "" the client did not say."""
+
+    sandbox_id: str
+    host: str
+    grant: Grant
+    accept: str = ""
+    method: str = "GET"
+    range: str = ""
+    if_none_match: str = ""
+    offline: bool = False  # nothing may be asked of an upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer. `length` None: nobody knows yet.
+
+    `fields` has lower-case names, and nothing that says how the body is delimited.
+    """
+
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    length: int | None
+
+    def field(self, name: str) -> str:
+        """Return the first value of a field, "" if there is none."""
+        return next((value for key, value in self.fields if key == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the audit says when all of it was handed over."""
+
+    cache: str = ""  # "hit", "miss", "stale", "" when nothing is known of a cache
+    digest: str = ""  # "sha256:<hex>" of the whole artifact
+
+
+class Taker(Protocol):
+    """Who gets an answer: `begun`, then `more` any number of times, then `ended` or `failed`."""
+
+    def begun(self, answer: Answer) -> None:
+        """Take the head. An answer to HEAD, 204 and 304 has no `more`."""
+        ...
+
+    def more(self, data: bytes) -> None:
+        """Take bytes of the body, in order; never empty."""
+        ...
+
+    def ended(self, served: Served) -> None:
+        """Take note that this was all of it."""
+        ...
+
+    def failed(self, deny: Deny) -> None:
+        """Take note that no more will come. After `begun` the answer must be seen to be cut."""
+        ...
+
+
+class Fetching(Protocol):
+    """One Want on its way."""
+
+    def pause(self) -> None:
+        """Hand over no more for now; what is on its way may still come."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        ...
+
+    def cancel(self) -> None:
+        """Nobody wants it any more. Idempotent; also after its end."""
+        ...
+
+
+class Source(Protocol):
+    """Answers Wants."""
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        """Begin; the Taker is called from later turns."""
+        ...

@@ -1,0 +1,221 @@
+"""Conversations with a client of a registry."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.decide.artifact import make_registries
+from cleanroom.decide.model import Allow, Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.layers.registry import RegistryLayer, Visit
+from cleanroom.gateway.source import Answer, Served
+from cleanroom.gateway.wire import (
+    Abort,
+    Begun,
+    Command,
+    DataReceived,
+    Dialled,
+    Ended,
+    Event,
+    Expired,
+    Fetch,
+    Fetched,
+    FetchEnded,
+    FetchFailed,
+    Finish,
+    Opened,
+    Pause,
+    Report,
+    Resume,
+    Send,
+    Side,
+    Target,
+)
+from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
+from tests.decide.policies import policy, rule
+from tests.gateway.playbook import Verdict
+
+SANDBOX = Side.SANDBOX
+LOCK = LockfilePolicy(enabled=True, mode="deny_unknown", lockfiles=("package-lock.json",))
+POLICY = replace(
+    policy(),
+    registries=(RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",), lockfile=LOCK),),
+)
+GET = b"GET /left-pad HTTP/1.1\r\nHost: npm.test\r\nAccept: a/b\r\nCookie: c\r\n\r\n"
+OLD = GET.replace(b"HTTP/1.1", b"HTTP/1.0")
+ARTIFACT = GET.replace(b"/left-pad", b"/left-pad/-/left-pad-1.3.1.tgz")
+ALLOWED = Allow(rule("npm.test:443", inspect=True))
+
+
+class Talk:
+    """One connection to npm.test."""
+
+    def __init__(self) -> None:
+        visit = Visit("sbx_1", POLICY, make_registries(POLICY), lambda: "2026-11-27")
+        self.layer = RegistryLayer(visit, Target("npm.test", "198.18.0.9", 443, 3), ALLOWED)
+        self.take(Opened())
+
+    def take(self, event: Event) -> list[Command]:
+        return list(self.layer.handle(event))
+
+    def asks(self, data: bytes) -> list[Command]:
+        return self.take(DataReceived(SANDBOX, data))
+
+    def answers(self, answer: Answer, *pieces: bytes) -> bytes:
+        events: list[Event] = [Begun(answer), *map(Fetched, pieces)]
+        return b"".join(
+            command.data
+            for event in events
+            for command in self.take(event)
+            if isinstance(command, Send)
+        )
+
+
+def refused(commands: list[Command]) -> tuple[bytes, Verdict | object]:
+    """Return the answer of a refusal and what the audit has."""
+    report, send, finish = commands
+    assert isinstance(report, Report)
+    assert isinstance(send, Send)
+    assert finish == Finish()
+    return send.data, report.event
+
+
+def test_what_is_granted_is_reported_then_fetched_without_the_clients_fields() -> None:
+    pause, report, fetch = Talk().asks(GET)
+    assert pause == Pause(SANDBOX)
+    assert isinstance(report, Report)
+    assert report.event == Verdict(protocol="https", method="GET", path="/left-pad")
+    assert isinstance(fetch, Fetch)
+    want = fetch.want
+    assert (want.host, want.method, want.accept) == ("npm.test", "GET", "a/b")
+    assert (want.grant.kind, want.grant.path) == ("metadata", "/left-pad")
+
+
+def test_an_answer_is_framed_anew_and_the_next_request_read() -> None:
+    talk = Talk()
+    assert len(talk.asks(GET + GET)) == 3  # the second waits
+    said = talk.answers(Answer(200, (("etag", "x"),), 5), b"hel", b"lo")
+    assert said == b"HTTP/1.1 200 OK\r\netag: x\r\ncontent-length: 5\r\n\r\nhello"
+    report, resume, *more = talk.take(FetchEnded(Served("miss", "")))
+    assert isinstance(report, Report)
+    assert (report.event.phase, report.event.bytes_in) == ("served", 5)
+    assert resume == Resume(SANDBOX)
+    assert [type(command) for command in more] == [Pause, Report, Fetch]
+
+
+def test_an_answer_of_unknown_length_comes_in_chunks_or_ends_the_connection() -> None:
+    talk = Talk()
+    talk.asks(GET)
+    said = talk.answers(Answer(200, (), None), b"hello")
+    assert said.endswith(b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    assert talk.take(FetchEnded(Served()))[0] == Send(SANDBOX, b"0\r\n\r\n")
+    talk = Talk()
+    talk.asks(OLD)
+    assert talk.answers(Answer(200, (), None), b"hi").endswith(b"connection: close\r\n\r\nhi")
+    assert talk.take(FetchEnded(Served()))[-1] == Finish()
+
+
+@pytest.mark.parametrize(("method", "status"), [(b"HEAD", 200), (b"GET", 304)])
+def test_an_answer_without_a_body_has_none(method: bytes, status: int) -> None:
+    talk = Talk()
+    talk.asks(GET.replace(b"GET", method))
+    said = talk.answers(Answer(status, (), 7))
+    assert said.endswith(b"\r\n\r\n")
+    assert (b"content-length: 7" in said) is (status == 200)
+    assert talk.take(FetchEnded(Served()))[1] == Resume(SANDBOX)
+
+
+def test_an_answer_that_is_cut_is_seen_to_be() -> None:
+    for last in (FetchEnded(Served()), FetchFailed(Deny(Code.INTEGRITY_MISMATCH, "x"))):
+        talk = Talk()
+        talk.asks(GET)
+        talk.answers(Answer(200, (), 5), b"hel")
+        assert talk.take(last)[-1] == Abort()
+    talk = Talk()
+    talk.asks(GET)
+    assert talk.take(FetchEnded(Served())) == [Abort()]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (Code.UPSTREAM_UNREACHABLE, 502),
+        (Code.UPSTREAM_CERTIFICATE_INVALID, 502),
+        (Code.INTEGRITY_MISMATCH, 502),
+        (Code.REGISTRY_NOT_ALLOWED, 403),
+        (Code.COOLDOWN_ACTIVE, 403),
+    ],
+)
+def test_a_fetch_that_fails_is_said_in_the_answer(code: Code, status: int) -> None:
+    talk = Talk()
+    talk.asks(GET)
+    answer, event = refused(talk.take(FetchFailed(Deny(code, "left-pad is so"))))
+    assert answer.startswith(f"HTTP/1.1 {status} {code}: left-pad is so\r\n".encode())
+    assert event == Verdict(code)
+
+
+def test_what_no_lock_file_pins_is_refused_in_every_form_a_client_shows() -> None:
+    answer, event = refused(Talk().asks(ARTIFACT))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 lockfile_violation: left-pad 1.3.1 is not in ")
+    assert b"\r\nnpm-notice: cleanroom: left-pad 1.3.1" in head
+    assert json.loads(body)["code"] == "lockfile_violation"
+    assert json.loads(body)["errors"][0]["code"] == "DENIED"
+    assert event == Verdict("lockfile_violation", path="/left-pad/-/left-pad-1.3.1.tgz")
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (GET.replace(b"npm.test", b"evil.test"), 403),
+        (GET.replace(b"npm.test", b"npm.test:80"), 403),
+        (GET[:-2] + b"X-Forwarded-Host: evil.test\r\n\r\n", 400),
+        (GET[:-2] + b"Upgrade: websocket\r\n\r\n", 403),
+        (GET[:-2] + b"Content-Length: 1\r\n\r\nx", 400),
+        (b"CONNECT npm.test:443 HTTP/1.1\r\nHost: npm.test\r\n\r\n", 403),
+        (b"PRI * HTTP/2.0\r\n\r\n", 400),
+        (b"PUT /left-pad HTTP/1.1\r\nHost: npm.test\r\nContent-Length: 0\r\n\r\n", 403),
+        (b"POST /-/npm/v1/security/audits HTTP/1.1\r\nHost: npm.test\r\n\r\n", 403),
+        *(
+            (GET.replace(b"/left-pad", path), 400)
+            for path in (b"/a/..;/b", b"/a%2f%2e%2e", b"/a%252fb", b"/a\\b", b"/a%00", b"/../a")
+        ),
+    ],
+)
+def test_what_is_no_sound_question_is_refused(request_head: bytes, status: int) -> None:
+    answer, event = refused(Talk().asks(request_head))
+    assert int(answer[9:12]) == status
+    assert not getattr(event, "allowed", True)
+
+
+def test_ends_and_silence_end_the_connection_once_the_answer_is_through() -> None:
+    assert Talk().take(Expired()) == [Finish()]
+    talk = Talk()
+    talk.asks(GET)
+    assert talk.take(Ended(SANDBOX)) == []
+    talk.answers(Answer(200, (), 2), b"ok")
+    assert talk.take(FetchEnded(Served()))[-1] == Finish()
+    assert talk.asks(GET) == []
+
+
+def test_what_cannot_happen_ends_the_connection() -> None:
+    for event in (Dialled("203.0.113.7"), Fetched(b"x"), DataReceived(Side.UPSTREAM, b"x")):
+        assert Talk().take(event) == [Abort()]
+
+
+def test_bytes_that_come_meanwhile_wait() -> None:
+    talk = Talk()
+    talk.asks(GET)
+    assert talk.asks(GET) == []
+
+
+@given(st.lists(st.binary(min_size=1, max_size=60), max_size=4))
+def test_no_bytes_raise_or_fetch_without_a_report(pieces: list[bytes]) -> None:
+    talk = Talk()
+    for piece in [*pieces, GET]:
+        commands = talk.asks(piece)
+        for at, command in enumerate(commands):
+            assert not isinstance(command, Fetch) or isinstance(commands[at - 1], Report)

@@ -1,0 +1,93 @@
+"""What an opened connection needs beyond relaying: sides that wait, answers that are fetched."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from cleanroom.decide.artifact import Grant
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.source import Answer, Want
+from cleanroom.gateway.wire import (
+    Command,
+    DataReceived,
+    Dial,
+    Dialled,
+    Ended,
+    Event,
+    Fetch,
+    Fetched,
+    Opened,
+    Pause,
+    Report,
+    Resume,
+    Send,
+)
+from tests.gateway.test_connection import ALLOWED, SANDBOX, UPSTREAM, Scene
+from tests.gateway.world import turn_for_a_while
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    reactor = Reactor()
+    made = Scene(reactor)
+    yield made
+    made.connection.cut()
+    made.client.close()
+    if hasattr(made, "upstream"):
+        made.upstream.close()
+    reactor.close()
+
+
+def test_a_paused_side_is_not_read_until_it_is_resumed(scene: Scene) -> None:
+    def script(event: Event) -> Sequence[Command]:
+        match event:
+            case Opened():
+                return [Pause(SANDBOX), Dial()]
+            case Dialled():
+                return []
+            case DataReceived(data=b"now"):
+                return [Resume(SANDBOX)]
+            case _:
+                return []
+
+    scene.begin(script)
+    scene.client.send(b"early")
+    scene.client.shutdown(socket.SHUT_WR)
+    scene.reach()
+    turn_for_a_while(scene.reactor)
+    assert scene.layer.events == [Opened(), Dialled("203.0.113.7")]
+    scene.upstream.send(b"now")
+    scene.until(lambda: Ended(SANDBOX) in scene.layer.events)
+    assert scene.layer.events[2:] == [
+        DataReceived(UPSTREAM, b"now"),
+        DataReceived(SANDBOX, b"early"),
+        Ended(SANDBOX),
+    ]
+
+
+def test_what_is_fetched_comes_as_events_and_is_cancelled_with_the_connection(
+    scene: Scene,
+) -> None:
+    want = Want("sbx_test", "npm.test", Grant("npm", "metadata", "/a"))
+    served = replace(ALLOWED, phase="served")
+
+    def script(event: Event) -> Sequence[Command]:
+        match event:
+            case Opened():
+                return [Report(ALLOWED), Fetch(want)]
+            case Fetched(data=data):
+                return [Report(served), Send(SANDBOX, data)]  # nobody waits for this report
+            case _:
+                return []
+
+    scene.begin(script)
+    assert scene.calls == ["settled"]
+    scene.written[0]()
+    scene.taker.begun(Answer(200, (), 5))
+    scene.taker.more(b"hello")
+    scene.arrives(scene.client, b"hello")
+    assert scene.events == [ALLOWED, served]
+    scene.connection.cut()
+    assert "cancel" in scene.calls

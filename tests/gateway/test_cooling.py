@@ -1,0 +1,117 @@
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleanroom.errors import Code
+from cleanroom.gateway import flight
+from cleanroom.gateway.cached import CachedSource
+from cleanroom.gateway.source import Fetching, Want
+from tests.gateway.shelves import Room, room
+from tests.gateway.upstreams import HOST, Reply, Taken, Upstream, artifact, page, want
+
+_PATH = "/ms/-/ms-2.1.3.tgz"
+_DAY_S = 86_400
+_LATE = "2999-01-01T00:00:00.000Z"
+_OLD = "2020-01-01T00:00:00.000Z"
+
+
+class World:
+    """A cache before a scripted upstream."""
+
+    def __init__(self, made: Room) -> None:
+        self.room = made
+        self.upstream = Upstream(made.reactor)
+        self.cache = CachedSource(made.reactor, made.shelf, self.upstream)
+        self.fetching: Fetching | None = None
+
+    def get(self, asked: Want) -> Taken:
+        """Fetch and wait for the end."""
+        taken = Taken()
+        self.fetching = self.cache.fetch(asked, taken)
+        self.room.turn_until(lambda: taken.is_over)
+        return taken
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(flight, "_PAUSES_S", (0.01, 0.01, 0.01))
+    with room(tmp_path / "cache") as made:
+        yield World(made)
+
+
+def _page(date: str) -> Reply:
+    versions: dict[str, dict[str, str]] = {"1.0.0": {}, "2.1.3": {}}
+    times = {"1.0.0": _OLD, "2.1.3": date}
+    document = {"versions": versions, "time": times, "dist-tags": {"latest": "2.1.3"}}
+    return Reply(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("date", [_OLD, _LATE, "no date"])
+def test_an_artifact_is_as_old_as_its_registry_says(world: World, date: str) -> None:
+    world.upstream.answers(_PATH, Reply(b"x"))
+    world.upstream.answers("/ms", _page(date))
+    for _ in range(2):
+        taken = world.get(want(artifact(b"x", cooldown_s=7 * _DAY_S)))
+        if date == _OLD:
+            assert taken.body == b"x"
+        else:
+            assert taken.deny
+            assert taken.deny.code is Code.COOLDOWN_ACTIVE
+    assert world.fetching
+    world.fetching.pause()
+    world.fetching.resume()
+    world.fetching.cancel()
+    asked = [each.want.grant.path for each in world.upstream.asked]
+    assert asked[0] == "/ms"
+    assert (_PATH in asked) is (date == _OLD)
+
+
+def test_a_young_version_is_not_in_the_page(world: World) -> None:
+    world.upstream.answers("/ms", _page(_LATE))
+    taken = world.get(want(page(cooldown_s=7 * _DAY_S)))
+    document = json.loads(taken.body)
+    assert list(document["versions"]) == ["1.0.0"]
+    assert document["dist-tags"] == {"latest": "1.0.0"}
+    assert taken.answer
+    assert taken.answer.length == len(taken.body)
+    excepted = world.get(want(page(cooldown_s=7 * _DAY_S, excepted=("2.1.3",))))
+    assert list(json.loads(excepted.body)["versions"]) == ["1.0.0", "2.1.3"]
+
+
+def test_a_page_that_cannot_be_judged_is_not_shown(world: World) -> None:
+    world.upstream.answers("/ms", Reply(b"<html>"))
+    taken = world.get(want(page(cooldown_s=7 * _DAY_S)))
+    assert taken.answer is None
+    assert taken.deny
+    assert "cannot be judged" in taken.deny.reason
+
+
+def test_a_registry_that_is_down_says_so_instead_of_a_date(world: World) -> None:
+    world.upstream.answers("/ms", Reply(down=True))
+    taken = world.get(want(artifact(b"x", cooldown_s=7)))
+    assert taken.deny
+    assert taken.deny.code is Code.UPSTREAM_UNREACHABLE
+
+
+def test_the_date_of_an_index_is_on_another_host_than_its_files(world: World) -> None:
+    file = "ms-1.0.tar.gz"
+    files = [{"filename": file, "upload-time": _OLD, "url": f"https://files.example/p/{file}"}]
+    grant = dataclasses.replace(
+        artifact(b"x", cooldown_s=7), manager="pypi", path=f"/p/{file}", file=file, version="1.0"
+    )
+    grant = dataclasses.replace(grant, hosts=("files.example", "index.example"))
+    world.upstream.answers(f"/p/{file}", Reply(b"x"))
+    world.upstream.answers(
+        "/simple/ms/", Reply(b"no", 404), Reply(json.dumps({"files": files}).encode())
+    )
+    asked = dataclasses.replace(want(grant), host="files.example")
+    assert world.get(asked).body == b"x"
+    assert [each.want.host for each in world.upstream.asked] == [
+        "files.example", "index.example", "files.example",
+    ]  # fmt: skip
+    old = dataclasses.replace(page(cooldown_s=7), manager="pypi", path="/simple/ms/")
+    html = world.get(Want("sbx-a", HOST, old, accept="text/html"))
+    assert b"<a href=" in html.body

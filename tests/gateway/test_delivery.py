@@ -1,0 +1,48 @@
+import pytest
+
+from cleanroom.gateway.delivery import Delivery, Order, read_range
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.spool import Body
+from cleanroom.gateway.store_wire import Said
+from tests.gateway.upstreams import Taken
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("bytes=0-9", (0, 10)),
+        ("bytes=5-", (5, 100)),
+        ("bytes=-30", (70, 100)),
+        ("bytes=-300", (0, 100)),
+        ("bytes=90-500", (90, 100)),
+        ("bytes=100-", (100, 100)),
+        ("bytes=-0", (100, 100)),
+        ("bytes=9-1", None),
+        ("bytes=-", None),
+        ("bytes=0-1,4-5", None),
+        ("lines=0-1", None),
+        ("bytes=" + "9" * 5000 + "-", None),
+        ("", None),
+    ],
+)
+def test_a_range_is_read(text: str, span: tuple[int, int] | None) -> None:
+    assert read_range(text, 100) == span
+
+
+def test_a_file_that_is_shorter_than_it_was_is_cut_not_repaired() -> None:
+    reactor, taken = Reactor(), Taken()
+    body = Body.in_memory()
+    body.write(b"abc")
+    body.size = 10
+    body.finish()
+
+    def never(delivery: Delivery, *, is_right: bool) -> None:
+        raise AssertionError(delivery, is_right)
+
+    Delivery(reactor, body, Order(Said(), digests=("sha256:0",)), taken, never)
+    while not taken.is_over:
+        reactor.turn(0.01)
+    assert taken.deny
+    assert "ended before its end" in taken.deny.reason
+    body.release()
+    reactor.close()

@@ -1,0 +1,41 @@
+import dataclasses
+
+import pytest
+
+from cleanroom.gateway.forms import form_of, upstream_accept, wants_html
+from tests.gateway.upstreams import artifact, page
+
+_SHORT = "application/vnd.npm.install-v1+json"
+_PYPI = "application/vnd.pypi.simple.v1+json"
+
+
+@pytest.mark.parametrize(
+    ("manager", "cooldown_s", "accept", "form"),
+    [
+        ("npm", 0, f"{_SHORT}; q=1.0, application/json; q=0.8", _SHORT),
+        ("npm", 0, "*/*", "application/json"),
+        ("npm", 7, _SHORT, "application/json"),
+        ("pypi", 0, f"{_PYPI}, text/html; q=0.1", _PYPI),
+        ("pypi", 0, "text/html", "text/html"),
+        ("pypi", 0, "", "text/html"),
+        ("pypi", 7, "text/html", _PYPI),
+    ],
+)
+def test_equal_questions_have_one_form(
+    manager: str, cooldown_s: int, accept: str, form: str
+) -> None:
+    grant = dataclasses.replace(page(), manager=manager, cooldown_s=cooldown_s)
+    assert form_of(grant, accept) == form
+    assert form in upstream_accept(form)
+
+
+def test_what_has_one_form_only_has_none() -> None:
+    assert form_of(artifact(b""), _SHORT) == ""
+    assert upstream_accept("") == "*/*"
+
+
+def test_old_clients_of_an_index_read_html_only() -> None:
+    grant = dataclasses.replace(page(), manager="pypi")
+    assert wants_html(grant, "text/html")
+    assert not wants_html(grant, f"{_PYPI}, text/html; q=0.1")
+    assert not wants_html(page(), "text/html")

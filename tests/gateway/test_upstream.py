@@ -1,0 +1,306 @@
+"""A registry's upstream asked over real TLS: kept connections, stale ones, redirects, ends."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from cleanroom.decide.artifact import Grant, Refusal
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway import upstream
+from cleanroom.gateway.ca import upstream_context
+from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.resolver import Resolver
+from cleanroom.gateway.source import Answer, Served, Want
+from cleanroom.gateway.upstream import Upstream
+from cleanroom.gateway.wire import Target
+from tests.gateway.certificates import authority, server
+from tests.gateway.world import nobody_asks, turn_until
+
+HOSTS = ("npm.test", "files.test")
+GRANT = Grant("npm", "metadata", "/left-pad", name="left-pad")
+WANT = Want("sbx_1", "npm.test", GRANT)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+BYE = b""  # close without a word
+
+
+class Registry:
+    """A server of TLS in a thread: each connection gets the next script, an answer a request."""
+
+    def __init__(self, *scripts: tuple[bytes, ...], name: str = "npm.test") -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._scripts = list(scripts)
+        self._context = server(name, *HOSTS)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.place = self._listening.getsockname()
+        self._streams: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for stream in self._streams:
+            stream.close()
+        self._thread.join(30)
+
+    def _serve(self) -> None:
+        for script in self._scripts:
+            try:
+                raw, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            raw.settimeout(30)
+            try:
+                stream = self._context.wrap_socket(raw, server_side=True)
+                self._streams.append(stream)
+                self._answer(stream, script)
+            except OSError:
+                raw.close()
+
+    def _answer(self, stream: ssl.SSLSocket, script: tuple[bytes, ...]) -> None:
+        for answer in script:
+            if answer == BYE:
+                stream.close()
+                return
+            self.requests.append(stream.recv(65536))
+            stream.sendall(answer)
+
+
+@dataclass
+class Taken:
+    """A Taker that remembers."""
+
+    answer: Answer | None = None
+    body: bytes = b""
+    served: Served | None = None
+    deny: Deny | None = None
+
+    def begun(self, answer: Answer) -> None:
+        assert self.answer is None
+        self.answer = answer
+
+    def more(self, data: bytes) -> None:
+        self.body += data
+
+    def ended(self, served: Served) -> None:
+        self.served = served
+
+    def failed(self, deny: Deny) -> None:
+        self.deny = deny
+
+    @property
+    def is_over(self) -> bool:
+        return self.served is not None or self.deny is not None
+
+
+@dataclass
+class Doors:
+    """Implements Doors; every host is at `place`."""
+
+    reactor: Reactor
+    place: tuple[str, int] = ("127.0.0.1", 1)
+    known: set[str] = field(default_factory=lambda: {"sbx_1", "sbx_2"})
+    upstream_tls: ssl.SSLContext = field(
+        default_factory=lambda: upstream_context(authority(*HOSTS).certificate)
+    )
+
+    def dial_registry(
+        self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
+    ) -> Cancellable | None:
+        assert host in HOSTS
+        if sandbox_id not in self.known:
+            return None
+        dialling = Dialling(self.reactor, Target("", *self.place, 0), lambda _: None, done)
+        dialling.start(sandbox_id, Resolver(self.reactor, nobody_asks))
+        return dialling
+
+    def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
+        if host not in HOSTS:
+            return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, f"{host} is no registry"))
+        return replace(want.grant, path=target, name=target.strip("/").lower())
+
+
+class Scene:
+    """An Upstream, turned by hand."""
+
+    def __init__(self) -> None:
+        self.reactor = Reactor()
+        self.doors = Doors(self.reactor)
+        self.upstream = Upstream(self.doors)
+        self.registries: list[Registry] = []
+
+    def serve(self, *scripts: tuple[bytes, ...], name: str = "npm.test") -> Registry:
+        registry = Registry(*scripts, name=name)
+        self.registries.append(registry)
+        self.doors.place = registry.place
+        return registry
+
+    def fetch(self, want: Want = WANT) -> Taken:
+        taken = Taken()
+        self.upstream.fetch(want, taken)
+        turn_until(self.reactor, lambda: taken.is_over)
+        return taken
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    made = Scene()
+    yield made
+    for sandbox_id in ("sbx_1", "sbx_2"):
+        made.upstream.forget(sandbox_id)
+    for registry in made.registries:
+        registry.close()
+    made.reactor.close()
+
+
+def test_an_answer_arrives_and_its_connection_is_kept_for_the_same_sandbox(scene: Scene) -> None:
+    registry = scene.serve((OK, OK), (OK,))
+    for _ in range(2):
+        taken = scene.fetch()
+        assert (taken.body, taken.served, taken.deny) == (b"hello", Served(), None)
+        assert taken.answer == Answer(200, (), 5)
+    assert registry.connections == 1
+    assert registry.requests[0].startswith(b"GET /left-pad HTTP/1.1\r\nHost: npm.test\r\n")
+    scene.fetch(replace(WANT, sandbox_id="sbx_2"))
+    assert registry.connections == 2
+
+
+def test_a_kept_connection_that_proves_stale_is_replaced_once(scene: Scene) -> None:
+    registry = scene.serve((OK, BYE), (OK,))
+    scene.fetch()
+    assert scene.fetch().body == b"hello"
+    assert registry.connections == 2
+
+
+def test_an_answer_that_is_cut_fails(scene: Scene) -> None:
+    scene.serve((OK[:-1], BYE))
+    taken = scene.fetch()
+    assert (taken.body, taken.served) == (b"hell", None)
+    assert taken.deny is not None
+    assert taken.deny.code is Code.UPSTREAM_UNREACHABLE
+
+
+def test_an_answer_without_a_length_is_whole_only_if_its_end_was_said(scene: Scene) -> None:
+    scene.serve((b"HTTP/1.1 200 OK\r\n\r\nhalf", BYE))  # closed without a close_notify
+    assert scene.fetch().deny is not None
+
+
+def test_an_upstream_that_cannot_be_verified_is_asked_nothing(scene: Scene) -> None:
+    registry = scene.serve((OK,), name="files.test")
+    taken = scene.fetch()
+    assert taken.deny is not None
+    assert taken.deny.code is Code.UPSTREAM_CERTIFICATE_INVALID
+    assert registry.requests == []
+
+
+def test_an_answer_in_doubt_fails(scene: Scene) -> None:
+    scene.serve((b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",))
+    deny = scene.fetch().deny
+    assert deny is not None
+    assert "not beyond doubt" in deny.reason
+
+
+def redirect(location: bytes) -> bytes:
+    return b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % location
+
+
+def test_a_redirect_to_the_same_package_is_followed_after_it_was_judged(scene: Scene) -> None:
+    registry = scene.serve((redirect(b"/left-pad/"),), (OK,))
+    assert scene.fetch().body == b"hello"
+    assert registry.requests[1].startswith(b"GET /left-pad/ HTTP/1.1\r\nHost: npm.test\r\n")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"https://evil.test/left-pad",
+        b"https://127.0.0.1/left-pad",
+        b"http://npm.test/left-pad",
+        b"https://npm.test:8443/left-pad",
+        b"https://user@npm.test/left-pad",
+        b"https://npm.test:x/left-pad",
+        b"/other",
+    ],
+)
+def test_a_redirect_to_elsewhere_is_refused(scene: Scene, location: bytes) -> None:
+    registry = scene.serve((redirect(location),), (OK,))
+    deny = scene.fetch().deny
+    assert deny is not None
+    assert deny.code is Code.REGISTRY_NOT_ALLOWED
+    assert registry.connections == 1
+
+
+def test_a_redirect_in_a_circle_ends(scene: Scene) -> None:
+    registry = scene.serve(*[(redirect(b"/left-pad"),)] * (upstream.MAX_REDIRECTS + 2))
+    deny = scene.fetch().deny
+    assert deny is not None
+    assert "too often" in deny.reason
+    assert registry.connections == upstream.MAX_REDIRECTS + 1
+
+
+def test_a_server_that_is_not_there_and_a_sandbox_that_is_gone(scene: Scene) -> None:
+    assert scene.fetch().deny is not None
+    scene.doors.known.clear()
+    deny = scene.fetch().deny
+    assert deny is not None
+    assert "has ended" in deny.reason
+
+
+def test_a_server_that_is_silent_is_not_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "SILENCE_S", 0.3)
+    scene.serve((b"HTTP/1.1 ", b"never asked for"))
+    deny = scene.fetch().deny
+    assert deny is not None
+    assert "in time" in deny.reason
+
+
+def test_who_waits_for_a_sandbox_that_ends_is_told_and_who_cancelled_is_not(scene: Scene) -> None:
+    scene.serve((b"HTTP/1.1 ", b"never asked for"))
+    waiting, cancelled = Taken(), Taken()
+    asking = scene.upstream.fetch(WANT, cancelled)
+    asking.cancel()
+    asking.cancel()
+    scene.upstream.fetch(WANT, waiting)
+    turn_until(scene.reactor, lambda: scene.registries[0].requests)
+    scene.upstream.forget("sbx_1")
+    assert waiting.deny is not None
+    assert not cancelled.is_over
+
+
+def test_a_paused_answer_waits_and_goes_on(scene: Scene) -> None:
+    size = 4 << 20
+    scene.serve((b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size),))
+    taken = Taken()
+    asking = scene.upstream.fetch(WANT, taken)
+    turn_until(scene.reactor, lambda: taken.body)
+    asking.pause()
+    got = len(taken.body)
+    for _ in range(10):
+        scene.reactor.turn(0.01)
+    assert len(taken.body) == got
+    asking.resume()
+    turn_until(scene.reactor, lambda: taken.is_over)
+    assert len(taken.body) == size
+
+
+def test_idle_connections_are_few_and_go_after_a_while(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "KEPT_S", 0.05)
+    scene.serve((OK,))
+    scene.fetch()
+    turn_until(scene.reactor, lambda: scene.upstream.take(("sbx_1", "npm.test")) is None)
+    monkeypatch.setattr(upstream, "KEPT", 0)
+    scene.serve((OK,))
+    scene.fetch()
+    assert scene.upstream.take(("sbx_1", "npm.test")) is None

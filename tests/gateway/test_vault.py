@@ -1,0 +1,151 @@
+"""A value is there for its sandbox, its time and its request, and then it is not (S7, S9)."""
+
+import dataclasses
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import SecretRef
+from cleanroom.errors import Code
+from cleanroom.gateway.vault import SandboxSecrets, Secret
+from cleanroom.policy.model import SecretBinding
+
+VALUE = b"ghp_0123456789abcdefghijABCDEFGHIJ012345"
+GH = SecretBinding("gh", "GH_TOKEN", ("api.example", "uploads.example"), ttl_s=60)
+
+
+@contextmanager
+def file_of(value: bytes) -> Iterator[int]:
+    """A file in memory that holds a value."""
+    descriptor = os.memfd_create("secret")
+    try:
+        os.write(descriptor, value)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def secret(value: bytes = VALUE, *, trim: bool = False) -> Secret:
+    with file_of(value) as descriptor:
+        return Secret(descriptor, trim=trim)
+
+
+class Clock:
+    """Seconds that a test says."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def held(
+    clock: Clock | None = None, value: bytes = VALUE, **changes: object
+) -> tuple[SandboxSecrets, SecretRef]:
+    """Return a sandbox's secrets with one in them."""
+    secrets = SandboxSecrets(clock or Clock())
+    ref = secrets.add(dataclasses.replace(GH, **changes), secret(value))  # type: ignore[arg-type]
+    assert isinstance(ref, SecretRef)
+    return secrets, ref
+
+
+def reason(answer: bytes | Deny) -> str:
+    assert isinstance(answer, Deny)
+    return answer.reason
+
+
+def test_a_value_is_read_exactly_and_shown_to_nobody() -> None:
+    made = secret(b" \xff%s\\1{}[^$ ")
+    assert made.reveal() == b" \xff%s\\1{}[^$ "
+    assert repr(made) == "Secret(***)"
+    assert f"{made}" == "Secret(***)"
+    made.wipe()
+    assert made.reveal() == b""
+    assert bytes(made._pages).strip(b"\0") == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "value"), [(b"value\n", b"value"), (b"value\r\n", b"value"), (b"a\n\n", b"a\n")]
+)
+def test_one_line_end_that_a_printer_added_is_taken_off(content: bytes, value: bytes) -> None:
+    assert secret(content, trim=True).reveal() == value
+    assert secret(content).reveal() == content
+    assert secret(b"", trim=True).reveal() == b""
+
+
+def test_pages_are_locked_where_the_limit_allows() -> None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    assert secret().is_locked or 0 <= limit < 1024 * 1024
+
+
+def test_what_cannot_be_a_secret_is_not_kept() -> None:
+    secrets = SandboxSecrets(Clock())
+    assert secrets.add(GH, secret(b"short")) == "it has fewer than 8 bytes"
+    assert "line end" in str(secrets.add(GH, secret(VALUE + b"\n")))
+    assert "more than" in str(secrets.add(GH, secret(b"a" * 20_000)))
+    assert secrets.refs == ()
+
+
+def test_a_placeholder_is_the_sandboxs_own() -> None:
+    secrets, ref = held()
+    assert ref.placeholder.startswith("ghp_")
+    assert secrets.take(ref, 1) == VALUE
+    assert secrets.values() == ((ref, VALUE),)
+    assert [each[2] for each in secrets.found.find(b"x " + ref.placeholder.encode())] == [ref]
+    others, other = held()
+    assert other.placeholder != ref.placeholder
+    assert "not this sandbox's" in reason(others.take(ref, 1))
+    assert VALUE.decode() not in repr(secrets)
+    assert repr(secrets) == "SandboxSecrets(gh)"
+
+
+def test_its_time_ends() -> None:
+    clock = Clock()
+    secrets, ref = held(clock)
+    assert secrets.next_end() == 60
+    clock.now = 59.9
+    assert secrets.expire() == ()
+    assert secrets.take(ref, 1) == VALUE
+    clock.now = 60
+    assert secrets.expire() == ("api.example", "uploads.example")
+    assert secrets.expire() == ()
+    answer = secrets.take(ref, 1)
+    assert "its time is over" in reason(answer)
+    assert isinstance(answer, Deny)
+    assert answer.code is Code.SECRET_UNAVAILABLE
+    assert not secrets.values()
+    assert not secrets.refs
+    assert secrets.next_end() is None
+    # It is still known by sight: sent elsewhere it is a violation as before.
+    assert list(secrets.found.find(ref.placeholder.encode()))
+
+
+def test_one_use_is_one_request() -> None:
+    secrets, ref = held(single_use=True)
+    assert secrets.take(ref, (1, 1)) == VALUE
+    assert secrets.take(ref, (1, 1)) == VALUE
+    assert "good for one request" in reason(secrets.take(ref, (1, 2)))
+
+
+def test_a_narrower_policy_takes_it_away() -> None:
+    secrets, ref = held()
+    less = dataclasses.replace(GH, allowed_hosts=("api.example",))
+    assert secrets.narrow([less]) == ("uploads.example",)
+    [narrower] = secrets.refs
+    assert narrower.placeholder == ref.placeholder
+    assert narrower.binding.allowed_hosts == ("api.example",)
+    assert secrets.take(narrower, 1) == VALUE
+    assert secrets.narrow([]) == ("api.example",)
+    assert "no longer binds" in reason(secrets.take(narrower, 1))
+    secrets.close()
+    assert secrets.refs == ()
+
+
+def test_the_end_of_the_sandbox_ends_it() -> None:
+    secrets, ref = held()
+    secrets.close()
+    assert "sandbox has ended" in reason(secrets.take(ref, 1))
