@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 
+from cleanroom.gateway import ca
 from cleanroom.gateway.confine import confine
 from cleanroom.gateway.resolver import ask_host
 from cleanroom.gateway.server import Gateway
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(print_error + "\n")
         return 1
     ask_host("localhost")  # loads what getaddrinfo loads, while it can still be read
+    ca.load()
     confine(uid, gid)
     gateway = Gateway(link)
     # What is here now stays, and connections leave no cycles: collect seldom, look at little.

@@ -10,6 +10,27 @@ EXAMPLE = policy("a.test:80,8080", "203.0.113.0/24:80", "2001:db8::/32:80")
 
 
 @pytest.mark.parametrize(
+    ("host", "port", "allowed"),
+    [
+        ("a.test", 443, True),
+        ("A.test.:443", 443, True),
+        ("a.test", 8443, False),
+        ("a.test:8443", 8443, True),
+        ("a.test:80", 443, False),
+        ("b.test", 443, False),
+    ],
+)
+def test_inside_tls_a_host_without_a_port_means_443(
+    host: str,
+    port: int,
+    allowed: bool,  # noqa: FBT001
+) -> None:
+    opened = policy("a.test:443,8443")
+    verdict = decide_host_header(opened, "a.test", host, port, 443)
+    assert isinstance(verdict, Deny) is not allowed
+
+
+@pytest.mark.parametrize(
     ("name", "host", "port", "expected"),
     [
         ("a.test", "a.test", 80, "allowed"),

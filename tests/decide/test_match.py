@@ -1,5 +1,6 @@
 """Which rule speaks: the normative order, as a table."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.match import denied_address, match_address, match_name, ports_of_name
 from cleanroom.decide.model import Allow, Deny
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 from tests.decide.policies import policy
 
 EXAMPLE = policy(
@@ -101,3 +102,20 @@ def test_an_empty_policy_allows_nothing(name: str, port: int) -> None:
     empty = CompiledPolicy("sha256:0", "")
     assert isinstance(match_name(empty, name, port), Deny)
     assert isinstance(match_address(empty, ip_address(port), port), Deny)
+
+
+def test_a_registrys_host_is_allowed_on_443_and_opened_whatever_a_rule_says() -> None:
+    npm = RegistryPolicy("npm", True, ("npm.test",))  # noqa: FBT003
+    for rules in ((), ("npm.test:80,443",), ("*.test:443",)):
+        verdict = match_name(replace(policy(*rules), registries=(npm,)), "npm.test", 443)
+        assert isinstance(verdict, Allow)
+        assert verdict.rule.inspect
+    alone = replace(policy(), registries=(npm,))
+    refused = match_name(alone, "npm.test", 80)
+    assert isinstance(refused, Deny)
+    assert refused.code == "port_not_allowed"
+    assert isinstance(match_name(alone, "x.npm.test", 443), Deny)
+    denied = replace(policy(deny=("npm.test:443",)), registries=(npm,))
+    assert isinstance(match_name(denied, "npm.test", 443), Deny)
+    off = replace(alone, registries=(replace(npm, enabled=False),))
+    assert isinstance(match_name(off, "npm.test", 443), Deny)

@@ -8,11 +8,9 @@ from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.tcp import decide_connection, decide_dial, decide_target, parse_address
 from cleanroom.policy.hosts import InvalidHostError
-from tests.decide.policies import policy, rule
+from tests.decide.policies import policy
 
-EXAMPLE = policy(
-    "a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22", rule("i.test:443", inspect=True)
-)
+EXAMPLE = policy("a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22")
 
 
 @pytest.mark.parametrize(
@@ -43,12 +41,6 @@ def test_a_connection_is_judged_by_its_name_first() -> None:
     assert isinstance(decide_connection(EXAMPLE, "", "203.0.113.5", 22), Allow)
     assert isinstance(decide_connection(EXAMPLE, "", "198.18.0.16", 443), Deny)
     assert isinstance(decide_connection(EXAMPLE, "", "", 443), Deny)
-
-
-def test_a_rule_that_asks_to_inspect_is_never_relayed() -> None:
-    verdict = decide_connection(EXAMPLE, "i.test", "198.18.0.17", 443)
-    assert isinstance(verdict, Deny)
-    assert verdict.code == "protocol_not_allowed"
 
 
 def test_a_dial_is_judged_by_guard_and_deny_rules() -> None:

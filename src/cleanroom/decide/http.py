@@ -14,16 +14,20 @@ from cleanroom.decide.tls import same_name
 from cleanroom.errors import Code
 from cleanroom.policy.model import CompiledPolicy
 
-_DEFAULT_PORT: Final = 80
+_HTTP_PORT: Final = 80
 
 
-def decide_host_header(policy: CompiledPolicy, name: str, host_header: str, port: int) -> Verdict:
+def decide_host_header(
+    policy: CompiledPolicy, name: str, host_header: str, port: int, default_port: int = _HTTP_PORT
+) -> Verdict:
     """Judge one request. Each request of a kept-alive connection is judged anew.
 
-    A Host without a port means port 80, so on any other port it must be written.
+    A Host without a port means `default_port`, so on any other port it must be written.
     """
     literal = parse_address(name)
-    if not _is_authority(host_header, _bracketed(name, literal), port):
+    host = _bracketed(name, literal)
+    is_short = port == default_port and same_name(host_header, host)
+    if not (is_short or _is_authority(host_header, host, port)):
         reason = (
             f"the Host of the request is not {name}:{port}, which the connection is for; "
             "a request may not name another host than its connection"
@@ -36,9 +40,7 @@ def decide_host_header(policy: CompiledPolicy, name: str, host_header: str, port
 
 def _is_authority(text: str, host: str, port: int) -> bool:
     named, colon, number = text.rpartition(":")
-    if colon and number == str(port):
-        return same_name(named, host)
-    return port == _DEFAULT_PORT and same_name(text, host)
+    return bool(colon) and number == str(port) and same_name(named, host)
 
 
 def _bracketed(name: str, literal: Address | None) -> str:

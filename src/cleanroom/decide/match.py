@@ -10,19 +10,28 @@ rules only.
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Final
 
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.policy.model import CompiledPolicy, NetworkPolicy, Rule, RuleKind
+from cleanroom.policy.opened import registry_of
 
 Address = IPv4Address | IPv6Address
+_HTTPS_PORT: Final = 443
 _Matches = Callable[[Rule], bool]
 
 
 def match_name(policy: CompiledPolicy, name: str, port: int) -> Verdict:
-    """Judge `name`, a canonical host name, on `port`."""
+    """Judge `name`, a canonical host name, on `port`.
+
+    A host of an enabled registry is allowed on port 443 as if an exact rule with `inspect: true`
+    said so; a rule of its own changes nothing about that.
+    """
     network = policy.network
     exact = _first(network, port, lambda rule: _is_exactly(rule, name))
+    if not isinstance(exact, Deny) and port == _HTTPS_PORT and registry_of(policy, name):
+        return Allow(Rule(RuleKind.EXACT, name, (_HTTPS_PORT,), inspect=True))
     if exact is not None:
         return exact
     wildcard = _first(network, port, lambda rule: _is_below(rule, name))
@@ -56,7 +65,9 @@ def denied_address(policy: CompiledPolicy, address: Address, port: int) -> Deny 
 def ports_of_name(policy: CompiledPolicy, name: str) -> tuple[int, ...]:
     """Return the ports that allow rules name for `name`, sorted; deny rules may take some away."""
     rules = policy.network.allow_rules
-    return _ports(rule for rule in rules if _is_exactly(rule, name) or _is_below(rule, name))
+    own = (_HTTPS_PORT,) if registry_of(policy, name) else ()
+    named = _ports(rule for rule in rules if _is_exactly(rule, name) or _is_below(rule, name))
+    return tuple(sorted({*own, *named}))
 
 
 def _first(network: NetworkPolicy, port: int, matches: _Matches) -> Verdict | None:

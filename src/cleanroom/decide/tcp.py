@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from cleanroom.decide.address import Guard, carried_address, judge_address
 from cleanroom.decide.match import Address, denied_address, match_address, match_name
-from cleanroom.decide.model import Allow, Deny, Verdict
+from cleanroom.decide.model import Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.policy.hosts import canonical_host
 from cleanroom.policy.model import CompiledPolicy
@@ -28,17 +28,11 @@ def decide_target(policy: CompiledPolicy, host_text: str, port: int) -> Verdict:
 def decide_connection(policy: CompiledPolicy, name: str, address: str, port: int) -> Verdict:
     """Judge an accepted connection: by its canonical name, or if that is "" by its address."""
     if name:
-        verdict = match_name(policy, name, port)
-    else:
-        literal = parse_address(address)
-        if literal is None:
-            return Deny(Code.HOST_NOT_ALLOWED, "the connection has neither a name nor an address")
-        verdict = match_address(policy, literal, port)
-    if isinstance(verdict, Allow) and verdict.rule.inspect:
-        # SECURITY: a rule that asks for inspection must not fall back to an uninspected relay.
-        reason = f"the rule {verdict.rule.rule_id} asks to inspect TLS, which cannot be done yet"
-        return Deny(Code.PROTOCOL_NOT_ALLOWED, reason, verdict.rule)
-    return verdict
+        return match_name(policy, name, port)
+    literal = parse_address(address)
+    if literal is None:
+        return Deny(Code.HOST_NOT_ALLOWED, "the connection has neither a name nor an address")
+    return match_address(policy, literal, port)
 
 
 def decide_dial(

@@ -13,7 +13,9 @@ from typing import Final, Protocol, assert_never
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import BUFFER, BUFFER_BYTES, BrokenError, Endpoint
+from cleanroom.gateway.intake import Intake
 from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.source import Fetching, Taker, Want
 from cleanroom.gateway.wire import (
     Abort,
     Command,
@@ -25,11 +27,14 @@ from cleanroom.gateway.wire import (
     Ended,
     Event,
     Expired,
+    Fetch,
     Finish,
     Layer,
     Opened,
+    Pause,
     Relay,
     Report,
+    Resume,
     Send,
     Side,
     Target,
@@ -54,6 +59,10 @@ class Keeper(Protocol):
         self, connection: "Connection", done: Callable[[Reached | Failed], None]
     ) -> Cancellable:
         """Connect to its target; `done` is called later, once, unless cancelled."""
+        ...
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        """Have it answered; the taker is called later."""
         ...
 
     def hold(self, size: int) -> bool:
@@ -81,6 +90,7 @@ class Connection:
         self._commands: deque[Command] = deque()
         self._events: deque[Event] = deque()
         self._dialling: Cancellable | None = None
+        self._intake: Intake | None = None  # the answer that is being fetched
         self._is_waiting = False  # for a report or a dial
         self._is_relaying = False
         self._is_finishing = False
@@ -88,6 +98,7 @@ class Connection:
         self._is_closed = False
         self._is_scheduled = False
         self._told_ends: set[Side] = set()
+        self._paused: set[Side] = set()
         self._held_bytes = 0
         self._allowed: NetworkEvent | None = None
         keeper.reactor.watch(sock.fileno(), self._sandbox)
@@ -155,13 +166,15 @@ class Connection:
     def _next_event(self) -> Event | None:
         if self._events:
             return self._events.popleft()
+        if self._intake is not None:
+            return self._intake.next(self._sandbox.pending_bytes)
         event = self._read(Side.SANDBOX, self._sandbox, self._upstream)
         if event is None and self._upstream is not None:
             event = self._read(Side.UPSTREAM, self._upstream, self._sandbox)
         return event
 
     def _read(self, side: Side, source: Endpoint, sink: Endpoint | None) -> Event | None:
-        if sink is not None and sink.pending_bytes >= BUFFER_BYTES:
+        if side in self._paused or (sink is not None and sink.pending_bytes >= BUFFER_BYTES):
             return None
         if source.can_receive:
             data = source.receive(_READ_BYTES)
@@ -186,14 +199,23 @@ class Connection:
                 self._dialling = self._keeper.dial(self, self._dialled)
             case End(side=side):
                 self._endpoint(side).end()
+            case Pause() | Resume() | Fetch():
+                self._listen(command)
             case Relay():
                 self._is_relaying = True
-            case Finish():
-                self._finish()
-            case Abort():
-                self._close(reset=True)
+            case Finish() | Abort():
+                self._finish(command)
             case _:
                 assert_never(command)
+
+    def _listen(self, command: Pause | Resume | Fetch) -> None:
+        if isinstance(command, Pause):
+            self._paused.add(command.side)
+        elif isinstance(command, Resume):
+            self._paused.discard(command.side)
+        else:
+            self._intake = Intake(self._pump)
+            self._intake.fetching = self._keeper.fetch(command.want, self._intake)
 
     def _endpoint(self, side: Side) -> Endpoint:
         endpoint = self._sandbox if side is Side.SANDBOX else self._upstream
@@ -204,6 +226,9 @@ class Connection:
     def _report(self, event: NetworkEvent) -> None:
         if self._is_tunnelled and event.allowed:
             event = replace(event, through_proxy=True)
+        if event.phase == "served":  # it follows what the audit has already: nobody waits
+            self._keeper.report(event, _nothing)
+            return
         if event.allowed:
             self._allowed = event
             self._hold(-self._held_bytes)
@@ -260,7 +285,10 @@ class Connection:
 
     # --- the end --------------------------------------------------------------------------
 
-    def _finish(self) -> None:
+    def _finish(self, command: Finish | Abort) -> None:
+        if isinstance(command, Abort):
+            self._close(reset=True)
+            return
         self._is_finishing = True
         self._sandbox.end()
         if self._upstream is not None:
@@ -282,6 +310,8 @@ class Connection:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._intake is not None:
+            self._intake.cancel()
         if self._dialling is not None:
             self._dialling.cancel()
         self._sandbox.close(reset=reset)

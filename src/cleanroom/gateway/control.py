@@ -4,9 +4,9 @@ In: values, or bytes from the other end of the control socket. Out: bytes, or va
 Never: I/O; descriptors of a door travel beside OpenDoor by SCM_RIGHTS (see DOOR_DESCRIPTORS).
 
 A message is 4 bytes of big-endian length and that many bytes of JSON. The gateway answers
-OpenDoor with DoorOpened, CloseDoor with DoorClosed. Each of its Reports is answered with
-Acknowledge(last sequence number) once the audit lines are written; there is no negative answer,
-a daemon that cannot write closes the socket.
+MakeAuthority with AuthorityMade, OpenDoor with DoorOpened, CloseDoor with DoorClosed. Each of its
+Reports is answered with Acknowledge(last sequence number) once the audit lines are written; there
+is no negative answer, a daemon that cannot write closes the socket.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ import msgspec
 
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.opened import OpenedName
 
 # tcp4, tcp6, dns4, dns6, udp4, udp6: the order of backends.base.DoorSockets
 DOOR_DESCRIPTORS: Final = 6
@@ -39,6 +40,24 @@ class Configure(Message, frozen=True):
     private_hosts: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
     proxy: str = ""
+
+
+class Trust(Message, frozen=True):
+    """The certificates (PEM) that upstreams of opened connections are verified against."""
+
+    roots: str
+
+
+class MakeAuthority(Message, frozen=True):
+    """Make the certificate authority of a sandbox whose door comes later.
+
+    It may speak for `names` only, from `since` until `until` (seconds since 1970).
+    """
+
+    sandbox_id: str
+    names: tuple[OpenedName, ...]
+    since: int
+    until: int
 
 
 class OpenDoor(Message, frozen=True):
@@ -67,6 +86,13 @@ class Acknowledge(Message, frozen=True):
     sequence: int
 
 
+class AuthorityMade(Message, frozen=True):
+    """What the sandbox is to trust, as PEM; the key stays in the gateway."""
+
+    sandbox_id: str
+    certificate: str
+
+
 class DoorOpened(Message, frozen=True):
     """The gateway listens at this sandbox's door."""
 
@@ -93,8 +119,8 @@ class Reports(Message, frozen=True):
     reports: tuple[Report, ...]
 
 
-ToGateway = Configure | OpenDoor | NarrowPolicy | CloseDoor | Acknowledge
-ToDaemon = DoorOpened | DoorClosed | Reports
+ToGateway = Configure | Trust | MakeAuthority | OpenDoor | NarrowPolicy | CloseDoor | Acknowledge
+ToDaemon = AuthorityMade | DoorOpened | DoorClosed | Reports
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_GATEWAY: Final[msgspec.json.Decoder[ToGateway]] = msgspec.json.Decoder(ToGateway)

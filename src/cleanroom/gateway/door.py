@@ -5,31 +5,39 @@ one sandbox in another's.
 """
 
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Protocol
 
 from cleanroom.decide.address import Guard
+from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.match import Address
-from cleanroom.decide.model import Deny
+from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.tcp import decide_connection, decide_dial
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent
 from cleanroom.events import Protocol as Speech
 from cleanroom.gateway.budgets import SWEEP_S, Allowances, Folder, TokenBucket
+from cleanroom.gateway.ca import Authority
 from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import close_with_reset
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
+from cleanroom.gateway.layers.opened import OpenedLayer, Sessions
+from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.layers.report import verdict_event
-from cleanroom.gateway.layers.tcp import TcpLayer
+from cleanroom.gateway.layers.tcp import Inner, TcpLayer
+from cleanroom.gateway.layers.tls_session import TlsSession
 from cleanroom.gateway.listener import Listener
 from cleanroom.gateway.reactor import Reactor, Timer
+from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.wire import Answerer, Layer, Target
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.opened import registry_of
 
 _UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
 _DIAL_S: Final = 15.0  # for an upstream to be found and to answer
@@ -46,6 +54,16 @@ class Surroundings(Protocol):
 
     @property
     def allowances(self) -> Allowances: ...
+
+    @property
+    def upstream_tls(self) -> ssl.SSLContext:
+        """What verifies the upstreams of opened connections."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """What answers the requests to registries."""
+        ...
 
     def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
         """Have the daemon write one event; `written` is called when it has."""
@@ -83,11 +101,15 @@ class Door:
         sandbox_id: str,
         policy: CompiledPolicy,
         sockets: Sequence[socket.socket],
+        authority: Authority | None = None,
     ) -> None:
         self.reactor = around.reactor
         self._around = around
         self._sandbox_id = sandbox_id
         self._policy = policy
+        self.registries = make_registries(policy)
+        self._authority = authority
+        self._inner = Inner(HttpLayer, self._opened)
         self._dns = DnsAnswerer(policy)
         self._folder = Folder()
         self._spent = _Spent()
@@ -110,6 +132,7 @@ class Door:
     def narrow(self, policy: CompiledPolicy) -> None:
         """Judge by `policy` from now on; cut what it does not allow."""
         self._policy = policy
+        self.registries = make_registries(policy)
         self._dns.narrow(policy)
         for connection in list(self._live):
             target = connection.target
@@ -180,11 +203,16 @@ class Door:
         self._unjudged.pop(connection, None)  # the new deadline goes to the end
         self._unjudged[connection] = self.reactor.now() + _DIAL_S
 
-        def judge(address: Address) -> Deny | None:
-            guard = self._around.guard
-            return decide_dial(self._policy, guard, target.name, address, target.port)
-
+        judge = self.judge(target.name, target.port)
         return self._around.dial(self._sandbox_id, target, judge, done)
+
+    def fetch(self, want: Want, taker: Taker) -> Fetching:
+        """Have a registry's request answered that its layer found allowed."""
+        return self._around.source.fetch(want, taker)
+
+    def judge(self, name: str, port: int) -> Callable[[Address], Deny | None]:
+        """Return what judges each address that `name` resolves to."""
+        return lambda address: decide_dial(self._policy, self._around.guard, name, address, port)
 
     def hold(self, size: int) -> bool:
         """Account bytes of unjudged heads."""
@@ -216,7 +244,21 @@ class Door:
     def _layer(self, target: Target) -> Layer:
         if target.port == DNS_PORT:
             return DnsOverTcp(self._dns)
-        return TcpLayer(self._policy, target, HttpLayer)
+        return TcpLayer(self._policy, target, self._inner)
+
+    def _opened(self, policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | None:
+        context = None if self._authority is None else self._authority.context_for(target.name)
+        if context is None:
+            return None
+        sessions = Sessions(
+            lambda: TlsSession(context),
+            lambda: TlsSession(self._around.upstream_tls, target.name),
+        )
+        inside: Layer = HttpLayer(policy, target, Speech.HTTPS)
+        if registry_of(policy, target.name) is not None:
+            visit = Visit(self._sandbox_id, policy, self.registries, self.reactor.today)
+            inside = RegistryLayer(visit, target, allow)
+        return OpenedLayer(target, allow, sessions, inside)
 
     def _complain(self, target: Target, reason: str) -> None:
         deny = Deny(Code.RESOURCE_LIMIT, reason)

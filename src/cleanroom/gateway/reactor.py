@@ -75,6 +75,14 @@ class Reactor:
         """Return monotonic seconds."""
         return time.monotonic()
 
+    def today(self) -> str:
+        """Return the date in UTC: "2027-01-31"."""
+        return time.strftime("%Y-%m-%d", time.gmtime())
+
+    def wall_s(self) -> float:
+        """Return seconds since 1970: for dates that others wrote, never for waiting."""
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
     def watch(self, descriptor: int, watcher: Watcher) -> None:
         """Tell `watcher` of every change of readiness until `forget`."""
         self._watchers[descriptor] = watcher

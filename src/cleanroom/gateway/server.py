@@ -11,21 +11,28 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from cleanroom.decide.address import Guard, make_guard
+from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
 from cleanroom.gateway.budgets import Allowances
+from cleanroom.gateway.ca import Authority, Validity, upstream_context
+from cleanroom.gateway.cached import CachedSource
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.door import Door
 from cleanroom.gateway.ledger import Ledger
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
 from cleanroom.gateway.resolvers import OwnResolvers, parse_place
+from cleanroom.gateway.shelf import Shelf
+from cleanroom.gateway.source import Source, Want
 from cleanroom.gateway.tunnel import Tunnelling, parse_proxy
+from cleanroom.gateway.upstream import Upstream
 from cleanroom.gateway.wire import Target
 
 _ENDS_S: Final = 0.02  # nobody waits for the report of an end: it goes with others
+HTTPS_PORT: Final = 443
 _READ_BYTES: Final = 256 * 1024
 _MOST_UNSENT: Final = 64 * 1024 * 1024  # a daemon this far behind does not write the audit
 _MOST_DESCRIPTORS: Final = 60  # in one recvmsg; the kernel's own limit is 253
@@ -39,6 +46,7 @@ class Gateway:
         link: socket.socket,
         lookup: Lookup = ask_host,
         allowances: Allowances | None = None,
+        cache: socket.socket | None = None,
     ) -> None:
         self.reactor = Reactor()
         self.guard = Guard()
@@ -51,6 +59,12 @@ class Gateway:
         self._is_flush_due = False
         self._ends = Timer(_nothing)
         self._ends.cancel()
+        self.upstream_tls = upstream_context("")  # verifies nobody before Trust came
+        self._upstream = Upstream(self)
+        # SECURITY: what the upstream sends is verified there; doors never ask it directly.
+        self._shelf = Shelf(self.reactor, cache)
+        self.source: Source = CachedSource(self.reactor, self._shelf, self._upstream)
+        self._authorities: dict[str, Authority] = {}
         self._doors: dict[str, Door] = {}
         self._lookup = lookup
         self._resolver = Resolver(self.reactor, lookup)
@@ -65,6 +79,7 @@ class Gateway:
         finally:
             for door in self._doors.values():
                 door.close()
+            self._shelf.close()
             self._resolver.close()
             self.reactor.forget(self._link.fileno())
             self._link.close()
@@ -75,7 +90,7 @@ class Gateway:
     def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:
         """Implement Surroundings: reports of one turn go out together, ends may wait a little."""
         self._ledger.add(sandbox_id, event, written)
-        if event.phase == "closed":
+        if event.phase != "verdict":
             if not self._ends.is_pending:
                 self._ends = self.reactor.later(_ENDS_S, self._flush_reports)
         elif not self._is_flush_due:
@@ -101,6 +116,22 @@ class Gateway:
         dialling = Dialling(self.reactor, target, judge, done)
         dialling.start(sandbox_id, self._resolver)
         return dialling
+
+    def dial_registry(
+        self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
+    ) -> Cancellable | None:
+        """Implement Doors of gateway/upstream.py."""
+        door = self._doors.get(sandbox_id)
+        if door is None:
+            return None
+        target = Target(host, "", HTTPS_PORT, 0)
+        return self.dial(sandbox_id, target, door.judge(host, HTTPS_PORT), done)
+
+    def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
+        """Implement Doors of gateway/upstream.py."""
+        door = self._doors.get(want.sandbox_id)
+        registries = door.registries if door is not None else {}
+        return decide_request(registries, host, want.method, target, self.reactor.today())
 
     # --- the control socket ---------------------------------------------------------------
 
@@ -131,26 +162,27 @@ class Gateway:
 
     def _obey(self, message: control.ToGateway) -> None:
         match message:
-            case control.Configure():
+            case control.Configure() | control.Trust():
                 self._configure(message)
+            case control.MakeAuthority():
+                self._authorise(message)
             case control.OpenDoor():
                 self._open(message)
             case control.NarrowPolicy(sandbox_id=sandbox_id, policy=policy):
                 if sandbox_id in self._doors:
                     self._doors[sandbox_id].narrow(policy)
             case control.CloseDoor(sandbox_id=sandbox_id):
-                door = self._doors.pop(sandbox_id, None)
-                if door is not None:
-                    door.close()
-                self._flush_reports()
-                self._send(control.DoorClosed(sandbox_id))
+                self._close(sandbox_id)
             case control.Acknowledge(sequence=sequence):
                 self._ledger.acknowledge(sequence)
             case _:
                 assert_never(message)
 
-    def _configure(self, message: control.Configure) -> None:
-        """Take the operator's words; they come again before each door."""
+    def _configure(self, message: control.Configure | control.Trust) -> None:
+        """Take the operator's words; but for Trust they come again before each door."""
+        if isinstance(message, control.Trust):
+            self.upstream_tls = upstream_context(message.roots)
+            return
         try:
             self.guard = make_guard(message.private_hosts, message.host_networks)
             self._proxy = parse_proxy(message.proxy) if message.proxy else None
@@ -167,8 +199,27 @@ class Gateway:
             socket.socket(fileno=self._descriptors.popleft())
             for _ in range(control.DOOR_DESCRIPTORS)
         ]
-        self._doors[message.sandbox_id] = Door(self, message.sandbox_id, message.policy, sockets)
-        self._send(control.DoorOpened(message.sandbox_id))
+        sandbox_id = message.sandbox_id
+        authority = self._authorities.get(sandbox_id)
+        self._doors[sandbox_id] = Door(self, sandbox_id, message.policy, sockets, authority)
+        self._send(control.DoorOpened(sandbox_id))
+
+    def _authorise(self, message: control.MakeAuthority) -> None:
+        if message.sandbox_id in self._authorities:
+            error = "an authority was asked for twice"
+            raise control.ControlError(error)
+        authority = Authority(message.names, Validity(message.since, message.until))
+        self._authorities[message.sandbox_id] = authority
+        self._send(control.AuthorityMade(message.sandbox_id, authority.certificate))
+
+    def _close(self, sandbox_id: str) -> None:
+        self._authorities.pop(sandbox_id, None)
+        door = self._doors.pop(sandbox_id, None)
+        if door is not None:
+            door.close()
+        self._upstream.forget(sandbox_id)
+        self._flush_reports()
+        self._send(control.DoorClosed(sandbox_id))
 
     def _flush_reports(self) -> None:
         self._is_flush_due = False

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from cleanroom.decide.model import Deny
 from cleanroom.events import NetworkEvent
+from cleanroom.gateway import source
 
 
 class Side(Enum):
@@ -66,9 +67,13 @@ class DataReceived:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`side` will send no more; it may still receive."""
+    """`side` will send no more; it may still receive.
+
+    `torn`: inside TLS, without the peer's word for it, so somebody may have cut what it sent.
+    """
 
     side: Side
+    torn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,37 @@ class Expired:
     """The peer took too long with what the layer waits for (its first bytes, a head)."""
 
 
-Event = Opened | DataReceived | Ended | Dialled | DialFailed | Expired
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The answer to the Fetch begins."""
+
+    answer: source.Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Bytes of its body, in order; never empty."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FetchEnded:
+    """That was all of it."""
+
+    served: source.Served
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No more will come; after Begun, what came is not whole."""
+
+    deny: Deny
+
+
+FetchEvent = Begun | Fetched | FetchEnded | FetchFailed
+OwnEvent = Opened | DataReceived | Ended | Dialled | DialFailed | Expired
+Event = OwnEvent | FetchEvent
 
 
 # --- commands: the imperative ----------------------------------------------------------------
@@ -126,6 +161,30 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Read no more of `side`, its end included, until Resume."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Read `side` again."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Have this answered by the cache, or by the upstream; one at a time.
+
+    The answer comes as FetchEvents, the last of them FetchEnded or FetchFailed.
+    """
+
+    want: source.Want
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Copy both directions untouched from here on."""
 
@@ -140,7 +199,7 @@ class Abort:
     """Close both sides at once; the sandbox sees a reset."""
 
 
-Command = Dial | Report | Send | End | Relay | Finish | Abort
+Command = Dial | Report | Send | End | Pause | Resume | Fetch | Relay | Finish | Abort
 
 
 class Layer(Protocol):

@@ -1,4 +1,4 @@
-"""Plain HTTP: each request of a connection is judged, reported and only then passed on.
+"""HTTP: each request of a connection is judged, reported and only then passed on.
 
 In: events of gateway/wire.py. Out: commands. Never: a byte of a request upstream before its
 verdict is an allow and is reported; a request the codec finds ambiguous; CONNECT; an upgrade.
@@ -44,6 +44,7 @@ from cleanroom.gateway.wire import (
     Ended,
     Event,
     Expired,
+    FetchEvent,
     Finish,
     Opened,
     Report,
@@ -55,6 +56,7 @@ from cleanroom.policy.model import CompiledPolicy
 
 MAX_WAITING: Final = 64  # requests without an answer yet
 MAX_PATH: Final = 2048  # characters that are audited
+_DEFAULT_PORTS: Final = {Protocol.HTTP: 80, Protocol.HTTPS: 443}  # of a Host without one
 
 # Fields by which a front server may be talked into serving another host than Host names.
 _ROUTING: Final = frozenset(
@@ -83,11 +85,14 @@ class _First:
 
 
 class HttpLayer:
-    """One plain-HTTP connection; implements Layer of gateway/wire.py."""
+    """One HTTP connection, plain or inside opened TLS; implements Layer of gateway/wire.py."""
 
-    def __init__(self, policy: CompiledPolicy, target: Target) -> None:
+    def __init__(
+        self, policy: CompiledPolicy, target: Target, speech: Protocol = Protocol.HTTP
+    ) -> None:
         self._policy = policy
         self._target = target
+        self._speech = speech
         self._stage = _Stage.OPEN
         self._requests = HeadReader(responses=False)
         self._request_body: Body | None = None
@@ -102,8 +107,8 @@ class HttpLayer:
 
     def handle(self, event: Event) -> Sequence[Command]:
         """Implement Layer."""
-        if self._stage is _Stage.OVER:
-            return []
+        if self._stage is _Stage.OVER or isinstance(event, FetchEvent):
+            return []  # nothing was fetched
         commands: Sequence[Command] = ()
         match event:
             case Opened():
@@ -115,9 +120,9 @@ class HttpLayer:
                 commands = self._connected(address)
             case DialFailed(deny=deny, address=address):
                 commands = self._not_connected(deny, address)
-            case Ended(side=side):
+            case Ended(side=side, torn=torn):
                 is_sandbox = side is Side.SANDBOX
-                commands = self._sandbox_ended() if is_sandbox else self._upstream_ended()
+                commands = self._sandbox_ended() if is_sandbox else self._upstream_ended(torn)
             case Expired():
                 commands = () if self._is_busy() else self._over(Finish())
             case _:
@@ -146,11 +151,11 @@ class HttpLayer:
     def _judge(self, request: RequestHead, head: bytes, rest: bytes) -> list[Command]:
         host = self._target.name or self._target.address
         verdict: Verdict = self._objection(request) or decide_host_header(
-            self._policy, host, request.host, self._target.port
+            self._policy, host, request.host, self._target.port, _DEFAULT_PORTS[self._speech]
         )
         if isinstance(verdict, Deny):
             report = Report(self._event(verdict, request))
-            smuggles = verdict.code is Code.HOST_HEADER_MISMATCH and _routes(request)
+            smuggles = verdict.code is Code.HOST_HEADER_MISMATCH and names_second_host(request)
             status = BAD_REQUEST if smuggles else status_of(verdict)
             head_only = request.method == "HEAD"
             refusal = denial_response(verdict, status=status, head_only=head_only)
@@ -166,8 +171,8 @@ class HttpLayer:
             return _no_protocol("CONNECT asks for a tunnel, and there is none through a host")
         if request.upgrades:
             what = "the request asks to upgrade to another protocol (WebSocket, h2c)"
-            return _no_protocol(f"{what}, which plain HTTP may not")
-        if _routes(request):
+            return _no_protocol(f"{what}, which HTTP may not here")
+        if names_second_host(request):
             reason = "the request names a second host in a forwarding field; leave it out"
             return Deny(Code.HOST_HEADER_MISMATCH, reason)
         if len(self._waiting) >= MAX_WAITING:
@@ -282,9 +287,10 @@ class HttpLayer:
         self._stage = _Stage.LAST
         return self._after_answer()
 
-    def _upstream_ended(self) -> list[Command]:
+    def _upstream_ended(self, is_torn: bool) -> list[Command]:  # noqa: FBT001
         if self._answer_body is not None:
-            return self._over(Finish() if self._answer_body.close() else Abort())
+            is_whole = self._answer_body.close() and not is_torn
+            return self._over(Finish() if is_whole else Abort())
         return self._over(Finish() if self._answers.is_empty else Abort())
 
     def _over(self, command: Command) -> list[Command]:
@@ -295,14 +301,15 @@ class HttpLayer:
         return bool(self._waiting) or self._stage is _Stage.DIALLING
 
     def _event(self, verdict: Verdict, request: RequestHead | None = None) -> NetworkEvent:
-        event = verdict_event(self._target, Protocol.HTTP, verdict, self._address)
+        event = verdict_event(self._target, self._speech, verdict, self._address)
         if request is None:
             return event
         path = request.target.partition("?")[0][:MAX_PATH]
         return replace(event, method=request.method, path=path)
 
 
-def _routes(request: RequestHead) -> bool:
+def names_second_host(request: RequestHead) -> bool:
+    """Tell whether a field may talk a front server into another host than Host names."""
     return any(name in _ROUTING for name, _ in request.fields)
 
 

@@ -1,4 +1,4 @@
-"""The answer a refused plain-HTTP request gets, in a form package managers show to people.
+"""The answer a refused HTTP request gets, in a form package managers show to people.
 
 In: a denial. Out: one whole response that ends the connection. Never: text of the request that
 was not checked, a status that makes clients try again (404, 5xx) where policy said no.
@@ -17,6 +17,11 @@ from cleanroom.gateway.http1.write import MAX_REASON, encode_response, printable
 BAD_REQUEST: Final = 400
 FORBIDDEN: Final = 403
 BAD_GATEWAY: Final = 502
+_UPSTREAMS_FAULT: Final = (
+    Code.INTEGRITY_MISMATCH,
+    Code.UPSTREAM_CERTIFICATE_INVALID,
+    Code.UPSTREAM_UNREACHABLE,
+)
 
 
 def denial_response(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:
@@ -41,6 +46,18 @@ def denial_response(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = Fa
     return encode_response(status, sentence, fields, body, head_only=head_only)
 
 
+def plain_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:
+    """Return the response for clients that show a body only if it is plain text: git, Go."""
+    sentence = printable(f"{deny.code}: {deny.reason}", MAX_REASON)
+    fields = (
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("X-Cleanroom-Code", str(deny.code)),
+    )
+    body = f"{printable(f'{deny.code}: {deny.reason}')}\n".encode("ascii")
+    return encode_response(status, sentence, fields, body, head_only=head_only)
+
+
 def status_of(deny: Deny) -> int:
     """Return 502 if the upstream is at fault, else 403."""
-    return BAD_GATEWAY if deny.code is Code.UPSTREAM_UNREACHABLE else FORBIDDEN
+    return BAD_GATEWAY if deny.code in _UPSTREAMS_FAULT else FORBIDDEN

@@ -5,10 +5,12 @@ allow and is reported.
 
 Ports 80 and 443 carry TLS and HTTP only, and are dialled when the first bytes have been judged. On
 any other port servers may speak first, so it is dialled at once; if the client then turns out to
-speak TLS or HTTP, that is judged too before its bytes pass.
+speak TLS or HTTP, that is judged too before its bytes pass. Where TLS is to be opened, every port
+is like 443.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
 
@@ -30,9 +32,11 @@ from cleanroom.gateway.wire import (
     Ended,
     Event,
     Expired,
+    FetchEvent,
     Finish,
     Layer,
     Opened,
+    OwnEvent,
     Relay,
     Report,
     Send,
@@ -40,8 +44,19 @@ from cleanroom.gateway.wire import (
     Target,
 )
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.opened import is_opened, registry_of
 
 HttpFactory = Callable[[CompiledPolicy, Target], Layer]
+# The layer of a connection whose TLS is opened; None: nobody can open it.
+OpenFactory = Callable[[CompiledPolicy, Target, Allow], Layer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """Make the layers that a connection may be handed to."""
+
+    http: HttpFactory
+    opened: OpenFactory
 
 
 class _Stage(Enum):
@@ -56,11 +71,11 @@ class _Stage(Enum):
 class TcpLayer:
     """The root layer of every connection but DNS."""
 
-    def __init__(self, policy: CompiledPolicy, target: Target, http: HttpFactory) -> None:
+    def __init__(self, policy: CompiledPolicy, target: Target, inner: Inner) -> None:
         self._policy = policy
         self._target = target
-        self._make_http = http
-        self._http: Layer | None = None
+        self._make = inner
+        self._inner: Layer | None = None
         self._stage = _Stage.PEEKING
         self._speech = Protocol.TCP
         self._hello = HelloReader()
@@ -70,8 +85,11 @@ class TcpLayer:
 
     def handle(self, event: Event) -> Sequence[Command]:
         """Implement Layer."""
-        if self._http is not None:
-            return self._through_http(self._http, event)
+        if self._inner is not None:
+            return self._through(self._inner, event)
+        return [] if isinstance(event, FetchEvent) else self._handle(event)
+
+    def _handle(self, event: OwnEvent) -> Sequence[Command]:
         match event:
             case Opened():
                 commands = self._open()
@@ -97,7 +115,7 @@ class TcpLayer:
         if isinstance(verdict, Deny):
             return self._refuse(verdict)
         self._allow = verdict
-        if target.port in STRICT_PORTS:
+        if target.port in STRICT_PORTS or self._is_opened(verdict):
             return []
         self._stage = _Stage.DIALLING
         return [Dial()]
@@ -123,7 +141,9 @@ class TcpLayer:
             what = f"on port {self._target.port} only TLS and HTTP pass, and this is neither"
             return self._refuse(_no_protocol(f"{what}; allow another port for it"))
         if speech is Speech.HTTP:
-            return self._hand_to_http()
+            if registry_of(self._policy, self._target.name):
+                return self._refuse(_no_protocol("a registry is asked over TLS only"))
+            return self._hand_to(self._make.http(self._policy, self._target))
         self._stage = _Stage.HELLO
         return self._read_hello(bytes(self._held))
 
@@ -132,7 +152,7 @@ class TcpLayer:
         if speech is Speech.OTHER:
             return self._relay_held()
         if speech is Speech.HTTP:
-            return self._hand_to_http()
+            return self._hand_to(self._make.http(self._policy, self._target))
         self._stage = _Stage.SNIFFED_HELLO
         return self._read_hello(bytes(self._held))
 
@@ -156,6 +176,12 @@ class TcpLayer:
         )
         if isinstance(verdict, Deny):
             return self._refuse(verdict)
+        if self._is_opened(verdict):
+            layer = self._make.opened(self._policy, self._target, verdict)
+            if layer is None:
+                # SECURITY: what is to be inspected must not fall back to an uninspected relay.
+                return self._refuse(_no_protocol("its TLS is to be opened, and cannot be"))
+            return self._hand_to(layer)
         if self._stage is _Stage.SNIFFED_HELLO:
             return self._relay_held()
         self._stage = _Stage.DIALLING
@@ -183,16 +209,19 @@ class TcpLayer:
             return self._refuse(_no_protocol("the client went away within its first message"))
         return [Finish()]
 
-    def _hand_to_http(self) -> Sequence[Command]:
-        http = self._http = self._make_http(self._policy, self._target)
-        said = DataReceived(Side.SANDBOX, bytes(self._held))
-        return [*self._through_http(http, Opened()), *self._through_http(http, said)]
+    def _is_opened(self, allow: Allow) -> bool:
+        return is_opened(self._policy, allow.rule, self._target.name, self._target.port)
 
-    def _through_http(self, http: Layer, event: Event) -> list[Command]:
-        commands = list(http.handle(event))
+    def _hand_to(self, layer: Layer) -> list[Command]:
+        self._inner = layer
+        said = DataReceived(Side.SANDBOX, bytes(self._held))
+        return [*self._through(layer, Opened()), *self._through(layer, said)]
+
+    def _through(self, layer: Layer, event: Event) -> list[Command]:
+        commands = list(layer.handle(event))
         if commands and isinstance(commands[-1], Dial) and self._dialled is not None:
             # On a port that was dialled before anybody spoke, the connection is there already.
-            return [*commands[:-1], *self._through_http(http, self._dialled)]
+            return [*commands[:-1], *self._through(layer, self._dialled)]
         return commands
 
     def _refuse(self, deny: Deny, address: str = "") -> Sequence[Command]:

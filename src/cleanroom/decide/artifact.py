@@ -1,0 +1,297 @@
+"""May a sandbox fetch this from a registry, and what must its bytes be?
+
+In: the registries of a compiled policy with their pins, a request's host, method and target, the
+day. Out: Grant | Refusal. Never: a file, a clock; an artifact of a host that `allowed_hosts` does
+not name, whatever a lock file says; a method that writes, where the registry is read-only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, assert_never
+from urllib.parse import unquote
+
+from cleanroom.decide.model import Deny
+from cleanroom.decide.npm import ask_npm
+from cleanroom.decide.pypi import ask_pypi, canonical_name, canonical_version
+from cleanroom.decide.question import Artifact, Metadata, Question, Service, Unsound
+from cleanroom.errors import Code
+from cleanroom.policy.model import (
+    ArtifactPin,
+    CompiledPolicy,
+    RegistryException,
+    RegistryPolicy,
+    UnpinnedArtifact,
+)
+
+FORBIDDEN: Final = 403
+BAD_REQUEST: Final = 400
+_READING: Final = frozenset({"GET", "HEAD"})
+_STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "sha1": 0}
+_GRAMMARS: Final[dict[str, Callable[[str], Question]]] = {"npm": ask_npm, "pypi": ask_pypi}
+SERVED: Final = tuple(_GRAMMARS)  # managers whose registries can be opened
+
+_Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Yes. `digests` non-empty: the bytes must have one of them ("sha512:<hex>")."""
+
+    manager: str
+    kind: str  # "metadata", "artifact" or "service"
+    path: str  # the target in its one spelling, without its query
+    name: str = ""
+    version: str = ""
+    file: str = ""
+    digests: tuple[str, ...] = ()
+    strength: str = ""  # "lockfile", "first-seen", "exception", "unlocked"; artifacts only
+    pin: str = ""  # where it is pinned, e.g. "package-lock.json:12"
+    cooldown_s: int = 0  # 0: its age does not matter
+    has_versions: bool = False  # metadata that lists versions, from which young ones are removed
+    excepted: tuple[str, ...] = ()  # versions that stay in it, however young
+    hosts: tuple[str, ...] = ()  # of its registry: where its dates are, where redirects may lead
+    fallback: str = "deny"  # "direct": without the store too
+
+    @property
+    def label(self) -> str:
+        """What people call it, e.g. "left-pad 1.3.0"."""
+        return f"{self.name} {self.version}".strip() or self.file or self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No, and with which status the client is told."""
+
+    deny: Deny
+    status: int = FORBIDDEN
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One enabled registry, with its pins by name and version and by name and file."""
+
+    policy: RegistryPolicy
+    pins: Mapping[_Key, tuple[ArtifactPin, ...]]
+
+    @property
+    def lockfiles(self) -> str:
+        """The lock files as a sentence names them."""
+        return ", ".join(self.policy.lockfile.lockfiles)
+
+
+Registries = Mapping[str, Registry]  # by host
+
+
+def make_registries(policy: CompiledPolicy) -> Registries:
+    """Index the enabled registries of a policy; to be done once."""
+    return {
+        host: registry
+        for each in policy.registries
+        if each.enabled and each.manager in _GRAMMARS
+        for registry in (Registry(each, _index(each)),)
+        for host in each.allowed_hosts
+    }
+
+
+def decide_request(
+    registries: Registries, host: str, method: str, target: str, today: str
+) -> Grant | Refusal:
+    """Judge one request to `host`, a canonical name. `today` is a date in UTC, "2027-01-31"."""
+    registry = registries.get(host)
+    if registry is None:
+        reason = f"{host} is in allowed_hosts of no enabled registry"
+        return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
+    question = _GRAMMARS[registry.policy.manager](target)
+    match question:
+        case Unsound(why=why):
+            reason = f"the request has more than one reading: {why}"
+            return Refusal(Deny(Code.PROTOCOL_NOT_ALLOWED, reason), BAD_REQUEST)
+        case Metadata() | Artifact() if method not in _READING:
+            return _no_service(method, host)
+        case Metadata():
+            return _metadata(registry, question, today)
+        case Artifact():
+            return _artifact(registry, question, today)
+        case Service():
+            return _service(registry, question, method, host)
+        case _:
+            assert_never(question)
+
+
+def _service(registry: Registry, question: Service, method: str, host: str) -> Grant | Refusal:
+    if registry.policy.read_only or method not in _READING:
+        return _no_service(method, host)
+    policy = registry.policy
+    hosts, fallback = policy.allowed_hosts, policy.fallback
+    return Grant(policy.manager, "service", question.path, hosts=hosts, fallback=fallback)
+
+
+def _no_service(method: str, host: str) -> Refusal:
+    # Writing stays refused under `read_only: false` too: a body to a registry is not judged yet.
+    what = "packages are read there" if method in _READING else f"not {method}: packages are read"
+    reason = f"of {host} only packages and their metadata may be had ({what}, nothing else)"
+    return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
+
+
+def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Refusal:
+    policy = registry.policy
+    excepted = _excepted_versions(policy, question.name, today)
+    cooldown_s = 0 if "" in excepted else policy.cooldown_s or 0
+    if cooldown_s and not question.versions and not question.of_file:
+        reason = f"{question.path} has no dates: under a cooldown only the list of versions is read"
+        return Refusal(Deny(Code.COOLDOWN_ACTIVE, reason), label=question.name)
+    return Grant(
+        policy.manager,
+        "metadata",
+        question.path,
+        name=question.name,
+        cooldown_s=cooldown_s if question.versions else 0,
+        has_versions=question.versions,
+        excepted=tuple(sorted(excepted)),
+        hosts=policy.allowed_hosts,
+        fallback=policy.fallback,
+    )
+
+
+def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Refusal:
+    policy = registry.policy
+    exception = _exception(policy, question.name, question.version, today)
+    cooldown_s = 0 if exception else policy.cooldown_s or 0
+    pins = _pins(registry, question)
+    digests = _strongest(pins)
+    if exception is not None and (exception.digest or not digests):
+        digests = (exception.digest,) if exception.digest else ()
+        strength, pin = "exception", f"exceptions: {exception.purl}"
+    elif pins and (digests or all(pin.strength == "first-seen" for pin in pins)):
+        strength = "lockfile" if digests else "first-seen"
+        pin = pins[0].source
+    elif _enforces(policy, "deny_unknown"):
+        return _unlocked(registry, question, pins)
+    else:
+        strength, pin, digests = "unlocked", "", ()
+    return Grant(
+        policy.manager,
+        "artifact",
+        question.path,
+        name=question.name,
+        version=question.version,
+        file=question.file,
+        digests=digests,
+        strength=strength,
+        pin=pin,
+        cooldown_s=cooldown_s,
+        hosts=policy.allowed_hosts,
+        fallback=policy.fallback,
+    )
+
+
+def _unlocked(registry: Registry, question: Artifact, pins: tuple[ArtifactPin, ...]) -> Refusal:
+    named = registry.lockfiles
+    label = f"{question.name} {question.version}".strip()
+    unpinned = next(
+        (each for each in registry.policy.unpinned if _names(registry, each, question)), None
+    )
+    if pins:
+        reason = f"{label} has no digest in {named} that can be checked"
+    elif unpinned is not None:
+        reason = f"{label} is not pinned by {named}: {unpinned.reason}"
+    elif any(name == question.name for name, _ in registry.pins):
+        reason = f"{label} is not in {named}, which pins other versions of it"
+    else:
+        reason = f"{label} is not in {named}"
+    return Refusal(Deny(Code.LOCKFILE_VIOLATION, reason), label=label)
+
+
+def _names(registry: Registry, unpinned: UnpinnedArtifact, question: Artifact) -> bool:
+    manager = registry.policy.manager
+    return (_name(manager, unpinned.name), _version(manager, unpinned.version)) == (
+        question.name,
+        _version(manager, question.version),
+    )
+
+
+def _enforces(policy: RegistryPolicy, mode: str) -> bool:
+    return policy.lockfile.enabled and policy.lockfile.mode == mode
+
+
+def warns_of(registry: Registry, grant: Grant) -> str:
+    """Return what `mode: warn` has to say about an artifact that passes; "" if nothing."""
+    if grant.strength != "unlocked" or not _enforces(registry.policy, "warn"):
+        return ""
+    return f"{grant.label} is not in {registry.lockfiles}; mode: warn lets it pass"
+
+
+# --- pins ------------------------------------------------------------------------------------
+
+
+def _index(policy: RegistryPolicy) -> dict[_Key, tuple[ArtifactPin, ...]]:
+    pins: dict[_Key, list[ArtifactPin]] = {}
+    if policy.lockfile.enabled and policy.lockfile.mode != "off":
+        for pin in policy.artifact_allowlist:
+            for key in _keys(policy.manager, pin):
+                pins.setdefault(key, []).append(pin)
+    return {key: tuple(found) for key, found in pins.items()}
+
+
+def _keys(manager: str, pin: ArtifactPin) -> set[_Key]:
+    name = _name(manager, pin.name)
+    file = pin.file or unquote(pin.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
+    # One that names its file is no pin of the version's other files.
+    return {(name, f"/{file}")} if file else {(name, _version(manager, pin.version))}
+
+
+def _pins(registry: Registry, question: Artifact) -> tuple[ArtifactPin, ...]:
+    manager = registry.policy.manager
+    by_file = registry.pins.get((question.name, f"/{question.file}"), ())
+    if not question.version:
+        return by_file
+    by_version = registry.pins.get((question.name, _version(manager, question.version)), ())
+    return by_file or by_version
+
+
+def _strongest(pins: tuple[ArtifactPin, ...]) -> tuple[str, ...]:
+    """Return the digests of the strongest algorithm that any pin has; the others say less."""
+    digests = {digest for pin in pins for digest in pin.digests}
+    known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}
+    best = max(known.values(), default=-1)
+    return tuple(sorted(each for each, rank in known.items() if rank == best >= 0))
+
+
+def _name(manager: str, name: str) -> str:
+    return canonical_name(name) if manager == "pypi" else name
+
+
+def _version(manager: str, version: str) -> str:
+    return canonical_version(version) if manager == "pypi" else version
+
+
+# --- exceptions ------------------------------------------------------------------------------
+
+
+def _exception(
+    policy: RegistryPolicy, name: str, version: str, today: str
+) -> RegistryException | None:
+    """Return what excepts this version today. One without a version excepts all of them."""
+    for each in policy.exceptions:
+        excepted, spelt = _read_purl(policy.manager, each.purl)
+        is_it = excepted == name and spelt in ("", _version(policy.manager, version))
+        if is_it and each.expires >= today:
+            return each
+    return None
+
+
+def _excepted_versions(policy: RegistryPolicy, name: str, today: str) -> set[str]:
+    """Return the versions of `name` that are excepted today; "" stands for all of them."""
+    read = ((each, _read_purl(policy.manager, each.purl)) for each in policy.exceptions)
+    return {key[1] for each, key in read if key[0] == name and each.expires >= today}
+
+
+def _read_purl(manager: str, purl: str) -> _Key:
+    scheme, _, rest = purl.partition("/")
+    if scheme != f"pkg:{manager}":
+        return "", ""
+    name, at, version = rest.rpartition("@")
+    if not at or not name:  # none, or the one of a scope
+        name, version = rest, ""
+    return _name(manager, unquote(name)), _version(manager, unquote(version))

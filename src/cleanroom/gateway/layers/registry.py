@@ -1,0 +1,259 @@
+"""The conversation with a client of a registry: each request is a question that policy answers.
+
+In: events of gateway/wire.py, plain bytes from inside opened TLS. Out: commands. Never: a byte of
+the sandbox's request upstream; an answer before its verdict is an allow and is reported; an answer
+that was cut and looks whole.
+
+What is allowed is a Fetch: cache or upstream answer it, this layer frames the answer anew. One
+request at a time; while it is answered the sandbox is not read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request
+from cleanroom.decide.http import decide_host_header
+from cleanroom.decide.model import Allow, Deny
+from cleanroom.errors import Code
+from cleanroom.events import NetworkEvent, Protocol
+from cleanroom.gateway.http1.heads import NO_BODY, HeadReader, MalformedError, RequestHead
+from cleanroom.gateway.http1.heads import parse_request as parse
+from cleanroom.gateway.http1.write import printable
+from cleanroom.gateway.layers.http import MAX_PATH, names_second_host
+from cleanroom.gateway.layers.http_denial import (
+    BAD_REQUEST,
+    denial_response,
+    plain_denial,
+    status_of,
+)
+from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.source import Answer, Served, Want
+from cleanroom.gateway.wire import (
+    Abort,
+    Begun,
+    Command,
+    DataReceived,
+    Ended,
+    Event,
+    Expired,
+    Fetch,
+    Fetched,
+    FetchEnded,
+    FetchFailed,
+    Finish,
+    Opened,
+    Pause,
+    Report,
+    Resume,
+    Send,
+    Side,
+    Target,
+)
+from cleanroom.policy.model import CompiledPolicy
+
+_HTTPS_PORT: Final = 443
+_PLAIN: Final = frozenset({"git", "go"})  # whose clients show a body only if it is text/plain
+_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified"}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, and by which policy it is judged. `today` returns the date in UTC."""
+
+    sandbox_id: str
+    policy: CompiledPolicy
+    registries: Registries
+    today: Callable[[], str]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The request that is being answered."""
+
+    request: RequestHead
+    grant: Grant
+    answer: Answer | None = None
+    sent: int = 0
+    is_chunked: bool = False
+
+
+class RegistryLayer:
+    """One connection to a host of a registry; implements Layer."""
+
+    def __init__(self, visit: Visit, target: Target, allow: Allow) -> None:
+        self._visit = visit
+        self._target = target
+        self._allow = allow
+        self._heads = HeadReader(responses=False)
+        self._rest = b""  # what came after the head of the request that is being answered
+        self._asked: _Asked | None = None
+        self._is_last = False  # nothing may follow this answer
+        self._is_over = False
+
+    def handle(self, event: Event) -> Sequence[Command]:
+        """Implement Layer."""
+        if self._is_over:
+            return []
+        match event:
+            case DataReceived(side=Side.SANDBOX, data=data):
+                self._rest += data
+                return self._read()
+            case Ended(side=Side.SANDBOX) | Expired():
+                self._is_last = True
+                return [] if self._asked else self._over(Finish())
+            case Begun() | Fetched() | FetchEnded() | FetchFailed():
+                return self._fetching(event)
+            case Opened():
+                return []
+            case _:
+                return self._over(Abort())  # there is no upstream on this connection
+
+    # --- the request -------------------------------------------------------------------------
+
+    def _read(self) -> list[Command]:
+        if self._asked is not None:
+            return []
+        try:
+            raw, position = self._heads.read(self._rest)
+            self._rest = self._rest[position:]
+            return [] if raw is None else self._judge(parse(raw))
+        except MalformedError as error:
+            reason = f"the request is not beyond doubt HTTP/1.1: {error}"
+            return self._refuse(Refusal(_no_protocol(reason), BAD_REQUEST), None)
+
+    def _judge(self, request: RequestHead) -> list[Command]:
+        refusal = self._objection(request)
+        if refusal is not None:
+            return self._refuse(refusal, request)
+        visit = self._visit
+        verdict = decide_request(
+            visit.registries, self._target.name, request.method, request.target, visit.today()
+        )
+        if isinstance(verdict, Refusal):
+            return self._refuse(verdict, request)
+        fields = dict(request.fields)
+        want = Want(
+            visit.sandbox_id,
+            self._target.name,
+            verdict,
+            accept=fields.get("accept", ""),
+            method=request.method,
+            range=fields.get("range", ""),
+            if_none_match=fields.get("if-none-match", ""),
+        )
+        self._asked = _Asked(request, verdict)
+        self._is_last = self._is_last or not request.persistent
+        return [Pause(Side.SANDBOX), Report(self._event(request, self._allow)), Fetch(want)]
+
+    def _objection(self, request: RequestHead) -> Refusal | None:
+        target = self._target
+        verdict = decide_host_header(
+            self._visit.policy, target.name, request.host, target.port, _HTTPS_PORT
+        )
+        if isinstance(verdict, Deny):
+            return Refusal(verdict)
+        if names_second_host(request):
+            reason = "the request names a second host in a forwarding field; leave it out"
+            return Refusal(Deny(Code.HOST_HEADER_MISMATCH, reason), BAD_REQUEST)
+        if request.upgrades or request.method == "CONNECT":
+            return Refusal(_no_protocol("a registry is asked in HTTP/1.1, without an upgrade"))
+        if request.method in ("GET", "HEAD") and request.framing != NO_BODY:
+            return Refusal(_no_protocol("a request that reads has no body"), BAD_REQUEST)
+        return None
+
+    def _refuse(self, refusal: Refusal, request: RequestHead | None) -> list[Command]:
+        registry = self._visit.registries.get(self._target.name)
+        is_plain = registry is not None and registry.policy.manager in _PLAIN
+        write = plain_denial if is_plain else denial_response
+        head_only = request is not None and request.method == "HEAD"
+        answer = write(refusal.deny, status=refusal.status, head_only=head_only)
+        report = Report(self._event(request, refusal.deny))
+        return [report, Send(Side.SANDBOX, answer), *self._over(Finish())]
+
+    # --- the answer --------------------------------------------------------------------------
+
+    def _fetching(self, event: Begun | Fetched | FetchEnded | FetchFailed) -> list[Command]:
+        asked = self._asked
+        if asked is None:
+            return self._over(Abort())
+        match event:
+            case Begun(answer=answer):
+                return self._begin(asked, answer)
+            case Fetched(data=data):
+                asked.sent += len(data)
+                return [Send(Side.SANDBOX, _framed(data) if asked.is_chunked else data)]
+            case FetchEnded(served=served):
+                return self._end(asked, served)
+            case FetchFailed(deny=deny):
+                return self._fail(asked, deny)
+            case _:
+                assert_never(event)
+
+    def _begin(self, asked: _Asked, answer: Answer) -> list[Command]:
+        asked.answer = answer
+        has_body = _has_body(asked.request, answer)
+        asked.is_chunked = has_body and answer.length is None and asked.request.minor == 1
+        if has_body and answer.length is None and not asked.is_chunked:
+            self._is_last = True  # HTTP/1.0: its end is the connection's
+        lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Answer')}"]
+        lines += [f"{name}: {printable(value, 8192)}" for name, value in answer.fields]
+        if asked.is_chunked:
+            lines.append("transfer-encoding: chunked")
+        elif answer.length is not None and answer.status not in (204, 304):
+            lines.append(f"content-length: {answer.length}")
+        if self._is_last:
+            lines.append("connection: close")
+        return [Send(Side.SANDBOX, "\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))]
+
+    def _end(self, asked: _Asked, served: Served) -> list[Command]:
+        answer = asked.answer
+        is_whole = answer is not None and (
+            not _has_body(asked.request, answer) or answer.length in (None, asked.sent)
+        )
+        if not is_whole:
+            return self._over(Abort())
+        self._asked = None
+        last = [Send(Side.SANDBOX, b"0\r\n\r\n")] if asked.is_chunked else []
+        report = Report(self._served(asked, served))
+        if self._is_last:
+            return [*last, report, *self._over(Finish())]
+        return [*last, report, Resume(Side.SANDBOX), *(self._read() if self._rest else [])]
+
+    def _fail(self, asked: _Asked, deny: Deny) -> list[Command]:
+        if asked.answer is None:
+            self._asked = None
+            status = status_of(deny)
+            return self._refuse(Refusal(deny, status, asked.grant.label), asked.request)
+        # The client must not take what it has for whole.
+        return [Report(self._event(asked.request, deny)), *self._over(Abort())]
+
+    # --- reports -----------------------------------------------------------------------------
+
+    def _event(self, request: RequestHead | None, verdict: Allow | Deny) -> NetworkEvent:
+        event = verdict_event(self._target, Protocol.HTTPS, verdict)
+        if request is None:
+            return event
+        path = request.target.partition("?")[0][:MAX_PATH]
+        return replace(event, method=request.method, path=path)
+
+    def _served(self, asked: _Asked, served: Served) -> NetworkEvent:
+        del served
+        event = self._event(asked.request, self._allow)
+        return replace(event, phase="served", bytes_in=asked.sent)
+
+    def _over(self, command: Command) -> list[Command]:
+        self._is_over = True
+        return [command]
+
+
+def _has_body(request: RequestHead, answer: Answer) -> bool:
+    return request.method != "HEAD" and answer.status not in (204, 304)
+
+
+def _framed(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _no_protocol(reason: str) -> Deny:
+    return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)

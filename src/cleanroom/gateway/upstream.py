@@ -1,0 +1,358 @@
+"""Registries' upstreams as a Source: dialled as judged, verified, asked in requests built anew.
+
+In: Wants that policy has granted. Out: calls of their Takers. Never: a request to a host that was
+not judged, a body held in memory, an answer called whole that was cut.
+
+Connections are kept for the next Want of the same sandbox and host. If a kept one proves stale
+before the first byte of an answer, the request is asked once more on a new one.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from cleanroom.decide.artifact import Grant, Refusal
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.dialer import Cancellable, Failed, Reached
+from cleanroom.gateway.endpoint import BrokenError, Endpoint
+from cleanroom.gateway.http1.heads import MalformedError
+from cleanroom.gateway.layers.exchange import Exchange, encode_want
+from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
+from cleanroom.gateway.reactor import Reactor, Timer
+from cleanroom.gateway.source import Answer, Served, Taker, Want
+
+MAX_REDIRECTS: Final = 5
+KEPT: Final = 8  # idle connections of one sandbox to one host
+KEPT_S: Final = 20.0
+SILENCE_S: Final = 30.0  # of an upstream that is being asked
+_READ_BYTES: Final = 64 * 1024
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_Place = tuple[str, str]  # sandbox and host
+
+
+class Doors(Protocol):
+    """What an upstream needs of its gateway: judged by the sandbox's own policy."""
+
+    @property
+    def reactor(self) -> Reactor: ...
+
+    @property
+    def upstream_tls(self) -> ssl.SSLContext: ...
+
+    def dial_registry(
+        self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
+    ) -> Cancellable | None:
+        """Begin to connect to a registry's host; None: there is no such sandbox any more."""
+        ...
+
+    def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
+        """Judge where an upstream sends a Want to."""
+        ...
+
+
+class Upstream:
+    """Implements Source for all sandboxes of a gateway."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.doors = doors
+        self._idle: dict[_Place, list[Line]] = {}
+        self._live: set[Asking] = set()
+
+    def fetch(self, want: Want, taker: Taker) -> "Asking":
+        """Implement Source."""
+        asking = Asking(self, want, taker)
+        self._live.add(asking)
+        self.doors.reactor.soon(asking.start)
+        return asking
+
+    def forget(self, sandbox_id: str) -> None:
+        """Close everything of a sandbox that has ended; who waits is told."""
+        for place in [place for place in self._idle if place[0] == sandbox_id]:
+            for line in self._idle.pop(place):
+                line.close()
+        for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
+            asking.give_up(_unreachable("the sandbox has ended"))
+
+    def take(self, place: _Place) -> "Line | None":
+        """Return a connection that may still be good."""
+        idle = self._idle.get(place)
+        return idle.pop() if idle else None
+
+    def keep(self, line: "Line") -> None:
+        """Keep a connection whose answer is over."""
+        idle = self._idle.setdefault(line.place, [])
+        if len(idle) >= KEPT:
+            line.close()
+            return
+        idle.append(line)
+        line.rest(lambda: self.drop(line))
+
+    def drop(self, line: "Line") -> None:
+        """Close an idle connection."""
+        idle = self._idle.get(line.place, [])
+        if line in idle:
+            idle.remove(line)
+        line.close()
+
+    def over(self, asking: "Asking") -> None:
+        """Forget an ended Want."""
+        self._live.discard(asking)
+
+
+class Line:
+    """One TLS connection to an upstream; tells `changed` when there is something to do."""
+
+    def __init__(self, doors: Doors, place: _Place, reached: Reached) -> None:
+        self.place = place
+        self.is_used = False  # it has answered before
+        self.session = TlsSession(doors.upstream_tls, place[1])
+        self._reactor = doors.reactor
+        self._changed: Callable[[], None] = _nothing
+        self._timer: Timer | None = None
+        self._is_closed = False
+        self.endpoint = Endpoint(doors.reactor, reached.socket, self._ready, reached.told)
+        doors.reactor.hand_over(reached.socket.fileno(), self.endpoint)
+
+    def serve(self, changed: Callable[[], None]) -> None:
+        """Belong to somebody who asks."""
+        self._changed = changed
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def rest(self, drop: Callable[[], None]) -> None:
+        """Belong to nobody for a while; anything that comes ends it."""
+        self.is_used = True
+        self._changed = drop
+        self._timer = self._reactor.later(KEPT_S, drop)
+
+    def close(self) -> None:
+        """Close the socket. Idempotent."""
+        self._changed = _nothing
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_closed:
+            self._is_closed = True
+            self.endpoint.close()
+
+    def _ready(self) -> None:
+        self._changed()
+
+
+class Asking:
+    """One Want on its way; implements Fetching."""
+
+    def __init__(self, pool: Upstream, want: Want, taker: Taker) -> None:
+        self.want = want
+        self._pool = pool
+        self._taker = taker
+        self._line: Line | None = None
+        self._dialling: Cancellable | None = None
+        self._exchange = Exchange(want.method)
+        self._is_asked = False
+        self._is_paused = False
+        self._is_over = False
+        self._redirects = 0
+        self._timer = Timer(_nothing)
+
+    def start(self) -> None:
+        """Ask on a kept connection, or dial."""
+        if self._is_over:
+            return
+        self._exchange, self._is_asked = Exchange(self.want.method), False
+        line = self._pool.take((self.want.sandbox_id, self.want.host))
+        if line is None:
+            self._dial()
+        else:
+            self._use(line)
+
+    def pause(self) -> None:
+        """Implement Fetching."""
+        self._is_paused = True
+        self._timer.cancel()
+
+    def resume(self) -> None:
+        """Implement Fetching."""
+        self._is_paused = False
+        if not self._is_over:
+            self._watch()
+            self._pool.doors.reactor.soon(self._go_on)
+
+    def cancel(self) -> None:
+        """Implement Fetching."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._timer.cancel()
+        self._pool.over(self)
+        if self._dialling is not None:
+            self._dialling.cancel()
+        if self._line is not None:
+            self._line.close()
+
+    def give_up(self, deny: Deny) -> None:
+        """Tell the taker that no more comes."""
+        if not self._is_over:
+            self.cancel()
+            self._taker.failed(deny)
+
+    # --- the connection -------------------------------------------------------------------
+
+    def _dial(self) -> None:
+        self._watch()
+        want = self.want
+        self._dialling = self._pool.doors.dial_registry(want.sandbox_id, want.host, self._dialled)
+        if self._dialling is None:
+            self.give_up(_unreachable("the sandbox has ended"))
+
+    def _dialled(self, outcome: Reached | Failed) -> None:
+        self._dialling = None
+        if isinstance(outcome, Failed):
+            self.give_up(outcome.deny)
+            return
+        place = (self.want.sandbox_id, self.want.host)
+        self._use(Line(self._pool.doors, place, outcome))
+
+    def _use(self, line: Line) -> None:
+        self._line = line
+        line.serve(self._go_on)
+        self._watch()
+        self._go_on()
+
+    def _watch(self) -> None:
+        self._timer.cancel()
+        self._timer = self._pool.doors.reactor.later(SILENCE_S, self._silent)
+
+    def _silent(self) -> None:
+        self.give_up(_unreachable(f"{self.want.host} did not answer in time"))
+
+    # --- the exchange ---------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        line = self._line
+        if self._is_over or self._is_paused or line is None:
+            return
+        try:
+            self._exchange_bytes(line)
+        except BrokenError:
+            self._broken(line, "the connection was cut")
+        except TlsError as error:
+            if error.certificate:
+                reason = f"the certificate of {self.want.host} cannot be verified: {error.why}"
+                self.give_up(Deny(Code.UPSTREAM_CERTIFICATE_INVALID, reason))
+            else:
+                self._broken(line, error.why)
+        except MalformedError as error:
+            reason = f"the answer of {self.want.host} is not beyond doubt HTTP/1.1: {error}"
+            self.give_up(Deny(Code.UPSTREAM_UNREACHABLE, reason))
+
+    def _exchange_bytes(self, line: Line) -> None:
+        endpoint, session = line.endpoint, line.session
+        while not self._is_over and self._line is line and not self._is_paused:
+            if session.handshake() and not self._is_asked:
+                self._is_asked = True
+                endpoint.send(memoryview(session.take() + session.write(encode_want(self.want))))
+            wire = session.take()
+            if wire:
+                endpoint.send(memoryview(wire))
+            endpoint.flush()
+            if not endpoint.can_receive:
+                return
+            data = endpoint.receive(_READ_BYTES)
+            if data or endpoint.ended:
+                session.feed(data if data else None)
+                if session.handshake():
+                    self._hear(line)
+
+    def _hear(self, line: Line) -> None:
+        data = line.session.read()
+        if data:
+            self._watch()
+            progress = self._exchange.feed(data)
+            if progress.answer is not None and self._redirects_to(line, progress.answer):
+                return
+            if progress.answer is not None:
+                self._taker.begun(progress.answer)
+            for piece in progress.payload:
+                self._taker.more(piece)
+        session, exchange = line.session, self._exchange
+        if session.is_ended and not exchange.end(is_torn=session.is_torn):
+            raise BrokenError
+        if self._exchange.is_done and not self._is_over:
+            self._finish(line)
+
+    def _finish(self, line: Line) -> None:
+        self._leave(line, keep=self._exchange.is_reusable and not line.session.is_ended)
+        self._is_over = True
+        self._pool.over(self)
+        self._taker.ended(Served())
+
+    def _leave(self, line: Line, *, keep: bool) -> None:
+        self._timer.cancel()
+        self._line = None
+        if keep:
+            self._pool.keep(line)
+        else:
+            line.close()
+
+    def _broken(self, line: Line, why: str) -> None:
+        if line.is_used and not self._exchange.has_begun:
+            self._leave(line, keep=False)  # it was stale: asked anew, once for each kept one
+            self._pool.doors.reactor.soon(self.start)
+            return
+        self.give_up(_unreachable(f"no whole answer from {self.want.host}: {why}"))
+
+    # --- redirects ------------------------------------------------------------------------
+
+    def _redirects_to(self, line: Line, answer: Answer) -> bool:
+        location = answer.field("location")
+        if answer.status not in _REDIRECTS or not location:
+            return False
+        self._leave(line, keep=False)
+        self._redirects += 1
+        outcome = self._judge(location)
+        if isinstance(outcome, Deny):
+            self.give_up(outcome)
+            return True
+        self.want = outcome
+        self._pool.doors.reactor.soon(self.start)
+        return True
+
+    def _judge(self, location: str) -> Want | Deny:
+        want = self.want
+        place = _place_of(want, location)
+        if place is None or self._redirects > MAX_REDIRECTS:
+            reason = f"{want.host} redirects to where nobody may be sent, or too often"
+            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
+        host, target = place
+        grant = self._pool.doors.judge_redirect(want, host, target)
+        if isinstance(grant, Refusal):
+            return grant.deny
+        same = (grant.manager, grant.kind, grant.name, grant.version)
+        if same != (want.grant.manager, want.grant.kind, want.grant.name, want.grant.version):
+            reason = f"{want.host} redirects {want.grant.label} to {grant.label}"
+            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
+        return replace(want, host=host, grant=replace(want.grant, path=grant.path))
+
+
+def _place_of(want: Want, location: str) -> tuple[str, str] | None:
+    """Return host and target of a redirect; None if it is no plain https URL."""
+    try:
+        parts = urlsplit(urljoin(f"https://{want.host}{want.grant.path}", location))
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme != "https" or port not in (None, 443) or "@" in parts.netloc:
+        return None
+    return (parts.hostname or "", parts.path or "/")
+
+
+def _unreachable(reason: str) -> Deny:
+    return Deny(Code.UPSTREAM_UNREACHABLE, reason)
+
+
+def _nothing() -> None:
+    """Nobody asks any more."""

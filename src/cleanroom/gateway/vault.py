@@ -1,0 +1,159 @@
+"""Secret values: in locked memory of this process alone, until their time is over.
+
+In: descriptors of anonymous files that hold one value each. Out: a Keyring a sandbox. Never: a
+value in a repr, a message or a core dump; one that is kept after its time, its policy or its
+sandbox has ended.
+"""
+
+import ctypes
+import mmap
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cleanroom.decide.model import Deny
+from cleanroom.decide.placeholder import ENTROPY_BYTES, MOST, placeholder_like, why_unusable
+from cleanroom.decide.secret import Finder, SecretRef, violation
+from cleanroom.errors import Code
+from cleanroom.policy.model import SecretBinding
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_NO_REQUEST: Final = object()
+
+
+class Secret:
+    """One value in pages that are not swapped, dumped or handed to a child."""
+
+    def __init__(self, descriptor: int, *, trim: bool) -> None:
+        """Read it, at most MOST + 2 bytes. `trim` takes one line end off, as printers add."""
+        self._pages = mmap.mmap(-1, 2 * MOST)
+        for advice in (mmap.MADV_DONTDUMP, mmap.MADV_DONTFORK):
+            self._pages.madvise(advice)
+        self.is_locked = _lock(self._pages)
+        with memoryview(self._pages) as view, view[: MOST + 2] as room:
+            self._length = os.preadv(descriptor, [room], 0)
+        if trim:
+            for end in (b"\n", b"\r"):
+                if self._length and self._pages[self._length - 1 : self._length] == end:
+                    self._length -= 1
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def reveal(self) -> bytes:
+        """Return the value. Whoever asks hands it to the kernel and keeps it nowhere."""
+        return self._pages[: self._length]
+
+    def wipe(self) -> None:
+        """Overwrite it. Idempotent."""
+        self._length = 0
+        self._pages.seek(0)
+        self._pages.write(bytes(2 * MOST))
+
+
+@dataclass(slots=True)
+class _Held:
+    """A secret that a sandbox has: until when, and which request it was spent on."""
+
+    secret: Secret
+    until: float
+    why_not: str = ""
+    spent_on: object = _NO_REQUEST
+
+
+class SandboxSecrets:
+    """Implements Keyring of decide/secret.py. `now` is the gateway's monotonic clock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._held: dict[SecretRef, _Held] = {}
+        self.found = Finder(())
+
+    def __repr__(self) -> str:
+        return f"SandboxSecrets({', '.join(ref.binding.secret_id for ref in self._held)})"
+
+    def add(self, binding: SecretBinding, secret: Secret) -> str | SecretRef:
+        """Keep a value under a new placeholder; a text says why it cannot be kept."""
+        value = secret.reveal()
+        why = why_unusable(value)
+        if why:
+            secret.wipe()
+            return why
+        ref = SecretRef(placeholder_like(value, os.urandom(ENTROPY_BYTES)), binding)
+        self._held[ref] = _Held(secret, self._now() + binding.ttl_s)
+        self.found = Finder(self._held)
+        return ref
+
+    @property
+    def refs(self) -> tuple[SecretRef, ...]:
+        """Implement Keyring."""
+        self.expire()
+        return tuple(ref for ref, held in self._held.items() if not held.why_not)
+
+    def take(self, ref: SecretRef, request: object) -> bytes | Deny:
+        """Implement Keyring."""
+        self.expire()
+        held = self._held.get(ref)
+        if held is None:
+            return Deny(Code.SECRET_UNAVAILABLE, "the secret is not this sandbox's")
+        if held.why_not:
+            secret = ref.binding.secret_id
+            return Deny(Code.SECRET_UNAVAILABLE, f"the secret '{secret}' is gone: {held.why_not}")
+        if ref.binding.single_use:
+            if held.spent_on not in (_NO_REQUEST, request):
+                return violation(ref, "a second time, and it is good for one request")
+            held.spent_on = request
+        return held.secret.reveal()
+
+    def values(self) -> tuple[tuple[SecretRef, bytes], ...]:
+        """Implement Keyring."""
+        return tuple((ref, self._held[ref].secret.reveal()) for ref in self.refs)
+
+    def next_end(self) -> float | None:
+        """Return when the next value's time is over, on the gateway's clock."""
+        return min((held.until for held in self._held.values() if not held.why_not), default=None)
+
+    def expire(self) -> tuple[str, ...]:
+        """Wipe what is past its time; return the hosts whose connections may carry it."""
+        now = self._now()
+        return self._end("its time is over", [r for r, h in self._held.items() if h.until <= now])
+
+    def narrow(self, bindings: Sequence[SecretBinding]) -> tuple[str, ...]:
+        """Judge by these bindings from now on; return the hosts that lost a secret."""
+        kept = {binding.secret_id: binding for binding in bindings}
+        gone = [ref for ref in self._held if ref.binding.secret_id not in kept]
+        lost = self._end("the policy no longer binds it", gone)
+        for ref in [each for each in self._held if each.binding.secret_id in kept]:
+            binding = kept[ref.binding.secret_id]
+            hosts = tuple(h for h in ref.binding.allowed_hosts if h in binding.allowed_hosts)
+            lost += tuple(host for host in ref.binding.allowed_hosts if host not in hosts)
+            narrower = replace(ref, binding=replace(binding, allowed_hosts=hosts))
+            self._held[narrower] = self._held.pop(ref)
+        self.found = Finder(self._held)
+        return lost
+
+    def close(self) -> None:
+        """Wipe everything. Idempotent."""
+        self._end("its sandbox has ended", list(self._held))
+
+    def _end(self, why: str, refs: Sequence[SecretRef]) -> tuple[str, ...]:
+        hosts: tuple[str, ...] = ()
+        for ref in refs:
+            held = self._held[ref]
+            if not held.why_not:
+                held.secret.wipe()
+                held.why_not = why
+                hosts += ref.binding.allowed_hosts
+        return hosts
+
+
+def _lock(pages: mmap.mmap) -> bool:
+    """Keep pages in memory as far as the caller's limit allows (mlock(2))."""
+    first = ctypes.c_char.from_buffer(pages)
+    try:
+        return not _LIBC.mlock(
+            ctypes.c_void_p(ctypes.addressof(first)), ctypes.c_size_t(len(pages))
+        )
+    finally:
+        del first
