@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from cleanroom.errors import Code
 from cleanroom.policy.compile import compile_nothing, compile_policy
-from cleanroom.policy.model import NetworkPolicy, Place, Rule, RuleKind
+from cleanroom.policy.model import (
+    ArtifactPin,
+    CompiledPolicy,
+    NetworkPolicy,
+    Place,
+    Rule,
+    RuleKind,
+)
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors
 from cleanroom.policy.written import Policy
@@ -100,6 +107,22 @@ def test_every_other_meaning_has_another_hash() -> None:
     hashes = [compiled(text).policy_hash for text in DIFFERENT]
     for one, other in itertools.combinations(range(len(hashes)), 2):
         assert hashes[one] != hashes[other], (DIFFERENT[one], DIFFERENT[other])
+
+
+def with_pins(*pins: ArtifactPin) -> CompiledPolicy:
+    policy = parse_policy("version: 1\nregistries: {npm: {enable: true, allowed_hosts: [a.b]}}", "")
+    [registry] = policy.registries
+    registry = dataclasses.replace(registry, artifact_allowlist=pins)
+    return compile_policy(dataclasses.replace(policy, registries=(registry,)))
+
+
+def test_what_a_pin_means_is_part_of_the_hash_and_where_it_stands_is_not() -> None:
+    pin = ArtifactPin("a", "1", digests=("sha256:00",), source="x:1")
+    assert with_pins().policy_hash != with_pins(pin).policy_hash
+    moved = dataclasses.replace(pin, source="x:2")
+    assert with_pins(moved).policy_hash == with_pins(pin).policy_hash
+    weaker = dataclasses.replace(pin, strength="first-seen")
+    assert with_pins(weaker).policy_hash != with_pins(pin).policy_hash
 
 
 def test_a_contradiction_is_a_conflict_with_both_lines() -> None:

@@ -37,7 +37,6 @@ def test_rules_are_said_in_words_with_their_lines() -> None:
 def test_what_cannot_run_yet_is_named() -> None:
     assert explain(compiled(TEXT)).notes == (
         "registries.git.enable: true is parsed, not enforced yet: this policy cannot run",
-        "inspect: true of c.example:443 is parsed, not enforced yet: this policy cannot run",
         "sandbox.image is parsed, not enforced yet: this policy cannot run",
         "registries.npm is not enabled: its hosts need network rules",
     )

@@ -144,7 +144,13 @@ def _rule_meaning(rule: Rule) -> list[object]:
 def _registry_meaning(policy: RegistryPolicy) -> dict[str, object]:
     if not policy.lockfile.enabled:
         policy = dataclasses.replace(policy, lockfile=LockfilePolicy())
-    return dataclasses.asdict(policy)
+    pins = [
+        (pin.name, pin.version, pin.file, pin.url, pin.digests, pin.strength)
+        for pin in policy.artifact_allowlist
+    ]
+    fields = dataclasses.asdict(dataclasses.replace(policy, artifact_allowlist=(), unpinned=()))
+    del fields["artifact_allowlist"], fields["unpinned"]
+    return {**fields, "pins": pins} if pins else fields
 
 
 def _secret_meaning(secret: SecretBinding) -> dict[str, object]:

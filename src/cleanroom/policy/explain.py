@@ -17,9 +17,7 @@ NOT_ENFORCED_YET: Final = frozenset(
     {
         Capability.REGISTRY_ENFORCEMENT,
         Capability.SECRET_ISOLATION,
-        Capability.TLS_INSPECTION,
         Capability.CUSTOM_IMAGE,
-        Capability.MISE_BOOTSTRAP,
         Capability.ISOLATION_GVISOR,
         Capability.ISOLATION_VM,
     }

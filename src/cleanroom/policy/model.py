@@ -132,8 +132,36 @@ class RegistryException:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactPin:
+    """One artifact that may be fetched, as the lock files pin it.
+
+    `name` is canonical (npm as written, PyPI by PEP 503), `file` "" means any file of the version,
+    `url` "" that no lock file names one. Bytes are right if any of `digests` ("sha512:<hex>", Go's
+    "h1:<base64>") matches; there are none under strength "first-seen".
+    """
+
+    name: str
+    version: str
+    file: str = ""
+    url: str = ""
+    digests: tuple[str, ...] = ()
+    strength: str = "lockfile"
+    source: str = field(default="", compare=False)  # "package-lock.json:12"
+
+
+@dataclass(frozen=True, slots=True)
+class UnpinnedArtifact:
+    """An entry of a lock file that nothing can be held to: refused, and said why."""
+
+    name: str
+    version: str
+    reason: str  # completes "it is not pinned: …"
+    source: str  # "package-lock.json:12"
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryPolicy:
-    """One package manager's registry section."""
+    """One package manager's registry section, and what the lock files say of its artifacts."""
 
     manager: str
     enabled: bool
@@ -144,6 +172,8 @@ class RegistryPolicy:
     cooldown_s: int | None = None
     read_only: bool = True
     exceptions: tuple[RegistryException, ...] = ()
+    artifact_allowlist: tuple[ArtifactPin, ...] = ()  # sorted
+    unpinned: tuple[UnpinnedArtifact, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

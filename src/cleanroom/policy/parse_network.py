@@ -42,7 +42,6 @@ _INSPECT = Key(
     default=False,
     meaning="Open TLS to this host: Host header and upstream certificate are judged too.",
     shown="false",
-    later="TLS is not opened yet, such a policy refuses to run",
 )
 _ECH = Key(
     "ech",

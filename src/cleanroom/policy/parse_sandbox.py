@@ -48,13 +48,16 @@ RESOURCES: Final = Key(
     "Limits the host must enforce, else it refuses to run. Unset: its own defaults.",
 )
 
+# mise looks for these names itself, joined by colons, and knows no globs.
+_MISE_PATH: Final = r"(?!.*[*?\[:])" + RELATIVE_PATH
 _MISE_DEFAULTS = MisePolicy()
 _ENABLED = Key(
     "enabled",
     flag(),
     None,
-    "Install and apply the tools that the repository's mise files name. Unset: only if told so.",
-    later="`true` refuses to run",
+    "Install and apply the tools that the repository's mise files name. `true` refuses a host"
+    " without mise, `false` leaves the files alone. Unset: wherever the host has mise.",
+    shown="where the host has mise",
 )
 _AUTO_BOOTSTRAP = Key(
     "auto_bootstrap",
@@ -62,15 +65,13 @@ _AUTO_BOOTSTRAP = Key(
     default=True,
     meaning="Apply them before each command, not only inside `mise exec`.",
     shown="true",
-    later="used together with `enabled`",
 )
 _CONFIG_FILES = Key(
     "config_files",
-    ListOf(text(RELATIVE_PATH, "a path inside the repository"), MAX_PATHS, least=1),
+    ListOf(text(_MISE_PATH, "a path inside the repository, without globs"), MAX_PATHS, least=1),
     _MISE_DEFAULTS.config_files,
     "Files that count.",
     shown=f"[{', '.join(_MISE_DEFAULTS.config_files)}]",
-    later="used together with `enabled`",
 )
 
 
@@ -87,7 +88,6 @@ MISE: Final = Key(
     Section((_ENABLED, _AUTO_BOOTSTRAP, _CONFIG_FILES), _build_mise),
     _MISE_DEFAULTS,
     "Tools by mise.",
-    later="`enabled: true` refuses to run",
 )
 
 _TTL = Key(

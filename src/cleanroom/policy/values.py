@@ -155,6 +155,19 @@ def host_pattern(verb: str) -> Leaf[tuple[RuleKind, str]]:
     return Leaf(lambda node: _hostly(parse_host_pattern, node), words, schema, verb)
 
 
+def host_or_wildcard() -> Leaf[str]:
+    """Return the type of a host name or a `*.` wildcard, canonical, as it is written."""
+
+    def parse(text: str) -> str:
+        kind, name = parse_host_pattern(text)
+        if kind is RuleKind.NETWORK:
+            raise InvalidHostError("it is an address", "write a host name")  # noqa: EM101
+        return f"*.{name}" if kind is RuleKind.WILDCARD else name
+
+    schema = {"type": "string", "maxLength": MAX_TEXT}
+    return Leaf(lambda node: _hostly(parse, node), "host name or `*.` wildcard", schema)
+
+
 def _hostly(parse: Callable[[str], T], node: Scalar) -> T:
     if node.plain and _BOOL_OR_NULL.fullmatch(node.text):
         reason = "nothing is written" if node.absent else "it reads as true, false or nothing"

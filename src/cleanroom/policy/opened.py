@@ -1,0 +1,53 @@
+"""Which names have their TLS opened: only those that the policy must see into.
+
+In: a compiled policy. Out: the names a sandbox's certificate authority may speak for; whether one
+connection is opened. Never: an address, or a name that no allow rule, registry or secret names.
+"""
+
+from dataclasses import dataclass
+
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OpenedName:
+    """A canonical host name; with `below` every name under it, not itself."""
+
+    value: str
+    below: bool = False
+
+
+def opened_names(policy: CompiledPolicy) -> tuple[OpenedName, ...]:
+    """Return every name that may be opened, sorted; () if the policy opens nothing."""
+    inspected = {
+        OpenedName(rule.value, rule.kind is RuleKind.WILDCARD)
+        for rule in policy.network.allow_rules
+        if rule.inspect
+    }
+    registries = {
+        OpenedName(host)
+        for registry in policy.registries
+        if registry.enabled
+        for host in registry.allowed_hosts
+    }
+    secrets = {OpenedName(host) for secret in policy.secrets for host in secret.allowed_hosts}
+    return tuple(sorted(inspected | registries | secrets))
+
+
+def registry_of(policy: CompiledPolicy, name: str) -> RegistryPolicy | None:
+    """Return the enabled registry that this name is a host of."""
+    for registry in policy.registries:
+        if registry.enabled and name in registry.allowed_hosts:
+            return registry
+    return None
+
+
+def is_opened(policy: CompiledPolicy, rule: Rule, name: str, port: int) -> bool:
+    """Tell whether TLS of a connection to `name`, allowed by `rule`, is to be opened."""
+    if not name:
+        return False
+    return (
+        rule.inspect
+        or registry_of(policy, name) is not None
+        or any(name in each.allowed_hosts and port in each.ports for each in policy.secrets)
+    )

@@ -1,0 +1,156 @@
+"""(Policy, texts of lock files) -> the policy with the pins of each registry.
+
+In: a policy as written; texts by path, relative to the policy. Out: Pinned, or every lock file that
+cannot be read with its place. Never: a host that only a lock file names; a policy that enforces
+lock files of which none is there.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cleanroom.lockfile.digests import without_weak
+from cleanroom.lockfile.formats import format_of, read_lockfile
+from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength
+from cleanroom.lockfile.names import host_of, registry_package
+from cleanroom.lockfile.paths import beside, matches
+from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
+from cleanroom.policy.problems import START, PolicyErrors, Problem
+from cleanroom.policy.written import Policy
+
+MAX_FILES: Final = 256
+_FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
+
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The policy with its pins; `notes` are what a person should know of the lock files."""
+
+    policy: Policy
+    notes: tuple[str, ...]
+
+
+def lock_patterns(policy: Policy) -> tuple[str, ...]:
+    """Return the paths and globs whose files have to be read for this policy, sorted."""
+    found = {
+        each for registry in policy.registries if _holds(registry) for each in _patterns(registry)
+    }
+    return tuple(sorted(found))
+
+
+def pin_policy(policy: Policy, texts: Texts) -> Pinned:
+    """Return the policy with what the lock files pin. Raises PolicyErrors."""
+    problems: list[Problem] = []
+    notes: list[str] = []
+    registries = []
+    for registry in policy.registries:
+        if _holds(registry):
+            readings = dict(_readings(registry, texts, problems, notes))
+            if not readings and not problems:
+                problems.append(_none(policy, registry))
+            registries.append(_with_pins(registry, readings))
+        else:
+            registries.append(registry)
+    if problems:
+        raise PolicyErrors(problems)
+    return Pinned(dataclasses.replace(policy, registries=tuple(registries)), tuple(notes))
+
+
+def _holds(registry: RegistryPolicy) -> bool:
+    return registry.enabled and registry.lockfile.enabled and registry.lockfile.mode != "off"
+
+
+def _patterns(registry: RegistryPolicy) -> tuple[str, ...]:
+    return registry.lockfile.lockfiles
+
+
+def _none(policy: Policy, registry: RegistryPolicy) -> Problem:
+    manager, named = registry.manager, ", ".join(_patterns(registry))[:200]
+    message = f"cannot enforce the lock files of registries.{manager}: none of them exists: {named}"
+    hint = "make one with the package manager, or turn lockfile_enforcement off"
+    return Problem(policy.path, START.line, START.column, message, hint)
+
+
+def _readings(
+    registry: RegistryPolicy, texts: Texts, problems: list[Problem], notes: list[str]
+) -> Iterator[tuple[str, Reading]]:
+    """Yield each file that the registry's patterns, or files already read, name."""
+    waiting = _named(registry, texts, notes)
+    seen: set[str] = set()
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        if len(seen) > MAX_FILES:
+            message = f"cannot read more than {MAX_FILES} lock files for one registry"
+            problems.append(Problem(path, 1, 1, message))
+            return
+        try:
+            reading = read_lockfile(format_of(path), texts[path])
+        except LockfileError as error:
+            problems.append(Problem(path, error.line, error.column, error.message))
+            continue
+        yield path, reading
+        for include in reading.includes:
+            other = beside(path, include)
+            if other in texts:
+                waiting.append(other)
+            else:
+                notes.append(f"{path} names {include[:80]}, which was not read and pins nothing")
+
+
+def _named(registry: RegistryPolicy, texts: Texts, notes: list[str]) -> list[str]:
+    """Return the files that the patterns name; note each pattern that names none."""
+    named: list[str] = []
+    for pattern in _patterns(registry):
+        found = sorted(path for path in texts if matches(pattern, path))
+        if not found:
+            notes.append(
+                f"registries.{registry.manager}: {pattern} does not exist and pins nothing"
+            )
+        named += found
+    return named
+
+
+def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> RegistryPolicy:
+    merged: dict[tuple[str, str, str, str], ArtifactPin] = {}
+    unpinned: set[UnpinnedArtifact] = set()
+    for path, reading in sorted(readings.items()):
+        for pin in reading.pins:
+            if pin.ecosystem != registry.manager:
+                continue
+            source = f"{path}:{pin.line}"
+            if _is_foreign(pin, registry):
+                unpinned.add(UnpinnedArtifact(pin.name, pin.version, _FOREIGN, source))
+            else:
+                _merge(merged, pin, source)
+        for entry in reading.unpinned:
+            if entry.ecosystem == registry.manager and not entry.local:
+                where = f"{path}:{entry.line}"
+                unpinned.add(UnpinnedArtifact(entry.name, entry.version, entry.reason, where))
+    return dataclasses.replace(
+        registry,
+        artifact_allowlist=tuple(merged[key] for key in sorted(merged)),
+        unpinned=tuple(sorted(unpinned, key=lambda each: (each.source, str(each)))),
+    )
+
+
+def _is_foreign(pin: Pin, registry: RegistryPolicy) -> bool:
+    """A tarball at an address of its own is an artifact of the registry only at its hosts."""
+    own_address = registry.manager == "npm" and pin.url and not registry_package(pin.url)
+    return bool(own_address) and host_of(pin.url) not in registry.allowed_hosts
+
+
+def _merge(merged: dict[tuple[str, str, str, str], ArtifactPin], pin: Pin, source: str) -> None:
+    """Join what several entries say of one artifact: any of their digests, none if none has one."""
+    key = (pin.name, pin.version, pin.file, pin.url)
+    before = merged.get(key)
+    known = before.digests if before is not None else ()
+    digests = without_weak((*known, *pin.digests))
+    strength = Strength.LOCKFILE if digests else Strength.FIRST_SEEN
+    place = before.source if before is not None else source
+    merged[key] = ArtifactPin(*key, digests, str(strength), place)

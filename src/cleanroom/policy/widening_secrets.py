@@ -1,0 +1,66 @@
+"""Secret bindings compared: where a value may go now that it could not go before.
+
+In: the bindings of two policies. Out: Changes. Never: a binding matched by anything but its id.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.widening_values import Change, added, changed, more, other_fields, turned
+
+# Whether a run starts without the value sends it nowhere.
+NEUTRAL: Final = frozenset({"secret_id", "place", "required"})
+
+
+def widened_secrets(
+    old: tuple[SecretBinding, ...], new: tuple[SecretBinding, ...]
+) -> Iterator[Change]:
+    """Yield what each newer binding permits beyond the older one of its id."""
+    before = {each.secret_id: each for each in old}
+    for binding in new:
+        known = before.get(binding.secret_id)
+        if known is None:
+            yield Change(f"secret {secret_text(binding)}")
+        else:
+            yield from _secret(f"secret {binding.secret_id}", known, binding)
+
+
+def secret_text(binding: SecretBinding) -> str:
+    """Return a binding in words: `github (GH_TOKEN) to api.example on port 443`."""
+    hosts = ", ".join(binding.allowed_hosts)
+    ports = ", ".join(map(str, binding.ports))
+    return f"{binding.secret_id} ({binding.env}) to {hosts} on port {ports}"
+
+
+def _secret(name: str, old: SecretBinding, new: SecretBinding) -> Iterator[Change]:
+    yield from added(f"{name} to", old.allowed_hosts, new.allowed_hosts)
+    yield from added(f"{name} on port", old.ports, new.ports)
+    yield from added(f"{name} in", old.target, new.target)
+    yield from changed(f"{name} in header", old.header, new.header)
+    yield from changed(f"{name} as variable", old.env, new.env)
+    yield from _paths(f"{name} below path", old.paths, new.paths)
+    if old.methods:
+        yield from added(f"{name} with method", old.methods, new.methods or ("any",))
+    yield from more(f"{name} ttl", old.ttl_s, new.ttl_s)
+    yield from turned(f"{name} single_use", old.single_use, new.single_use, to=False)
+    if new.on_violation == "block":
+        yield from changed(f"{name} on_violation", old.on_violation, new.on_violation)
+    known = {
+        "allowed_hosts", "ports", "target", "header", "env", "paths", "methods", "ttl_s",
+        "single_use", "on_violation",
+    }  # fmt: skip
+    yield from other_fields(name, old, new, known | NEUTRAL)
+
+
+def _paths(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:
+    if not old:
+        return
+    for path in new or ("any",):
+        if not any(is_below(path, prefix) for prefix in old):
+            yield Change(f"{name}: {path}")
+
+
+def is_below(path: str, prefix: str) -> bool:
+    """Tell whether a path is the prefix or lies below it: `/apix` is not below `/api`."""
+    return path == prefix or path.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
