@@ -137,6 +137,12 @@ async def _echo(process: FakeProcess) -> int:
     return 0
 
 
+async def _lines(process: FakeProcess) -> int:
+    for word in process.command.argv[1:]:
+        await process.say(word.encode() + b"\n")
+    return 0
+
+
 async def _err(process: FakeProcess) -> int:
     await process.say(" ".join(process.command.argv[1:]).encode() + b"\n", 2)
     return 0
@@ -222,6 +228,7 @@ PROGRAMS: Mapping[str, Program] = {
     "true": _true,
     "false": _false,
     "echo": _echo,
+    "lines": _lines,
     "err": _err,
     "exit": _exit,
     "cat": _cat,

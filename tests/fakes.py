@@ -27,6 +27,7 @@ from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.capabilities import ALWAYS
 from cleanroom.policy.model import Capability, CompiledPolicy, Limits
+from cleanroom.policy.opened import opened_names
 from cleanroom.sandbox.build import CommandOptions, command_for
 from cleanroom.sandbox.spec import SandboxSpec
 from tests.fake_process import PROGRAMS, FakeProcess, Program
@@ -37,6 +38,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = 1000.0
+        self.jumped = timedelta()  # somebody set the date
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
 
@@ -46,7 +48,7 @@ class FakeClock:
 
     def now(self) -> datetime:
         """Return a date that moves with the seconds."""
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._now)
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._now) + self.jumped
 
     async def sleep(self, seconds: float) -> None:
         """Wait until `advance` reached the moment."""
@@ -199,6 +201,10 @@ class FakeGateway:
         assert self._lost is not None
         self._lost(served)
 
+    async def authority(self, sandbox_id: str, policy: CompiledPolicy) -> str:
+        """Return a certificate that nobody can read, if one is needed."""
+        return "a certificate\n" if opened_names(policy) else ""
+
     def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
         """Return a door."""
         return FakeDoor(self, sandbox_id)
@@ -287,6 +293,12 @@ class FakeWorkspaces:
     notes: tuple[str, ...] = ()
     prepared: list[Order] = field(default_factory=list)
     forgotten: list[Path] = field(default_factory=list)
+    mended: list[Path] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+
+    async def mark(self, workspace: str) -> str:
+        """Return a mark that a test may change."""
+        return self.marks.get(workspace, f"mark of {workspace}")
 
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Return an empty plan."""
@@ -327,6 +339,12 @@ class FakeWorkspaces:
         """Say that everything wanted was applied."""
         touched = self.backend.changed.get(folder.name, ())
         return ApplyReport(applied=[path for path in touched if path in (request.paths or touched)])
+
+    async def mend(self, folder: Path) -> None:
+        """Note that it was asked, or fail."""
+        self.mended.append(folder)
+        if self.backend.changes_fault is not None:
+            raise self.backend.changes_fault
 
     async def forget(self, folder: Path) -> None:
         """Remove the folder."""

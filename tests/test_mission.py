@@ -1,10 +1,12 @@
 """Every command line and policy that the project was asked for, on a real daemon and sandbox.
 
-Hosts are replaced by names under .example. What waits for later work is listed here by name, and
-must be refused clearly, never accepted and ignored.
+Hosts are replaced by names under .example. What waits for later work is listed in LATER by name,
+and must be refused clearly, never accepted and ignored.
 """
 
 import json
+import shlex
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,30 +65,59 @@ sandbox:
       - .mise.toml
       - .mise/config.toml
 """
+# Command lines that wait for later work, with how each is refused.
+LATER = {
+    'exec --backend sprites -- "pytest -q"': (125, "backend_unavailable"),
+}
+TIMINGS = (
+    "policy_resolution",
+    "rootfs",
+    "runtime_start",
+    "workspace",
+    "network_setup",
+    "ready",
+    "agent_wait",
+    "command",
+    "network_cleanup",
+    "total",
+)
 
 
 @pytest.fixture
-def person(home: Home, programs: Path) -> Iterator[Person]:
-    """A person whose daemon is `cleanroom serve --listen unix://...`."""
+def someone(home: Home, programs: Path) -> Person:
+    """A person with the repository of the mission, and no daemon yet."""
     assert programs.is_dir()
-    someone = Person(home)
-    someone.policy(POLICY.format(registries=""))
-    (someone.work / "package.json").write_text('{"scripts": {"test": "echo tested"}}')
+    made = Person(home)
+    made.policy(POLICY.format(registries=""))
+    scripts = {"test": "echo tested", "watch": "echo watching"}
+    (made.work / "package.json").write_text(json.dumps({"scripts": scripts}))
+    return made
+
+
+@pytest.fixture
+def person(someone: Person) -> Iterator[Person]:
+    """A person whose daemon is `cleanroom serve --listen unix://...`."""
     with someone.serving():
         yield someone
 
 
 def test_a_policy_is_validated_and_its_plan_printed(person: Person) -> None:
-    assert person.types("policy", "validate").returncode == 0
+    done = person.types("policy", "validate")
+    assert done.returncode == 0
+    for said in ("allow api.code.example:443", "deny everything else"):
+        assert said in done.stdout
     done = person.types("policy", "validate", "--json")
     assert done.returncode == 0
     plan = json.loads(done.stdout)
-    assert plan["version"] == 1
+    assert (plan["version"], plan["valid"], plan["runnable"]) == (1, True, True)
     assert "npm.registry.example" in done.stdout
 
 
-def test_one_argument_goes_to_the_shell(person: Person) -> None:
-    done = person.types("exec", "--", "npm test")
+@pytest.mark.parametrize("line", ['exec -- "npm test"', 'exec "npm test"'])
+def test_one_argument_goes_to_the_shell_with_and_without_the_separator(
+    person: Person, line: str
+) -> None:
+    done = person.types(*shlex.split(line))
     assert done.returncode == 0, done.stderr
     assert "tested" in done.stdout
 
@@ -110,19 +141,27 @@ def test_an_agent_tool_runs_like_any_command(person: Person) -> None:
     assert done.stdout == "execute: resolve docs updates and open PR branch\n"
 
 
-def test_a_tool_that_is_not_there_is_127(person: Person) -> None:
-    assert person.types("exec", "--", "mise exec npm test").returncode == 127
-    assert person.types("exec", "--backend", "local", "--", "mise exec npm test").returncode == 127
+def test_a_watcher_runs_detached(person: Person) -> None:
+    started = person.types("exec", "-d", "--", "npm run watch")
+    assert started.returncode == 0, started.stderr
+    ids = started.stdout.split()
+    assert person.types("wait", *ids).returncode == 0
+    assert "watching" in person.types("logs", *ids).stdout
 
 
-def test_the_separator_is_optional(person: Person) -> None:
-    assert "tested" in person.types("exec", "npm test").stdout
+def test_a_terminal_inside_needs_one_outside(person: Person) -> None:
+    """With one: tests/flow/test_terminal.py and its neighbours."""
+    done = person.types("exec", "-it", "--", "bash")
+    assert done.returncode == 2
+    assert "terminal" in done.stderr
 
 
-def test_a_backend_of_later_work_is_refused_by_name(person: Person) -> None:
-    done = person.types("exec", "--backend", "sprites", "--", "pytest -q")
-    assert done.returncode == 125
-    assert "backend_unavailable" in done.stderr
+@pytest.mark.parametrize("line", LATER)
+def test_what_waits_is_refused_by_name(person: Person, line: str) -> None:
+    status, code = LATER[line]
+    done = person.types(*shlex.split(line))
+    assert (done.returncode, code in done.stderr) == (status, True), done.stderr
+    assert json.loads(person.types("sandboxes", "list", "--json").stdout)["sandboxes"] == []
 
 
 def test_what_ran_can_be_looked_at(person: Person) -> None:
@@ -136,7 +175,8 @@ def test_what_ran_can_be_looked_at(person: Person) -> None:
     assert person.types("sandboxes", "stop", "dev").returncode == 0
     events = person.types("sandboxes", "events", run["sandbox_id"], "--follow")
     assert events.returncode == 0, events.stderr
-    assert "stopped" in events.stdout
+    for kind in ("sandbox.ready", "stopped"):
+        assert kind in events.stdout
 
 
 def test_status_prints_every_timing_of_a_run(person: Person) -> None:
@@ -144,8 +184,8 @@ def test_status_prints_every_timing_of_a_run(person: Person) -> None:
     run = person.last_run()
     done = person.types("status", "--run-id", run["id"])
     assert done.returncode == 0, done.stderr
-    for word in ("policy", "rootfs", "runtime", "workspace", "network", "ready", "agent", "total"):
-        assert word in done.stdout
+    for word in TIMINGS:
+        assert f"{word}_ms" in done.stdout
 
 
 def test_doctor_lists_the_firecracker_items(person: Person) -> None:
@@ -159,20 +199,33 @@ def test_registries_are_explained_and_refused_until_they_are_enforced(person: Pe
     person.policy(POLICY.format(registries=REGISTRIES))
     told = person.types("policy", "validate")
     assert (told.returncode, "not enforced yet" in told.stderr) == (1, True)
+    assert "registry npm: enabled" in told.stdout
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
     assert "registries" in done.stderr
 
 
-def test_mise_is_refused_until_it_is_bootstrapped(person: Person) -> None:
-    person.policy(MISE)
-    told = person.types("policy", "validate")
-    assert (told.returncode, "not enforced yet" in told.stderr) == (1, True)
-    done = person.types("exec", "--", "mise exec node --version")
-    assert done.returncode == 125
-    assert "backend_capability_mismatch" in done.stderr
-    assert "mise" in done.stderr
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ('exec --backend local -- "mise exec npm test"', "mise exec -- npm test"),
+        ('exec -- "mise exec node --version"', "mise exec -- node --version"),
+    ],
+)
+def test_mise_gets_what_was_typed_and_the_working_form_is_said(
+    someone: Person, mise_program: Path, line: str, form: str
+) -> None:
+    someone.environment["CLEANROOM_MISE_PROGRAM"] = str(mise_program)
+    someone.policy(MISE)
+    (someone.work / ".mise.toml").write_text('[env]\nGREETING = "hello"\n')
+    with someone.serving():
+        done = someone.types(*shlex.split(line))
+        assert (done.returncode, f'"{form}"' in done.stderr) == (2, True), done.stderr
+        assert "unexpected argument" in done.stderr or "required arguments" in done.stderr
+        worked = someone.types("exec", "--", f"{form}; echo $GREETING")
+        assert worked.stdout.endswith("hello\n"), worked.stderr
+        assert "wants its own --" not in worked.stderr
 
 
 def test_the_root_file_wins_with_a_warning(person: Person) -> None:
@@ -184,16 +237,24 @@ def test_the_root_file_wins_with_a_warning(person: Person) -> None:
     assert ".buildkite/cleanroom.yaml" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("exec", "-it", "--", "bash"),
-        ("exec", "-d", "--", "npm run watch"),
-        ("exec", "--sandbox", "dev", "--reuse", "--", "npm test"),
-    ],
-    ids=["terminal", "detached", "reuse"],
-)
-def test_these_forms_wait_for_later_work_and_say_so(person: Person, words: tuple[str, ...]) -> None:
-    done = person.types(*words)
-    assert done.returncode == 2
-    assert done.stderr
+def test_a_named_sandbox_is_used_again(person: Person) -> None:
+    words = ("exec", "--sandbox", "dev", "--reuse", "--", "npm test")
+    (person.work / "package.json").write_text('{"scripts": {"test": "echo tested >> log"}}')
+    for _ in range(2):
+        done = person.types(*words)
+        assert done.returncode == 0, done.stderr
+    assert person.types("exec", "--sandbox", "dev", "cat log").stdout == "tested\ntested\n"
+    assert person.types("sandboxes", "stop", "dev").returncode == 0
+
+
+def test_the_server_listens_where_it_is_told_and_ends_cleanly(home: Home, someone: Person) -> None:
+    log = home.home / "daemon.log"
+    with log.open("w") as stderr:
+        server = someone.serve(stderr)
+        assert someone.socket.stat().st_mode & 0o777 == 0o600
+        second = someone.types("serve", "--listen", f"unix://{someone.socket}")
+        assert second.returncode != 0
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    assert "Traceback" not in log.read_text()
+    assert not someone.socket.exists()

@@ -91,9 +91,10 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "`gateway.resolvers` in config.yaml.",
     ),
     Code.REGISTRY_NOT_ALLOWED: Explanation(
-        "A package was asked for from a registry host that the policy does not name.",
-        "A lock file or client configuration points to another host than `allowed_hosts`. A lock "
-        "file pins artifacts; it never adds a host.",
+        "A registry was asked for something that the policy does not open: another host, or "
+        "another service than reading packages.",
+        "A lock file or client configuration points to another host than `allowed_hosts` (a lock "
+        "file pins artifacts; it never adds a host), or a client publishes, searches or logs in.",
         "Add the host to the registry's `allowed_hosts`, or correct the lock file.",
     ),
     Code.LOCKFILE_VIOLATION: Explanation(
@@ -138,8 +139,9 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "Run once online to fill the cache, then try again.",
     ),
     Code.APPROVAL_REQUIRED: Explanation(
-        "The policy became wider since it was approved on this machine.",
-        "Somebody changed cleanroom.yaml: a rule, a secret or a limit was added or loosened.",
+        "The policy reaches more than was approved for this folder, or the folder is another one.",
+        "Somebody changed cleanroom.yaml or a lock file: a rule, a package, a secret or a limit "
+        "was added or loosened; or the folder was renamed or replaced by another of its name.",
         "Read the difference, and approve it if it is right: cleanroom policy approve",
     ),
     Code.ECH_NOT_ALLOWED: Explanation(

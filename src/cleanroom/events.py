@@ -14,6 +14,7 @@ class Protocol(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    HTTPS = "https"  # HTTP inside TLS that the gateway opened
     UDP = "udp"
 
 
@@ -21,7 +22,8 @@ class Protocol(StrEnum):
 class NetworkEvent:
     """One question asked of the gateway and its answer, or the end of a relayed connection.
 
-    `phase`: "verdict" before any byte flows, "closed" with byte counts afterwards.
+    `phase`: "verdict" before any byte flows, "closed" with byte counts afterwards; "served" when a
+    registry's request was answered whole.
     `rule` is the rule's text and `rule_line` its line in the policy file (0: no line).
     """
 

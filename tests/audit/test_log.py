@@ -291,6 +291,7 @@ def test_the_time_has_one_form() -> None:
     assert rfc3339(NOON) == "2025-11-25T12:00:00.250000Z"
 
 
+@pytest.mark.nightly
 def test_fifty_thousand_lines_a_second_of_processor_time(tmp_path: Path) -> None:
     batch = [record()] * 50
     with opened(tmp_path, max_segment_bytes=1 << 30) as log:

@@ -90,6 +90,15 @@ def test_this_machine_shows_a_usr_and_roots() -> None:
     assert "/etc/ld.so.cache" in facts.etc
 
 
+def test_java_is_found_in_the_system_and_among_the_tools(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    put(tmp_path, {"jdk/bin/java": ""})
+    assert not read_host(root=tmp_path).has_java
+    assert read_host(tools=[str(tmp_path / "jdk")], root=tmp_path).has_java
+    put(tmp_path, {"usr/bin/java": ""})
+    assert read_host(root=tmp_path).has_java
+
+
 def test_a_program_is_found_where_the_callers_path_leads(tmp_path: Path) -> None:
     put(tmp_path, {"real/tool": "", "other/tool": ""})
     (tmp_path / "real/tool").chmod(0o755)

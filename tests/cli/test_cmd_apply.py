@@ -36,3 +36,16 @@ def test_a_conflict_is_a_failure(cli: CommandLine) -> None:
 
 def test_a_run_and_a_sandbox_are_not_both_meant(cli: CommandLine) -> None:
     assert cli("apply", "--run-id", "r", "--sandbox", "s").status == 2
+
+
+def test_commits_come_as_a_branch(cli: CommandLine) -> None:
+    skipped = [{"path": "uv.lock", "reason": "a lock file: look at it before you merge"}]
+    report = {
+        "applied": [], "branch": "agent", "commit": "abc", "commits": 2, "skipped": skipped,
+    }  # fmt: skip
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(report)
+    done = cli("apply", "--branch", "agent")
+    assert (done.status, done.out) == (0, "agent abc\n")
+    assert done.err == "uv.lock: a lock file: look at it before you merge\n2 commits brought out\n"
+    assert cli.daemon.sent("POST", "/v1/runs/last/apply").json()["branch"] == "agent"
+    assert "would be brought out" in cli("apply", "--branch", "agent", "--check").err

@@ -44,3 +44,13 @@ def test_a_pipe_gets_a_patch(cli: CommandLine) -> None:
 @pytest.mark.parametrize("words", [("--stat", "--json"), ("dev", "--run-id", "run_1")])
 def test_one_form_of_one_thing(cli: CommandLine, words: tuple[str, ...]) -> None:
     assert cli("diff", *words).status == 2
+
+
+@pytest.mark.parametrize("form", ["--stat", "--name-only", "--patch", "--json"])
+def test_no_changes_are_said_where_nothing_reads_them(cli: CommandLine, form: str) -> None:
+    nothing = {"run_id": "run_1", "sandbox_id": "sbx_1", "changes": []}
+    cli.script.answers["GET /v1/runs/last/changes"] = Answer(nothing)
+    cli.script.answers["GET /v1/runs/last/patch"] = Answer(b"")
+    done = cli("diff", form)
+    assert done.status == 0
+    assert (done.out == "", "no changes" in done.err) == (form != "--json", form != "--json")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.cli.cmd_exec import exit_status, stdin_to_forward
+from cleanroom.cli.attached import stdin_to_forward
+from cleanroom.cli.cmd_exec import exit_status
 from cleanroom.client.reply import Reply
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer, Peer, problem
@@ -300,3 +301,16 @@ def test_statuses(run: dict[str, object], signalled: int, status: int) -> None:
 def test_the_tests_left_pythons_hook_alone(cli: CommandLine, tmp_path: Path) -> None:
     cli("exec", "true")
     assert sys.excepthook is not sys.__excepthook__
+
+
+def test_which_sandbox_is_meant_is_asked(cli: CommandLine) -> None:
+    cli("exec", "--reuse", "--recreate", "--keep-on-failure", "true")
+    options = asked(cli)["options"]
+    assert options == {"reuse": True, "recreate": True, "keep_on_failure": True}
+
+
+def test_recreating_needs_to_know_what(cli: CommandLine) -> None:
+    done = cli("exec", "--recreate", "true")
+    assert done.status == 2
+    assert "--reuse" in done.err
+    assert not cli.daemon.requests

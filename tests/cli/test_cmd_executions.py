@@ -37,8 +37,14 @@ def test_get_shows_one(cli: CommandLine) -> None:
 
 @pytest.mark.parametrize(
     ("end", "status"),
-    [({"exit_code": 3}, 3), ({"signal": 9}, 137), ({}, 125)],
-    ids=["code", "signal", "none"],
+    [
+        ({"exit_code": 3}, 3),
+        ({"signal": 9}, 137),
+        ({}, 125),
+        ({"exit_code": 143, "failure": {"code": "timed_out", "reason": "late"}}, 124),
+        ({"exit_code": 143, "failure": {"code": "canceled", "reason": "asked"}}, 143),
+    ],
+    ids=["code", "signal", "none", "timed out", "canceled"],
 )
 def test_wait_asks_until_the_end_and_exits_alike(
     cli: CommandLine, end: dict[str, object], status: int
@@ -81,3 +87,23 @@ def test_logs_put_each_stream_where_it_was(cli: CommandLine) -> None:
     assert done.err == "cleanroom: 5 bytes are no longer kept\nerr\n"
     assert cli.daemon.requests[-1].target.endswith("?follow=true")
     assert len(cli("executions", "logs", "dev", "exe_1", "--json").out.splitlines()) == 4
+
+
+def test_where_logs_begin_is_asked(cli: CommandLine) -> None:
+    cli.script.answers[f"GET {PATH}/exe_1/output"] = Answer(b'{"type": "exit"}\n')
+    cli("logs", "dev", "exe_1", "--tail", "5", "--since", "10m", "--stdout-from", "0")
+    assert cli.daemon.requests[-1].target.endswith("?tail=5&since=600s&stdout_from=0")
+    cli("logs", "dev", "exe_1", "--since", "2026-01-02T03:04:05Z", "--stderr-from", "7")
+    assert cli.daemon.requests[-1].target.endswith("?since=2026-01-02T03:04:05Z&stderr_from=7")
+    assert cli("logs", "dev", "exe_1", "--since", "xm").status == 2
+
+
+def test_timestamps_stand_before_each_line(cli: CommandLine) -> None:
+    lines = [
+        {"type": "output", "stream": 1, "offset": 0, "text": "a\nb", "time": "T1"},
+        {"type": "output", "stream": 1, "offset": 3, "text": "c\n", "time": "T2"},
+        {"type": "exit"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    cli.script.answers[f"GET {PATH}/exe_1/output"] = Answer(text)
+    assert cli("logs", "dev", "exe_1", "-t").out == "T1 a\nT1 bc\n"

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer
 
@@ -70,3 +72,36 @@ def test_events_come_one_a_line(cli: CommandLine) -> None:
     out = cli("sandboxes", "events", "dev", "--follow", "--json").out
     assert [json.loads(line)["type"] for line in out.splitlines()] == ["event", "exit"]
     assert cli.daemon.requests[-1].target.endswith("/events?follow=true")
+
+
+def test_one_is_made_under_the_policy_of_the_folder(cli: CommandLine) -> None:
+    cli.policy("version: 1\n")
+    cli.script.answers["POST /v1/sandboxes"] = Answer(SANDBOX, 201)
+    done = cli("sandboxes", "create", "dev", "--isolation", "namespaces")
+    assert (done.status, done.out) == (0, "sbx_1\n")
+    body = cli.daemon.sent("POST", "/v1/sandboxes").json()
+    assert body["workspace"] == str(cli.folder)
+    assert body["policy"]["text"] == "version: 1\n"
+    assert body["options"] == {"sandbox": "dev", "isolation": "namespaces"}
+    assert json.loads(cli("sandboxes", "create", "--json").out)["name"] == "dev"
+
+
+def test_a_list_is_filtered_by_any_field(cli: CommandLine) -> None:
+    stopped = {**SANDBOX, "id": "sbx_2", "name": None, "state": "stopped"}
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [SANDBOX, stopped]})
+    words = ("sandboxes", "list", "--format", "{id} {name}")
+    assert cli(*words).out == "sbx_1 dev\nsbx_2 -\n"
+    assert cli(*words, "--filter", "state=ready").out == "sbx_1 dev\n"
+    both = ("--filter", "state=stopped", "--filter", "backend=local")
+    assert cli(*words, *both).out == "sbx_2 -\n"
+    assert cli(*words, *both, "--filter", "workspace=/elsewhere").out == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("--filter", "nothing"), ("--filter", "odd=1"), ("--format", "{odd}")]
+)
+def test_an_unknown_field_is_a_wrong_line(cli: CommandLine, words: tuple[str, str]) -> None:
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [SANDBOX]})
+    done = cli("sandboxes", "list", *words)
+    assert done.status == 2
+    assert "workspace" in done.err

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from cleanroom.client.attach import STDIN_WINDOW, Attachment, Left
+from cleanroom.client.attach import ALONE, STDIN_WINDOW, Attachment, Left, Manner
 from cleanroom.client.calls import RemoteError
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
@@ -43,17 +43,50 @@ class Heard:
         self.told.append("canceling")
 
 
+class Keys:
+    """A keyboard on which `q` leaves; sizes come as listed, and `~` is held back."""
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes = list(sizes)
+        self.held = b""
+
+    def typed(self, data: bytes) -> tuple[bytes, bool]:
+        """Hold back what is not finished, and leave at q."""
+        before, leave, _ = data.partition(b"q")
+        self.held = before[-1:] if before.endswith(b"~") else b""
+        return before.removesuffix(b"~"), bool(leave)
+
+    def late_keys(self) -> bytes:
+        """Return it at once."""
+        held, self.held = self.held, b""
+        return held.upper()
+
+    def new_size(self) -> tuple[int, int] | None:
+        """Return the next one."""
+        return self.sizes.pop(0) if self.sizes else None
+
+    def wait_ms(self) -> int | None:
+        """Ask again while there are sizes."""
+        return 1 if self.sizes else None
+
+
 class Talk:
     """A client's attachment here, and a daemon that plays in a thread."""
 
-    def __init__(self, play: Callable[[Peer], None], sink: Heard, stdin: int | None = None) -> None:
+    def __init__(
+        self,
+        play: Callable[[Peer], None],
+        sink: Heard,
+        stdin: int | None = None,
+        manner: Manner = ALONE,
+    ) -> None:
         self.failure: list[BaseException] = []
         ours, theirs = socket.socketpair()
         self._ours = ours
         self._running = sink.running
         self._thread = threading.Thread(target=self._play, args=(play, Peer(theirs)))
         self._interrupts = Interrupts()
-        self.attachment = Attachment((ours, b""), stdin, sink, self._interrupts)
+        self.attachment = Attachment((ours, b""), stdin, sink, self._interrupts, manner)
 
     def _play(self, play: Callable[[Peer], None], peer: Peer) -> None:
         try:
@@ -213,8 +246,70 @@ def test_the_second_ctrl_c_leaves() -> None:
         press()
         assert peer.text() == {"type": "detach"}
 
-    with pytest.raises(Left):
+    with pytest.raises(Left) as caught:
         Talk(play, Heard()).run()
+    assert caught.value.canceled
+
+
+def test_keys_leave_and_what_was_typed_before_them_is_sent() -> None:
+    reader, writer = os.pipe()
+
+    def play(peer: Peer) -> None:
+        os.write(writer, b"ls\nqx")
+        assert peer.message() == (2, b"ls\n")
+        assert peer.text() == {"type": "detach"}
+
+    with pytest.raises(Left) as caught:
+        Talk(play, Heard(), reader, Manner(Keys())).run()
+    assert not caught.value.canceled
+    os.close(reader)
+    os.close(writer)
+
+
+def test_keys_that_were_held_back_are_sent_after_all() -> None:
+    reader, writer = os.pipe()
+
+    def play(peer: Peer) -> None:
+        os.write(writer, b"a~")
+        assert peer.message() == (2, b"a")
+        assert peer.message() == (2, b"~")
+        peer.exit()
+
+    Talk(play, Heard(), reader, Manner(Keys())).run()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_sizes_are_told_as_they_come() -> None:
+    def play(peer: Peer) -> None:
+        assert peer.text() == {"type": "resize", "rows": 24, "columns": 79}
+        assert peer.text() == {"type": "resize", "rows": 24, "columns": 80}
+        peer.exit()
+
+    Talk(play, Heard(), None, Manner(Keys((24, 79), (24, 80)))).run()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_visitor_that_is_told_to_end_leaves(number: int) -> None:
+    def play(peer: Peer) -> None:
+        press(number)
+        assert peer.text() == {"type": "detach"}
+
+    with pytest.raises(Left) as caught:
+        Talk(play, Heard(), None, Manner(owner=False)).run()
+    assert not caught.value.canceled
+
+
+def test_the_end_of_a_visitors_keyboard_is_not_the_end_of_the_input() -> None:
+    reader, writer = os.pipe()
+    os.close(writer)
+
+    def play(peer: Peer) -> None:
+        peer.exit()
+        assert peer.text() == {"type": "gone"}
+
+    Talk(play, Heard(), reader, Manner(Keys(), owner=False)).run()
+    os.close(reader)
 
 
 def test_ctrl_c_reaches_the_daemon_while_nobody_reads_our_output() -> None:

@@ -46,13 +46,18 @@ class Setting:
     folder: Path
     backend: FakeBackend = field(default_factory=FakeBackend)
     clock: Clock = field(default_factory=SystemClock)
-    config_text: str = ""
+    config_text: str = "approvals: notice\n"  # what tests of approval itself do not want
     idle_exit_s: float | None = None
 
     @property
     def paths(self) -> Paths:
         """Everything below the one folder."""
-        return Paths(self.folder / "state", self.folder / "config.yaml", self.folder / "d.sock")
+        return Paths(
+            self.folder / "state",
+            self.folder / "config.yaml",
+            self.folder / "d.sock",
+            self.folder / "cache",
+        )
 
     @property
     def config(self) -> Config:

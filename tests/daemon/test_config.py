@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = """\
 tools: [/opt/node, /home/a/.nvm]
 gateway:
-  private_hosts: [registry.corp.example]
+  private_hosts: [registry.corp.example, '*.Lab.example']
   resolvers: [192.0.2.53, "[2001:db8::53]:5353"]
   trust: [/etc/corp.pem]
   proxy: proxy.corp.example:3128
@@ -49,7 +49,7 @@ def test_an_empty_file_means_the_defaults() -> None:
 def test_every_key_is_obeyed() -> None:
     settings = parse_config(EVERYTHING, "config.yaml", {}).settings
     assert settings.tools == ("/opt/node", "/home/a/.nvm")
-    assert settings.gateway.private_hosts == ("registry.corp.example",)
+    assert settings.gateway.private_hosts == ("registry.corp.example", "*.lab.example")
     assert settings.gateway.resolvers == ("192.0.2.53", "[2001:db8::53]:5353")
     assert settings.gateway.trust == ("/etc/corp.pem",)
     assert settings.gateway.proxy == "proxy.corp.example:3128"
@@ -76,7 +76,7 @@ def test_all_mistakes_are_listed_with_their_places() -> None:
         "- list\n",
         "tools: [relative/path]\n",
         "gateway:\n  proxy: no-port\n",
-        "gateway:\n  private_hosts: ['*.corp.example']\n",
+        "gateway:\n  private_hosts: ['*.com']\n",
         "x: &a 1\n",
     ],
 )

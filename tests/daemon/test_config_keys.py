@@ -6,13 +6,14 @@ from cleanroom.policy.fields import Section
 
 
 def test_a_default_that_is_shown_is_the_one_in_force() -> None:
-    words = {"none", "those of the host"}
+    words = {"none", "any", "those of the host", "`mise` of the caller's PATH"}
     for name, key in every_key():
         if key.shown in words:
             assert key.default in ((), "")
             continue
-        section, inner = name.split(".")
-        said = parse_config(f"{section}:\n  {inner}: {key.shown}\n", "config.yaml", {})
+        section, _, inner = name.rpartition(".")
+        text = f"{section}:\n  {inner}: {key.shown}\n" if section else f"{inner}: {key.shown}\n"
+        said = parse_config(text, "config.yaml", {})
         assert said.settings == parse_config("", "config.yaml", {}).settings, name
 
 
@@ -21,4 +22,5 @@ def test_every_section_is_a_table_too() -> None:
         "gateway",
         "limits",
         "daemon",
+        "mise",
     ]

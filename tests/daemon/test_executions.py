@@ -10,6 +10,7 @@ import pytest
 from cleanroom.backends.base import Command, Exit
 from cleanroom.daemon.executions import (
     CANCELED,
+    TERMINAL_ASKS,
     Bounds,
     LiveExecution,
     Outcome,
@@ -67,6 +68,21 @@ def test_cancel_is_a_term_first() -> None:
         assert (outcome.state, outcome.exit) == ("canceled", Exit(None, signal.SIGTERM))
         assert outcome.failure is not None
         assert outcome.failure.code == "canceled"
+
+    play(conversation())
+
+
+def test_a_shell_on_a_terminal_is_first_told_that_its_terminal_is_gone() -> None:
+    async def conversation() -> None:
+        playing = Playing("stubborn")
+        playing.bounds = Bounds(5, asks=TERMINAL_ASKS)
+        await playing.start()
+        ending = asyncio.get_running_loop().create_task(playing.live.end(CANCELED))
+        await settle()
+        assert playing.process.signals == [signal.SIGHUP, signal.SIGTERM]
+        await playing.clock.advance(5.1)
+        await ending
+        assert (await playing.following).exit == Exit(None, signal.SIGKILL)
 
     play(conversation())
 

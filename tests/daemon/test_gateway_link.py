@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from cleanroom.backends.base import DoorSockets
-from cleanroom.daemon.gateway_link import GatewayLink
+from cleanroom.daemon.clock import SystemClock
+from cleanroom.daemon.gateway_link import GatewayLink, TlsTrust
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
-from tests.decide.policies import policy
+from cleanroom.gateway import control
+from tests.decide.policies import policy, rule
+from tests.gateway.certificates import authority, server
 from tests.gateway.doors import make_door_sockets
 from tests.gateway.guests import Guest, ask_inside
 from tests.gateway.resolvers_of_tests import table_server
@@ -49,10 +53,15 @@ class Journal:
 
 @asynccontextmanager
 async def linked(
-    journal: Journal, settings: GatewaySettings | None = None
+    journal: Journal, settings: GatewaySettings | None = None, roots: str = ""
 ) -> AsyncIterator[GatewayLink]:
     """Run a gateway for a block."""
-    link = await GatewayLink.start(settings or GatewaySettings(), journal.record, journal.lose)
+    link = await GatewayLink.start(
+        settings or GatewaySettings(),
+        journal.record,
+        journal.lose,
+        TlsTrust(roots, SystemClock()),
+    )
     try:
         yield link
     finally:
@@ -60,7 +69,9 @@ async def linked(
 
 
 @asynccontextmanager
-async def upstream(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+async def upstream(
+    answer: bytes, shown: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[int, list[bytes]]]:
     """Serve a port on loopback: keeps what it received, answers, closes."""
     got: list[bytes] = []
 
@@ -71,7 +82,7 @@ async def upstream(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
         writer.close()
         await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=shown)
     async with server:
         yield server.sockets[0].getsockname()[1], got
 
@@ -195,6 +206,71 @@ print('dead')
             await link.close_door("sbx_1")
             await link.narrow("sbx_1", policy())
         assert len(journal.lost) == 1
+
+    run(work)
+
+
+TLS_PROGRAM = """
+import ssl
+made = ssl.create_default_context(cadata={certificate!r})
+place = socket.getaddrinfo('up.test', {port}, type=socket.SOCK_STREAM)[0][4]
+with socket.create_connection(place[:2], timeout=10) as s:
+    with made.wrap_socket(s, server_hostname='up.test') as t:
+        issuer = t.getpeercert()['issuer'][0][0][1]
+        t.sendall(b'GET /x HTTP/1.1\\r\\nHost: up.test:{port}\\r\\n\\r\\n')
+        print(issuer, t.recv(1000).partition(b'\\r\\n')[0].decode())
+"""
+
+
+def test_tls_is_opened_by_a_confined_gateway_under_an_authority_of_the_sandboxs_own() -> None:
+    async def work() -> None:
+        journal = Journal()
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        with table_server({"up.test": ["127.0.0.1"]}) as names:
+            settings = GatewaySettings(private_hosts=("up.test",), resolvers=(names.place,))
+            roots = authority("up.test").certificate
+            async with (
+                upstream(answer, server("up.test")) as (port, got),
+                linked(journal, settings, roots) as link,
+            ):
+                opened = policy(rule(f"up.test:{port}", inspect=True))
+                certificate = await link.authority("sbx_1", opened)
+                program = TLS_PROGRAM.format(certificate=certificate, port=port)
+                said = await ask_inside(link.door("sbx_1", opened), program)
+                assert said == "cleanroom sandbox authority HTTP/1.1 200 OK\n"
+                await link.close_door("sbx_1")
+        assert got == [f"GET /x HTTP/1.1\r\nHost: up.test:{port}\r\n\r\n".encode()]
+        (request,) = journal.verdicts("https")
+        assert (request.allowed, request.method, request.path) == (True, "GET", "/x")
+        assert len(journal.verdicts("tls")) == 1
+
+    run(work)
+
+
+def test_a_policy_that_opens_nothing_needs_no_authority() -> None:
+    async def work() -> None:
+        async with linked(Journal()) as link:
+            assert await link.authority("sbx_1", policy("a.test:443")) == ""
+            assert link._served == set()
+
+    run(work)
+
+
+@pytest.mark.parametrize("certificate", ["", "x", "-----BEGIN CERTIFICATE-----\n\u00e9"])
+def test_an_authority_without_a_certificate_is_the_end_of_its_gateway(certificate: str) -> None:
+    async def work() -> None:
+        journal = Journal()
+        async with linked(journal) as link:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                ours.setblocking(False)  # noqa: FBT003
+                real, link._socket = link._socket, ours
+                theirs.send(control.encode(control.AuthorityMade("sbx_1", certificate)))
+                link._readable()
+                assert not link.alive
+                assert real is not None
+                asyncio.get_running_loop().remove_reader(real.fileno())
+                real.close()
 
     run(work)
 

@@ -9,6 +9,7 @@ from cleanroom.daemon.gateways import Gateways
 from cleanroom.errors import Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.compile import compile_nothing
+from tests.decide.policies import policy, rule
 from tests.fakes import FakeGateway
 
 
@@ -25,12 +26,12 @@ def test_it_is_started_once_and_again_when_it_was_lost() -> None:
         gateways = Gateways(gateway.start, record, lost.append)
         assert gateways.state == "not started"
         await gateways.warm_up()
-        await gateways.door("sbx_1", compile_nothing())
+        await gateways.serve("sbx_1", compile_nothing())
         assert (gateways.state, gateway.starts) == ("running", 1)
         gateway.die()
         assert gateways.state == "lost"
         await gateways.close_door("sbx_1")
-        await gateways.door("sbx_2", compile_nothing())
+        await gateways.serve("sbx_2", compile_nothing())
         assert (gateways.state, gateway.starts) == ("running", 2)
         await gateways.stop()
         assert not gateway.alive
@@ -43,7 +44,7 @@ def test_doors_are_closed_once_and_unknown_ones_never() -> None:
     async def conversation() -> None:
         gateway = FakeGateway()
         gateways = Gateways(gateway.start, record, lambda _: None)
-        await gateways.door("sbx_1", compile_nothing())
+        await gateways.serve("sbx_1", compile_nothing())
         gateway.doors.add("sbx_1")
         await gateways.close_door("sbx_1")
         assert gateway.doors == set()
@@ -53,11 +54,22 @@ def test_doors_are_closed_once_and_unknown_ones_never() -> None:
     asyncio.run(conversation())
 
 
+def test_a_sandbox_is_told_what_to_trust_if_its_policy_opens_tls() -> None:
+    async def conversation() -> None:
+        gateways = Gateways(FakeGateway().start, record, lambda _: None)
+        plain = await gateways.serve("sbx_1", policy("a.test:443"))
+        opened = await gateways.serve("sbx_2", policy(rule("a.test:443", inspect=True)))
+        assert (plain.authority, opened.authority) == ("", "a certificate\n")
+        await gateways.stop()
+
+    asyncio.run(conversation())
+
+
 def test_many_sandboxes_at_once_start_one_gateway() -> None:
     async def conversation() -> None:
         gateway = FakeGateway()
         gateways = Gateways(gateway.start, record, lambda _: None)
-        await asyncio.gather(*(gateways.door(f"sbx_{n}", compile_nothing()) for n in range(20)))
+        await asyncio.gather(*(gateways.serve(f"sbx_{n}", compile_nothing()) for n in range(20)))
         assert gateway.starts == 1
 
     asyncio.run(conversation())
@@ -72,7 +84,7 @@ def test_a_gateway_that_does_not_start_is_said_in_the_log_and_to_the_sandbox(
         gateways = Gateways(gateway.start, record, lambda _: None)
         await gateways.warm_up()
         with pytest.raises(Fault):
-            await gateways.door("sbx_1", compile_nothing())
+            await gateways.serve("sbx_1", compile_nothing())
         await gateways.stop()
 
     with caplog.at_level(logging.WARNING):

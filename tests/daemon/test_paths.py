@@ -18,6 +18,7 @@ def test_a_user_with_xdg_folders() -> None:
     assert paths.runs == Path("/s/cleanroom/runs")
     assert paths.sandboxes == Path("/s/cleanroom/sandboxes")
     assert paths.config == Path("/h/.config/cleanroom/config.yaml")
+    assert paths.cache == Path("/h/.cache/cleanroom")
 
 
 def test_a_user_without_a_runtime_folder_has_the_socket_beside_the_state() -> None:
@@ -43,6 +44,7 @@ def test_root_has_the_folders_of_a_service() -> None:
     assert paths.socket == Path("/run/cleanroom/cleanroom.sock")
     assert paths.state == Path("/var/lib/cleanroom")
     assert paths.config == Path("/etc/cleanroom/config.yaml")
+    assert paths.cache == Path("/var/cache/cleanroom")
 
 
 def test_the_client_looks_where_the_daemon_listens() -> None:

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from cleanroom.daemon.recovery import clean_folders
+from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Setting, make_host, play, running
 from tests.daemon.test_store import denial, execution, run, sandbox
+from tests.fakes import FakeWorkspaces
 
 
 async def leave_behind(setting: Setting) -> None:
@@ -39,6 +41,23 @@ def test_its_sandboxes_are_reclaimed_and_its_runs_unknown(short_path: Path) -> N
             lines = await daemon.lines(f"/v1/audit?sandbox_id={sandbox(1).id}")
             assert lines[0]["record"]["kind"] == "sandbox.reclaimed"
             assert (await daemon.ask("GET", "/v1/audit/verify"))[1]["ok"]
+
+    play(conversation())
+
+
+def test_an_interrupted_apply_is_mended_and_one_that_cannot_be_stops_nobody(
+    short_path: Path,
+) -> None:
+    async def conversation() -> None:
+        setting = Setting(short_path)
+        setting.backend.changes_fault = Fault(Code.INTERNAL, "cannot read it")
+        folder = setting.paths.sandboxes / sandbox(1).id
+        folder.mkdir(parents=True)
+        async with running(setting) as daemon:
+            workspaces = daemon.host.workspaces
+            assert isinstance(workspaces, FakeWorkspaces)
+            assert workspaces.mended == [folder]
+            assert (await daemon.ask("GET", "/v1/health"))[0] == 200
 
     play(conversation())
 

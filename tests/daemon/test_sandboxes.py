@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,24 @@ def test_a_sandbox_lives_until_its_time_is_over_with_one_warning(short_path: Pat
             )[1]
             assert execution["state"] == "timed_out"
             assert "ttl_minutes: 30" in execution["failure"]["reason"]
+
+    play(conversation())
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_sandboxs_time_is_the_same_when_the_date_is_set(short_path: Path, days: int) -> None:
+    async def conversation() -> None:
+        clock = FakeClock()
+        async with running(Setting(short_path, clock=clock)) as daemon:
+            await create(daemon)
+            live = daemon.host.sandboxes.live[0]
+            await clock.advance(600)
+            clock.jumped = timedelta(days=days)
+            await clock.advance(1199)
+            assert live.record.state == "ready"
+            await clock.advance(2)
+            await asyncio.wait_for(live.stopped.wait(), 30)
+            assert live.record.state == "stopped"
 
     play(conversation())
 

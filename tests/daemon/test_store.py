@@ -227,3 +227,32 @@ def test_a_failed_write_leaves_nothing_of_itself(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(conversation())
+
+
+def test_old_records_go_and_live_ones_stay(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = Store(tmp_path / "state.db")
+        await store.open()
+        for number in range(1, 7):
+            ended = "running" if number == 1 else "succeeded"
+            await store.put_run(run(number, state=ended, denied=[denial(443)]))
+            await store.put_execution(execution(number, state=ended))
+            await store.put_sandbox(sandbox(number, state="ready" if number == 1 else "stopped"))
+        await store.prune(2)
+        numbers = [1, 5, 6]
+        assert [each.id for each in await store.runs(Page())] == [
+            run(number).id for number in reversed(numbers)
+        ]
+        assert [bool(await store.denials(run(number).id)) for number in (1, 2, 6)] == [
+            True,
+            False,
+            True,
+        ]
+        assert {each.id for each in await store.sandboxes(Page(), every=True)} == {
+            sandbox(number).id for number in numbers
+        }
+        assert await store.execution(execution(4).id) is None
+        assert await store.execution(execution(1).id) is not None
+        await store.close()
+
+    asyncio.run(main())

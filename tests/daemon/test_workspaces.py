@@ -100,6 +100,7 @@ def test_changes_are_listed_shown_and_applied(repository: Path) -> None:
         done = await workspaces.apply(folder, ApplyRequest(paths=["new", "none"]))
         assert (done.applied, [each.path for each in done.skipped]) == (["new"], ["none"])
         assert (repository / "new").read_text() == "new\n"
+        await workspaces.mend(folder)
         await workspaces.forget(folder)
         await workspaces.forget(folder)
 
@@ -163,3 +164,15 @@ def test_what_the_client_said_arrives_whole() -> None:
         git_email="e",
         registries=registries,
     )
+
+
+def test_a_branch_is_judged_by_name_and_has_no_paths(repository: Path) -> None:
+    workspaces, _, _ = ready(repository)
+    folder = repository.parent / "sandbox"
+    for request, why in (
+        (ApplyRequest(branch="a", paths=["a"]), "single paths"),
+        (ApplyRequest(branch="a..b"), "branch named"),
+        (ApplyRequest(branch="a"), "no git repository"),
+    ):
+        with pytest.raises(UserError, match=why):
+            asyncio.run(workspaces.apply(folder, request))

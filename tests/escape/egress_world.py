@@ -214,7 +214,9 @@ class Running:
 class World:
     """A daemon, and everything outside of it."""
 
-    def __init__(self, home: Home, config: str = OPERATOR) -> None:
+    def __init__(
+        self, home: Home, config: str = OPERATOR, internet: "type[Internet] | None" = None
+    ) -> None:
         self.home = home
         (home.config / "cleanroom").mkdir()
         (home.config / "cleanroom" / "config.yaml").write_text(config)
@@ -234,7 +236,9 @@ class World:
             os.close(told)
             theirs.close()
             _, numbers, _, _ = socket.recv_fds(ours, 1, len(egress_namespace.SOCKETS))
-        self.internet = Internet([socket.socket(fileno=n) for n in numbers], self.read_audit)
+        self.internet = (internet or Internet)(
+            [socket.socket(fileno=n) for n in numbers], self.read_audit
+        )
         with os.fdopen(ready, "rb") as pipe:
             said = pipe.readline()
         if not json.loads(said or b"{}").get("ready"):
@@ -350,9 +354,11 @@ def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
 
 
 @contextlib.contextmanager
-def opened(home: Home, config: str = OPERATOR) -> Iterator[World]:
+def opened(
+    home: Home, config: str = OPERATOR, internet: type[Internet] | None = None
+) -> Iterator[World]:
     """A world that is taken down at the end; in it good.test is at PUBLIC."""
-    world = World(home, config)
+    world = World(home, config, internet)
     try:
         world.internet.forget()
         yield world

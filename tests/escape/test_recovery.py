@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,26 @@ def run_once(api: Api, number: int) -> None:
     assert ended["exit_code"] == number % 7, ended
 
 
+def threads_of(daemon: int) -> int:
+    """Return how many threads the daemon has."""
+    return len(os.listdir(f"/proc/{daemon}/task"))  # noqa: PTH208 -- a listing, not paths
+
+
+def fill_pool(api: Api, daemon: int) -> None:
+    """Run many at once until the daemon's pool of workers has grown to its bound.
+
+    concurrent.futures adds a worker whenever none is idle, up to 4 + the processors: one that came
+    late would look like a leak.
+    """
+    whole = 1 + (os.cpu_count() or 1) + 4
+    for _ in range(30):
+        with ThreadPoolExecutor(12) as many:
+            list(many.map(lambda number: run_once(api, number), range(12)))
+        if threads_of(daemon) >= whole:
+            return
+    pytest.fail(f"{threads_of(daemon)} threads, {whole} awaited")
+
+
 def census(daemon: int) -> dict[str, int]:
     """Count what must not grow."""
     gateway = Path(f"/proc/{pid_of(daemon, sys.executable)}/status").read_text()
@@ -223,10 +244,7 @@ def census(daemon: int) -> dict[str, int]:
         "daemon's descriptors": open_files(daemon),
         # nobody but root may list those of the gateway; the kernel tells how long its table is
         "gateway's descriptors": int(gateway.partition("FDSize:")[2].split()[0]),
-        # a pool of workers grows to its bound (concurrent.futures) and no further: that is no leak
-        "threads": max(
-            len(list(Path(f"/proc/{daemon}/task").iterdir())), 1 + (os.cpu_count() or 1) + 4
-        ),
+        "threads": threads_of(daemon),
         "processes": len(descendants(daemon)),
         "mounts": len(mounts()),
     }
@@ -238,6 +256,7 @@ def test_many_sandboxes_in_a_row_leave_no_growth(person: Person, orphans: Orphan
     api = Api(person)
     for number in range(WARM_UP):
         run_once(api, number)
+    fill_pool(api, daemon.pid)
     until(lambda: _only_gateway(daemon.pid), 5, "all have ended")
     before, memory = census(daemon.pid), resident_kib(daemon.pid)
     for number in range(CHURN):

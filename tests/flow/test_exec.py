@@ -16,7 +16,10 @@ from tests.flow.conftest import Person, Process, press
 def test_a_command_runs_and_its_status_is_ours(person: Person) -> None:
     person.policy("registry.example")
     done = person.types("exec", "--", "echo", "a", "b")
-    assert (done.status, done.out, done.err) == (0, "a b\n", "")
+    assert (done.status, done.out) == (0, "a b\n")
+    assert done.err == "cleanroom: first run here, approved with hosts: registry.example:443\n"
+    again = person.types("exec", "--", "echo", "a", "b")
+    assert (again.status, again.out, again.err) == (0, "a b\n", "")
     assert person.types("exec", "exit 7").status == 7
     assert person.types("exec", "--", "err", "x").err == "x\n"
 

@@ -42,3 +42,14 @@ def test_output_can_be_read_by_another(person: Person) -> None:
         assert person.types("logs", "dev", execution["id"]).out == "hello\n"
         process.stdin.close()
         assert process.wait(20) == 0
+
+
+def test_a_detached_command_is_read_and_waited_for(person: Person) -> None:
+    started = person.types("exec", "-d", "--", "exit", "7")
+    assert started.status == 0
+    sandbox, execution = started.out.split()
+    assert person.types("wait", sandbox, execution).status == 7
+    talking = json.loads(person.types("exec", "-d", "--json", "--", "echo", "hello").out)
+    ids = talking["sandbox_id"], talking["execution_id"]
+    assert person.types("logs", "-f", *ids).out == "hello\n"
+    assert person.types("logs", *ids).out == "hello\n"

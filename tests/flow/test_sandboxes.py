@@ -31,3 +31,14 @@ def test_an_unknown_sandbox_is_an_error_with_its_code(person: Person) -> None:
         done = person.types("sandboxes", *words)
         assert done.status == 1
         assert "sandbox_not_found" in done.err
+
+
+def test_one_that_was_created_is_run_in_by_its_id(person: Person) -> None:
+    made = person.types("sandboxes", "create").out.strip()
+    assert person.types("exec", "--sandbox", made, "echo", "inside").out == "inside\n"
+    shown = person.types("sandboxes", "list", "--filter", "state=ready", "--format", "{id}")
+    assert shown.out == f"{made}\n"
+    assert person.types("sandboxes", "stop", made).status == 0
+    late = person.types("exec", "--sandbox", made, "true")
+    assert late.status == 125
+    assert "sandbox_not_found" in late.err

@@ -123,3 +123,9 @@ def test_path_is_the_callers_choice_of_tools_then_the_system(
     path: str, tools: tuple[ToolFolder, ...], first: tuple[str, ...]
 ) -> None:
     assert search_path(path, tools) == (*first, *SYSTEM)
+
+
+def test_java_is_told_of_its_trust_store_if_there_is_one() -> None:
+    assert "JAVA_TOOL_OPTIONS" not in dict(build_environment(ClientEnvironment()))
+    told = dict(build_environment(ClientEnvironment(), java_trust=True))["JAVA_TOOL_OPTIONS"]
+    assert told == "-Djavax.net.ssl.trustStore=/etc/ssl/certs/java/cacerts"

@@ -1,6 +1,15 @@
 """The root view: what is in it, in which order, and what never is."""
 
-from cleanroom.sandbox.host import CA_BUNDLE, HostFacts, Link, ToolFolder, WorkspaceView
+from dataclasses import replace
+
+from cleanroom.sandbox.host import (
+    CA_BUNDLE,
+    JAVA_TRUST,
+    HostFacts,
+    Link,
+    ToolFolder,
+    WorkspaceView,
+)
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 from cleanroom.sandbox.view import build_mounts
 
@@ -29,7 +38,8 @@ def test_the_view_in_its_order() -> None:
     assert targets(build_mounts(HOST, view())) == [
         "/usr", "/lib64", "/bin", "/etc/ld.so.cache",
         "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
-        "/etc/nsswitch.conf", CA_BUNDLE, "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/nsswitch.conf", CA_BUNDLE, "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
         "/tmp", "/var/tmp", "/var/run", "/run", "/home/cleanroom",  # noqa: S108
         "/home/x/.nvm", "/workspace", "/home/x/repo",
     ]  # fmt: skip
@@ -52,6 +62,12 @@ def test_only_memory_and_the_upper_layer_can_be_written() -> None:
 
 def test_tools_enter_as_overlays_for_a_bind_would_let_sockets_through() -> None:
     assert Overlay(("/home/x/.nvm",), ("/home/x/.nvm",)) in build_mounts(HOST, view())
+
+
+def test_java_finds_its_trust_store_where_one_is_made() -> None:
+    assert JAVA_TRUST not in targets(build_mounts(HOST, view()))
+    opened = build_mounts(replace(HOST, java_trust=b"store"), view())
+    assert File(b"store", JAVA_TRUST) in opened
 
 
 def test_names_are_answered_by_the_gateway() -> None:

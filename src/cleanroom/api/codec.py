@@ -63,13 +63,13 @@ def _unique(pairs: list[tuple[str, object]]) -> None:
         raise UserError(Code.REQUEST_INVALID, text)
 
 
-def output_line(stream: int, offset: int, data: bytes) -> OutputLine:
+def output_line(stream: int, offset: int, data: bytes, time: str | None = None) -> OutputLine:
     """Return bytes of a workload as a line: text if they are UTF-8, base64 otherwise."""
     try:
-        return OutputLine(stream=stream, offset=offset, text=data.decode())
+        return OutputLine(stream=stream, offset=offset, text=data.decode(), time=time)
     except UnicodeDecodeError:
         encoded = base64.b64encode(data).decode("ascii")
-        return OutputLine(stream=stream, offset=offset, base64=encoded)
+        return OutputLine(stream=stream, offset=offset, base64=encoded, time=time)
 
 
 def whole_characters(data: bytes) -> int:

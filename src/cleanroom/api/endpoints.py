@@ -44,6 +44,8 @@ _POLICY: Final = (
     Endpoint(
         "suggest_policy", "POST", "/v1/policy/suggest", "PolicySuggestRequest", "PolicySuggestion"
     ),
+    Endpoint("diff_policy", "POST", "/v1/policy/diff", "PolicyDiffRequest", "PolicyDiff"),
+    Endpoint("approve_policy", "POST", "/v1/policy/approve", "ApprovalRequest", "PolicyApproval"),
     Endpoint("init_policy", "POST", "/v1/policy/init", "PolicyInitRequest", "PolicyInit"),
     Endpoint("policy_schema", "GET", "/v1/policy/schema"),
 )
@@ -84,7 +86,7 @@ _EXECUTIONS: Final = (
         "GET",
         f"{_EXECUTION}/output",
         stream="ndjson",
-        query=("follow", "stdout_from", "stderr_from"),
+        query=("follow", "stdout_from", "stderr_from", "tail", "since"),
     ),
     Endpoint(
         "execution_stdin", "POST", f"{_EXECUTION}/stdin", status=204, stream="bytes", query=("eof",)

@@ -16,7 +16,8 @@ Argv = Annotated[list[Argument], Meta(min_length=1, max_length=4096)]
 HostPath = Annotated[str, Meta(max_length=4096)]
 Word = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=65_536)]  # one file of the caller, such as a policy
-SandboxName = Annotated[str, Meta(pattern=f"^[a-z0-9][a-z0-9-]{{0,62}}{END}")]
+# a name to find or to give, or an id to find
+SandboxWord = Annotated[str, Meta(pattern=f"^([a-z0-9][a-z0-9-]{{0,62}}|sbx_[0-9a-f]{{20}}){END}")]
 SignalName = Annotated[str, Meta(pattern=f"^[A-Z][A-Z0-9]{{1,8}}{END}")]  # "TERM"
 Cells = Annotated[int, Meta(ge=1, le=10_000)]  # of a terminal
 

@@ -142,6 +142,52 @@ class PolicySuggestion(Message, frozen=True):
     notes: list[str] = field(default_factory=list)
 
 
+class PolicyChange(Message, frozen=True):
+    """One thing that a newer policy permits beyond an older one, or no longer permits."""
+
+    effect: str  # "wider" or "narrower"
+    text: str
+
+
+class PolicyDiffRequest(Message, frozen=True):
+    """Compare two policy texts."""
+
+    old: PolicyText
+    new: PolicyText
+
+
+class PolicyDiff(Message, frozen=True):
+    """`wider`: the newer one would need an approval where the older one is approved."""
+
+    old_hash: str
+    new_hash: str
+    wider: bool
+    changes: list[PolicyChange]
+
+
+class ApprovalRequest(Message, frozen=True):
+    """Approve this policy for this workspace; with `check`, only say what that would approve.
+
+    A `policy_hash` that is not the text's is refused: the person saw another policy.
+    """
+
+    workspace: HostPath
+    policy: PolicyText
+    policy_hash: Word = ""
+    check: bool = False
+
+
+class PolicyApproval(Message, frozen=True):
+    """`needed`: a run would have been refused before. `reason` is a sentence, "" if not needed."""
+
+    policy_hash: str
+    approved: bool
+    needed: bool
+    reason: str
+    reach: list[str]
+    changes: list[PolicyChange]
+
+
 class PolicyInitRequest(Message, frozen=True):
     """What the client found for a first policy. Hosts only, no credentials, no whole URLs."""
 

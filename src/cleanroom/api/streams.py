@@ -20,6 +20,7 @@ class OutputLine(Message, frozen=True, tag="output"):
     offset: int
     text: str | None = None
     base64: str | None = None
+    time: str | None = None  # when the daemon received the first of them
 
 
 class GapLine(Message, frozen=True, tag="gap"):

@@ -15,7 +15,7 @@ from cleanroom.api.message import (
     Cells,
     HostPath,
     Message,
-    SandboxName,
+    SandboxWord,
     SignalName,
     Word,
 )
@@ -127,9 +127,13 @@ class RunOptions(Message, frozen=True):
     rows: Cells = 24
     columns: Cells = 80
     keep: bool = False  # the sandbox stays after the run
-    sandbox: SandboxName | None = None  # create under this name, or run in it
+    keep_on_failure: bool = False  # it stays if the command did not succeed
+    sandbox: SandboxWord | None = None  # create under this name, or run in it
+    reuse: bool = False  # without a name: run in this workspace's newest one that stays
+    recreate: bool = False  # end the one that is meant first
     stdin: bool = False  # the client will send standard input; otherwise it is closed at once
     detach: bool = False  # nobody attaches
+    approved_policy: Word = ""  # the one hash that may run, whatever was approved here before
 
 
 class ClientFacts(Message, frozen=True):
@@ -211,6 +215,8 @@ class Execution(Message, frozen=True):
     exit_code: int | None = None
     signal: int | None = None
     failure: Failure | None = None
+    stdout_bytes: int | None = None  # what it wrote in all, once it has ended
+    stderr_bytes: int | None = None
 
 
 class Sandbox(Message, frozen=True):
@@ -324,16 +330,23 @@ class ChangeSet(Message, frozen=True):
 
 
 class ApplyRequest(Message, frozen=True):
-    """Bring changes onto the host; no `paths`: all of them. `check` changes nothing."""
+    """Bring changes onto the host; no `paths`: all of them. `check` changes nothing.
+
+    `branch`: the commits made inside, as a branch of this name, instead of files.
+    """
 
     paths: Annotated[list[HostPath], Meta(max_length=100_000)] = field(default_factory=list)
     check: bool = False
+    branch: Word = ""
 
 
 class ApplyReport(Message, frozen=True):
-    """With any conflict nothing was applied."""
+    """With any conflict nothing was applied. `commits` up to `commit` are in the new branch."""
 
     applied: list[str]
+    branch: str = ""
+    commit: str = ""
+    commits: int = 0
     conflicts: list[SkippedPath] = field(default_factory=list)
     skipped: list[SkippedPath] = field(default_factory=list)
 

@@ -87,8 +87,14 @@ def read_host(
         links=(*links, *etc_links),
         etc=etc,
         ca_bundle=_bundle(root, tuple(trust)),
-        tools=tuple(_tool_folder(tool) for tool in tools),
+        tools=(shown := tuple(_tool_folder(tool) for tool in tools)),
+        has_java=_has_java(root, shown),
     )
+
+
+def _has_java(root: Path, tools: tuple[ToolFolder, ...]) -> bool:
+    bins = (str(root / "usr/bin"), *(folder for tool in tools for folder in tool.bins))
+    return any((Path(folder) / "java").exists() for folder in bins)
 
 
 def find_program(word: str, path: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ def apply_parser() -> Parser:
     parser.operand("PATHS", "only these; by default all", "*")
     parser.value("--run-id", "ID", "the run; by default the last one")
     parser.value("--sandbox", "NAME", "a sandbox instead of a run")
+    parser.value("--branch", "NAME", "the commits made inside, as a branch of this name")
     parser.switch("--check", "say what would happen, change nothing")
     parser.switch("--json", "one JSON object on stdout")
     add_daemon_flags(parser)
@@ -34,6 +35,8 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
     """Apply, and say what became of each path."""
     path = changes_of(options.run_id, options.sandbox)
     body = {"paths": options.paths, "check": options.check}
+    if options.branch:
+        body["branch"] = options.branch
     with shell.connect(options) as connection:
         report = connection.call(Call("apply_changes", path, body=body))
     if options.json:
@@ -44,13 +47,20 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
 
 
 def _show(report: Reply, shell: Shell, done: str) -> None:
+    branch = report.text("branch", "")
     for path in report.texts("applied"):
         shell.screen.out(plain(path))
     for skipped in report.items("skipped"):
-        shell.screen.warn(f"left out {skipped.text('path')}: {skipped.text('reason')}")
+        before = "" if branch else "left out "
+        shell.screen.warn(f"{before}{skipped.text('path')}: {skipped.text('reason')}")
     conflicts = report.items("conflicts")
     for conflict in conflicts:
         shell.screen.warn(f"conflict {conflict.text('path')}: {conflict.text('reason')}")
+    if branch:
+        count = counted(report.number("commits"), "commit")
+        shell.screen.out(f"{plain(branch)} {report.text('commit')}")
+        shell.screen.say(f"{count} {done.replace('applied', 'brought out')}")
+        return
     count = counted(len(report.texts("applied")), "path")
     shell.screen.say("nothing was applied" if conflicts else f"{count} {done}")
 

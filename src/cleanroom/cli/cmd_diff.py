@@ -18,6 +18,7 @@ from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, UsageError
 
 LETTERS = {"added": "A", "modified": "M", "deleted": "D", "mode": "T"}
+NO_CHANGES = "no changes"
 
 
 def diff_parser() -> Parser:
@@ -45,7 +46,10 @@ def diff(options: argparse.Namespace, shell: Shell) -> int:
     form = forms[0] if forms else "stat" if os.isatty(1) else "patch"
     with shell.connect(options) as connection:
         if form == "patch":
-            write_all(1, connection.read(Call("get_patch", path)))
+            text = connection.read(Call("get_patch", path))
+            write_all(1, text)
+            if not text:
+                shell.screen.say(NO_CHANGES)
             return 0
         found = connection.call(Call("get_changes", path))
     _show(found, form, shell)
@@ -57,13 +61,15 @@ def _show(found: Reply, form: str, shell: Shell) -> None:
         shell.screen.json(found.fields)
         return
     changes = found.items("changes")
+    if not changes:
+        shell.screen.say(NO_CHANGES)
     for change in changes:
         name = plain(change.text("path"))
         letter = LETTERS.get(change.text("kind"), "?")
         size = change.maybe_number("size")
         sized = "" if size is None else f"  {size} bytes"
         shell.screen.out(name if form == "name_only" else f"{letter} {name}{sized}")
-    if form == "stat":
+    if form == "stat" and changes:
         shell.screen.out(f"{counted(len(changes), 'file')} changed")
     for skipped in found.items("skipped"):
         shell.screen.warn(f"left out {skipped.text('path')}: {skipped.text('reason')}")

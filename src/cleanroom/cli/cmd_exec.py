@@ -10,17 +10,27 @@ import argparse
 import json
 import os
 import signal
-import stat
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
+from cleanroom.cli.approval import approved_policy, create_run
+from cleanroom.cli.attached import (
+    Streams,
+    Way,
+    add_terminal_flags,
+    attach,
+    exec_streams,
+    how_back,
+    plain_report,
+)
+from cleanroom.cli.detached import refuse_waiting_flags, run_detached
 from cleanroom.cli.environment import given_environment, look_like_credentials
-from cleanroom.cli.exec_output import JsonReport, PlainReport, Report, result_fields
+from cleanroom.cli.exec_output import JsonReport, Report, result_fields
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
 from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
-from cleanroom.client.attach import Attachment, Left
+from cleanroom.client.attach import Left
 from cleanroom.client.calls import Call, known_code
 from cleanroom.client.facts import client_facts
 from cleanroom.client.interrupts import Interrupts
@@ -40,13 +50,20 @@ def parsers() -> tuple[Parser, ...]:
         "Run a command in a sandbox. One word goes to the shell, several are an argv.",
         'cleanroom exec --timeout 10m -- "npm install && npm test"',
     )
+    parser.switch("-i --interactive", "send it your input, a terminal's too")
+    parser.switch("-t --tty", "give it a terminal of its own size and keys: exec -it -- bash")
+    add_terminal_flags(parser)
     parser.value("-C", "DIR", "the folder to run for: its repository, its policy")
     parser.value("-w --workdir", "DIR", "the working directory inside")
     parser.values("-e --env", "K[=V]", "set a variable; K alone takes your value")
     parser.values("--env-file", "FILE", "set variables from lines NAME=VALUE")
     parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
     parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
+    parser.switch("-d --detach", "start it, print its sandbox and execution, and leave")
+    parser.switch("--reuse", "run in this workspace's sandbox that was kept, if there is one")
+    parser.switch("--recreate", "end the sandbox that --sandbox or --reuse means, make a new one")
     parser.switch("--keep", "keep the sandbox until its time to live ends")
+    parser.switch("--keep-on-failure", "keep it if the command fails, to look inside")
     parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     parser.switch("--json", "one JSON object a line on stdout, instead of raw output")
@@ -71,16 +88,35 @@ def run(words: list[str], shell: Shell) -> int:
     if not command:
         message = "cannot run nothing: the command is missing"
         raise UsageError(Code.REQUEST_INVALID, message, parser.example)
+    if options.recreate and not (options.sandbox or options.reuse):
+        message = "cannot recreate a sandbox: none is named"
+        raise UsageError(Code.REQUEST_INVALID, message, "add --sandbox NAME or --reuse")
     sys.excepthook = _crash
+    if options.detach:
+        refuse_waiting_flags(options)
     shell.screen.quiet = options.quiet
-    request = run_request(options, command, shell)
+    shell.screen.escapes = shell.screen.escapes or options.terminal_escapes
+    streams = exec_streams(options)
+    request = run_request(options, command, shell, streams)
     if options.dry_run:
         return _show_plan(request, options, shell)
+    if options.detach:
+        return run_detached(request, options, shell)
     with _result_file(options.result_file) as result:
-        return _run(request, options, shell, result)
+        return _run(request, Caller(options, shell, streams), result)
 
 
-def run_request(options: argparse.Namespace, command: list[str], shell: Shell) -> dict[str, object]:
+class Caller(NamedTuple):
+    """Who runs it: the flags, the shell, the streams."""
+
+    options: argparse.Namespace
+    shell: Shell
+    streams: Streams
+
+
+def run_request(
+    options: argparse.Namespace, command: list[str], shell: Shell, streams: Streams
+) -> dict[str, object]:
     """Return RunRequest (api/types.py) for these flags."""
     workspace = shell.workspace(options.C)
     given = given_environment(options.env, options.env_file, shell.environ)
@@ -96,8 +132,17 @@ def run_request(options: argparse.Namespace, command: list[str], shell: Shell) -
         "cwd": options.workdir,
         "environment": given,
         "keep": options.keep,
-        "stdin": stdin_to_forward() is not None,
+        "keep_on_failure": options.keep_on_failure,
+        "reuse": options.reuse,
+        "recreate": options.recreate,
+        # Detached, a command whose input stays open waits for `executions attach`.
+        "stdin": options.interactive if options.detach else streams.stdin is not None,
+        "tty": options.tty,
+        "detach": options.detach,
+        "approved_policy": approved_policy(shell),
     }
+    if streams.terminal is not None:
+        wanted["rows"], wanted["columns"] = streams.terminal.size
     return {
         "workspace": workspace.root,
         "subfolder": workspace.subfolder,
@@ -108,34 +153,24 @@ def run_request(options: argparse.Namespace, command: list[str], shell: Shell) -
     }
 
 
-def stdin_to_forward() -> int | None:
-    """Return 0 if standard input is a pipe, a file or a socket; a terminal is not sent."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return None
-    return None if stat.S_ISCHR(mode) else 0
-
-
-def _run(
-    request: dict[str, object], options: argparse.Namespace, shell: Shell, result: TextIO | None
-) -> int:
+def _run(request: dict[str, object], caller: Caller, result: TextIO | None) -> int:
+    options, shell, streams = caller
     report: Report = (
         JsonReport(shell.screen)
         if options.json
-        else PlainReport(shell.screen, verbose=options.verbose)
+        else plain_report(shell.screen, streams, verbose=options.verbose)
     )
     run = Reply.of({})
     try:
         with shell.connect(options) as connection, Interrupts() as interrupts:
-            run = connection.call(Call("create_run", body=request))
+            run = create_run(connection, request, options, shell)
             report.started(run)
             path = {"sandbox_id": run.text("sandbox_id"), "execution_id": run.text("execution_id")}
-            upgraded = connection.upgrade(Call("attach_execution", path))
-            attachment = Attachment(upgraded, stdin_to_forward(), report, interrupts)
-            run = attachment.run().item("run")
-    except Left:
-        shell.screen.say(_how_back(run))
+            way = Way(connection, Call("attach_execution", path), interrupts)
+            ended = attach(way, streams, report, shell.screen)
+    except Left as left:
+        ids = run.text("sandbox_id"), run.text("execution_id")
+        shell.screen.say(how_back(*ids, canceled=left.canceled))
         return LEFT
     except BrokenPipeError:
         return UNREAD  # the closed connection cancels the command
@@ -144,7 +179,8 @@ def _run(
         if options.json:
             report.ended(_failed(run, error), _status_of_failure(error.code))
         raise
-    status = exit_status(run, attachment.signalled, fail_on_denied=options.fail_on_denied)
+    run = ended.message.item("run")
+    status = exit_status(run, ended.signalled, fail_on_denied=options.fail_on_denied)
     with suppress(BrokenPipeError):
         report.ended(run, status)
     _write_result(result, run, status)
@@ -185,13 +221,6 @@ def _say_failure(run: Reply, shell: Shell) -> None:
                     failure.text("hint", ""),
                 )
             )
-
-
-def _how_back(run: Reply) -> str:
-    return (
-        "cleanroom: left; the command is being canceled. See: cleanroom executions get"
-        f" {run.text('sandbox_id')} {run.text('execution_id')}"
-    )
 
 
 def _show_plan(request: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:

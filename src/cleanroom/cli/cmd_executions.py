@@ -5,14 +5,14 @@ end.
 """
 
 import argparse
-import binascii
 
-from cleanroom.cli.exec_output import write_all
 from cleanroom.cli.group import Sub, run_group
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.log_output import LogOutput
+from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
+from cleanroom.errors import Code
 
 WAIT_S = 60  # of one request; `wait` asks again
 
@@ -41,6 +41,11 @@ def logs_parser() -> Parser:
     """Return the parser of `executions logs`."""
     parser = _parser("logs", "Show the output that was kept; stdout and stderr as they were.")
     parser.switch("-f --follow", "go on until it ends")
+    parser.value("--tail", "N", "only the last N lines of both streams together")
+    parser.value("--since", "TIME", "only from then on: 10m ago, or 2026-01-02T03:04:05Z")
+    parser.switch("-t --timestamps", "the time before each line")
+    parser.value("--stdout-from", "N", "go on at this byte of standard output")
+    parser.value("--stderr-from", "N", "go on at this byte of standard error")
     return parser
 
 
@@ -98,6 +103,8 @@ def wait(options: argparse.Namespace, shell: Shell) -> int:
 
 
 def _status(execution: Reply) -> int:
+    if "failure" in execution and execution.item("failure").text("code") == Code.TIMED_OUT:
+        return 124
     code = execution.maybe_number("exit_code")
     if code is not None:
         return code
@@ -124,24 +131,30 @@ def kill(options: argparse.Namespace, shell: Shell) -> int:
 
 def logs(options: argparse.Namespace, shell: Shell) -> int:
     """Write its output where it belongs."""
-    query = {"follow": "true"} if options.follow else {}
+    query = _where_to_begin(options)
+    if options.follow:
+        query["follow"] = "true"
+    written = LogOutput(shell.screen, timestamps=options.timestamps)
     with shell.connect(options) as connection:
         for line in connection.lines(Call("execution_output", _path(options), query)):
             if options.json:
                 shell.screen.json(line.fields)
             else:
-                _write(line, shell)
+                written.line(line)
     return 0
 
 
-def _write(line: Reply, shell: Shell) -> None:
-    kind = line.text("type")
-    if kind == "output":
-        encoded = line.text("base64", "")
-        data = binascii.a2b_base64(encoded) if encoded else line.text("text", "").encode()
-        write_all(line.number("stream"), data)
-    elif kind == "gap":
-        shell.screen.warn(f"cleanroom: {line.number('missing')} bytes are no longer kept")
+def _where_to_begin(options: argparse.Namespace) -> dict[str, str]:
+    since = options.since
+    if since and since[-1:] in "smh":
+        since = f"{seconds(since):g}s"
+    wanted = {
+        "tail": options.tail,
+        "since": since,
+        "stdout_from": options.stdout_from,
+        "stderr_from": options.stderr_from,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 SUBS = {

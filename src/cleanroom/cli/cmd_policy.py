@@ -6,10 +6,12 @@ no. Never: a policy read or judged here.
 
 import argparse
 
+from cleanroom.cli.approval import approve, approve_parser
 from cleanroom.cli.cmd_schema import run_schema
 from cleanroom.cli.cmd_schema import schema_parser as schema
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
+from cleanroom.cli.policy_diff import diff, diff_parser
 from cleanroom.cli.policy_file import changed_lines, write_policy
 from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
 from cleanroom.client.calls import Call, RemoteError
@@ -195,6 +197,8 @@ SUBS = {
     "explain": Sub(explain_parser, explain),
     "check": Sub(check_parser, check),
     "suggest": Sub(suggest_parser, suggest),
+    "diff": Sub(diff_parser, diff),
+    "approve": Sub(approve_parser, approve),
     "schema": Sub(lambda: schema("policy schema"), run_schema),
 }
 

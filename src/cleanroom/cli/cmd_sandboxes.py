@@ -1,15 +1,21 @@
-"""`cleanroom sandboxes`: what lives, its details, its end, its events.
+"""`cleanroom sandboxes`: made, listed, shown, ended, watched.
 
 In: an id or a name. Out: tables, or JSON. Never: a guess which sandbox was meant.
 """
 
 import argparse
+import re
 
+from cleanroom.cli.approval import approved_policy
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.lines import event_text
 from cleanroom.cli.parser import Parser
-from cleanroom.cli.shell import Shell, add_daemon_flags, pages
+from cleanroom.cli.render import plain
+from cleanroom.cli.shell import Shell, add_daemon_flags, pages, policy_fields
 from cleanroom.client.calls import Call
+from cleanroom.client.facts import client_facts
+from cleanroom.client.reply import Reply
+from cleanroom.errors import Code, UsageError
 
 
 def _parser(name: str, summary: str, example: str) -> Parser:
@@ -23,6 +29,20 @@ def list_parser() -> Parser:
     """Return the parser of `sandboxes list`."""
     parser = _parser("list", "List sandboxes, newest first.", "cleanroom sandboxes list --all")
     parser.switch("-a --all", "ended ones too")
+    parser.values("--filter", "FIELD=VALUE", "only where a field has this value: state=ready")
+    parser.value("--format", "TEXT", "one line each, with {id}, {name}, {state}, any field")
+    return parser
+
+
+def create_parser() -> Parser:
+    """Return the parser of `sandboxes create`."""
+    parser = _parser(
+        "create", "Make a sandbox that stays, and print its id.", "cleanroom sandboxes create dev"
+    )
+    parser.operand("NAME", "its name", "?")
+    parser.value("-C", "DIR", "the folder to make it for: its repository, its policy")
+    parser.value("--backend", "NAME", "where to make it, if the policy allows overrides")
+    parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     return parser
 
 
@@ -39,13 +59,70 @@ def events_parser() -> Parser:
     return parser
 
 
+def create(options: argparse.Namespace, shell: Shell) -> int:
+    """Make one under the policy of the folder."""
+    workspace = shell.workspace(options.C)
+    wanted = {
+        "sandbox": options.name,
+        "backend": options.backend,
+        "isolation": options.isolation,
+        "approved_policy": approved_policy(shell),
+    }
+    body = {
+        "workspace": workspace.root,
+        "policy": policy_fields(workspace),
+        "options": {name: value for name, value in wanted.items() if value},
+        "facts": client_facts(shell.environ, shell.home),
+    }
+    with shell.connect(options) as connection:
+        sandbox = connection.call(Call("create_sandbox", body=body))
+    if options.json:
+        shell.screen.json(sandbox.fields)
+    else:
+        shell.screen.out(sandbox.text("id"))
+    return 0
+
+
+def _passes(sandbox: Reply, filters: list[str]) -> bool:
+    """Tell whether every FIELD=VALUE holds. Raises UsageError for an unknown field."""
+    for each in filters:
+        name, is_there, value = each.partition("=")
+        if not is_there or name not in sandbox.fields:
+            raise _unknown_field(name, sandbox)
+        if str(sandbox.fields[name]) != value:
+            return False
+    return True
+
+
+def _formatted(text: str, sandbox: Reply) -> str:
+    """Return the text with `{field}` replaced. Raises UsageError for an unknown field."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in sandbox.fields:
+            raise _unknown_field(found[1], sandbox)
+        shown = sandbox.fields[found[1]]
+        return "-" if shown is None else str(shown)
+
+    return re.sub(r"\{(\w+)\}", value, text)
+
+
+def _unknown_field(name: str, sandbox: Reply) -> UsageError:
+    message = f"cannot find the field {name!r} of a sandbox"
+    return UsageError(Code.REQUEST_INVALID, message, f"one of: {', '.join(sandbox.fields)}")
+
+
 def list_all(options: argparse.Namespace, shell: Shell) -> int:
     """Show one row a sandbox."""
     query = {"all": "true"} if options.all else {}
     with shell.connect(options) as connection:
-        found = pages(connection, Call("list_sandboxes", query=query), "sandboxes")
+        every = pages(connection, Call("list_sandboxes", query=query), "sandboxes")
+    found = [sandbox for sandbox in every if _passes(sandbox, options.filter)]
     if options.json:
         shell.screen.json({"sandboxes": [sandbox.fields for sandbox in found]})
+        return 0
+    if options.format is not None:
+        for sandbox in found:
+            shell.screen.out(plain(_formatted(options.format, sandbox)))
         return 0
     rows = [
         (
@@ -95,6 +172,7 @@ def events(options: argparse.Namespace, shell: Shell) -> int:
 
 
 SUBS = {
+    "create": Sub(create_parser, create),
     "list": Sub(list_parser, list_all),
     "inspect": Sub(lambda: _one_parser("inspect", "Show all that is known of one."), inspect),
     "stop": Sub(lambda: _one_parser("stop", "End a sandbox and all its processes."), stop),

@@ -1,7 +1,8 @@
 """What `exec` shows: the workload's bytes untouched, or NDJSON; news and the summary on stderr.
 
 In: output and messages of the run. Out: bytes on 1 and 2, lines on stderr. Never: a byte of
-cleanroom's on stdout beside the workload's, or one denied host said twice.
+cleanroom's on stdout beside the workload's, one denied host said twice, or a sequence that does
+more than draw on a terminal (client/escapes.py), unless it was asked for.
 """
 
 import binascii
@@ -9,10 +10,13 @@ import errno
 import os
 import select
 import signal
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cleanroom.cli.render import Screen
 from cleanroom.client.reply import Reply
+
+if TYPE_CHECKING:
+    from cleanroom.client.escapes import EscapeFilter
 
 LONGEST_UTF8: Final = 4
 
@@ -41,6 +45,15 @@ class Report(Protocol):
         ...
 
 
+def filter_of(stream: int, screen: Screen) -> "EscapeFilter | None":
+    """Return the filter of a standard stream that is a terminal; None for pipes and files."""
+    if not os.isatty(stream):
+        return None
+    from cleanroom.client.escapes import EscapeFilter  # noqa: PLC0415 -- pipes do not pay for it
+
+    return EscapeFilter(everything=screen.escapes)
+
+
 class PlainReport:
     """For people: everything of cleanroom's goes to stderr."""
 
@@ -48,6 +61,7 @@ class PlainReport:
         self._screen = screen
         self._verbose = verbose
         self._said: set[str] = set()
+        self._filters = {stream: filter_of(stream, screen) for stream in (1, 2)}
 
     def started(self, run: Reply) -> None:
         """Say the notes, and the ids if asked."""
@@ -60,7 +74,8 @@ class PlainReport:
 
     def output(self, stream: int, data: bytes) -> None:
         """Write the bytes as they are. Raises BrokenPipeError if nobody reads them any more."""
-        write_all(stream, data)
+        on_terminal = self._filters[stream]
+        write_all(stream, on_terminal.feed(data) if on_terminal else data)
 
     def news(self, message: Reply) -> None:
         """Say the first refusal of each host, and each note once."""
@@ -81,6 +96,9 @@ class PlainReport:
 
     def ended(self, run: Reply, status: int) -> None:
         """Say what was denied and changed, each with the next command."""
+        for stream, on_terminal in self._filters.items():
+            if on_terminal:
+                write_all(stream, on_terminal.end() + on_terminal.modes.undo())
         self._notes(run)
         denied = run.items("denied")
         if denied:

@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "status": "timings and result of a run",
     "diff": "what a run changed",
     "apply": "bring what a run changed into the workspace",
-    "sandboxes": "list, inspect, stop sandboxes; their events",
+    "sandboxes": "create, list, inspect, stop sandboxes; their events",
     "executions": "list, get, cancel executions; their output",
     "audit": "what was allowed and denied",
     "serve": "run the daemon",

@@ -15,11 +15,14 @@ JSON_SHAPES: Final = {
     "`notes`), `stdout` and `stderr` (`text`, or `base64` where the bytes are not UTF-8), `denied` "
     "(a Denial), `note` (`text`), and last `exit`. The last line, and the file of `--result-file`, "
     "hold `run_id`, `sandbox_id`, `exit_code`, `failure` (null, or a Failure), `denied`, "
-    "`changed_files`, `timings`, `notes`. With `--dry-run`: one object of type `plan`, a RunPlan.",
+    "`changed_files`, `timings`, `notes`. With `--dry-run`: one object of type `plan`, a RunPlan. "
+    "With `-d`: one object of type `detached`, the fields of `start`.",
     "policy validate": "A PolicyReport with `valid: true`; or `valid: false`, `code` and `errors`, "
     "each a PlacedError.",
     "policy explain": "A PolicyExplanation.",
     "policy check": "A PolicyCheck.",
+    "policy diff": "A PolicyDiff.",
+    "policy approve": "A PolicyApproval.",
     "policy suggest": "A PolicySuggestion, and `written`.",
     "init": "A PolicyInit, and `path`: what was written, or null.",
     "doctor": "`ready`, `backends`, `host`, `repairs`: see the command's own output.",
@@ -27,6 +30,7 @@ JSON_SHAPES: Final = {
     "diff": "A ChangeSet.",
     "apply": "An ApplyReport.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
+    "sandboxes create": "A Sandbox.",
     "sandboxes inspect": "A Sandbox.",
     "sandboxes stop": "A Sandbox.",
     "sandboxes events": "One object a line: an EventLine or NetworkLine each, and last `exit`.",

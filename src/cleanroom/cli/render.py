@@ -41,6 +41,8 @@ class Screen:
 
     def __init__(self, environ: Mapping[str, str], *, quiet: bool = False) -> None:
         self.quiet = quiet
+        self.line_end = "\n"  # "\r\n" while the terminal is raw
+        self.escapes = environ.get("CLEANROOM_TERMINAL_ESCAPES", "") not in ("", "0")
         self._colour = wants_colour(sys.stderr, environ)
 
     def out(self, text: str = "") -> None:
@@ -92,4 +94,4 @@ class Screen:
         if self._colour and colour:
             line = f"\x1b[{colour}m{line}\x1b[0m"
         with suppress(OSError):  # a terminal that hung up: nobody is there to be told
-            print(line, file=sys.stderr, flush=True)
+            print(line, end=self.line_end, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cleanroom.client import frames
 from cleanroom.client.blocking import READ_SIZE
@@ -42,8 +42,40 @@ class Sink(Protocol):
         ...
 
 
+class Keyboard(Protocol):
+    """What a terminal adds (client/terminal.py): keys that leave, and sizes."""
+
+    def typed(self, data: bytes) -> tuple[bytes, bool]:
+        """Return what to send of what was typed, and whether to leave after it."""
+        ...
+
+    def late_keys(self) -> bytes:
+        """Return what was held back for long enough."""
+        ...
+
+    def new_size(self) -> tuple[int, int] | None:
+        """Return rows and columns that the command does not know yet."""
+        ...
+
+    def wait_ms(self) -> int | None:
+        """Return when to ask again, at the latest."""
+        ...
+
+
+class Manner(NamedTuple):
+    """How a client takes part. `owner`: the command ends with it, unless it says `detach`."""
+
+    keyboard: Keyboard | None = None
+    owner: bool = True
+
+
+ALONE: Final = Manner()
+
+
 class Left(Exception):  # noqa: N818 -- not an error: the person chose to go
-    """The person pressed Ctrl-C a second time: the command goes on without them."""
+    """The person left; the command goes on without them, perhaps to its end if `canceled`."""
+
+    canceled = False
 
 
 class Attachment:
@@ -55,6 +87,7 @@ class Attachment:
         stdin: int | None,
         sink: Sink,
         interrupts: Interrupts,
+        manner: Manner = ALONE,
     ) -> None:
         self._socket, self._first = upgraded
         self._socket.settimeout(0)
@@ -62,6 +95,7 @@ class Attachment:
         self._stdin = stdin
         self._interrupts = interrupts
         self._sink = sink
+        self._keyboard, self._owner = manner
         self._queue: deque[bytes] = deque()
         self._untaken = 0  # bytes of input sent that the command has not been given yet
         self._sent = 0
@@ -74,22 +108,24 @@ class Attachment:
     def run(self) -> Reply:
         """Carry bytes until the exit message and return it.
 
-        Raises Left after a second Ctrl-C, RemoteError if the daemon says why it failed,
-        Fault(outcome_unknown) if the connection is lost.
+        Raises Left after a second Ctrl-C or the keys to leave, RemoteError if the daemon says why
+        it failed, Fault(outcome_unknown) if the connection is lost.
         """
         self._interrupts.listen(self._on_signal)
+        self._ask_keyboard()
         ended = self._take(self._first)
         while ended is None:
             if self._leaving:
                 self._leave()
-            if self.signalled and not self._announced:
-                self._announced = True
-                self._sink.canceling(self.signalled)
             ready = self._wait()
             if self._interrupts.wake in ready:
                 os.read(self._interrupts.wake, 64)
+            if self.signalled and not self._announced:  # before the end, which may be here too
+                self._announced = True
+                self._sink.canceling(self.signalled)
             if self._stdin is not None and self._stdin in ready:
                 self._forward_stdin(self._stdin)
+            self._ask_keyboard()
             self._flush()
             if self._socket.fileno() in ready:
                 ended = self._receive()
@@ -101,7 +137,8 @@ class Attachment:
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._queue else 0))
         if self._stdin is not None and not self._queue and self._untaken < STDIN_WINDOW:
             poll.register(self._stdin, select.POLLIN)
-        return {descriptor for descriptor, _ in poll.poll()}
+        wait_ms = self._keyboard.wait_ms() if self._keyboard else None
+        return {descriptor for descriptor, _ in poll.poll(wait_ms)}
 
     def _receive(self) -> Reply | None:
         try:
@@ -150,16 +187,33 @@ class Attachment:
             data = os.read(stdin, STDIN_SIZE)
         except OSError:  # a terminal that is gone ends the input
             data = b""
+        if not data:
+            self._stdin = None
+            if self._owner or self._keyboard is None:  # others may still type into it
+                self.tell(type="eof")
+        elif self._keyboard is None:
+            self._send_input(data)
+        else:
+            data, leave = self._keyboard.typed(data)
+            self._send_input(data)
+            self._leaving = self._leaving or leave
+
+    def _send_input(self, data: bytes) -> None:
         if data:
             self._sent += len(data)
             self._untaken += len(data)
             self._send(frames.BINARY, data)
-        else:
-            self._stdin = None
-            self.tell(type="eof")
 
-    def tell(self, **fields: str) -> None:
-        """Send a message; `type` is one of eof, signal, cancel, detach (api/streams.py)."""
+    def _ask_keyboard(self) -> None:
+        if self._keyboard is None:
+            return
+        self._send_input(self._keyboard.late_keys())
+        size = self._keyboard.new_size()
+        if size is not None:
+            self.tell(type="resize", rows=size[0], columns=size[1])
+
+    def tell(self, **fields: object) -> None:
+        """Send a message; `type` is one of eof, resize, cancel, detach… (api/streams.py)."""
         self._send(frames.TEXT, json.dumps(fields).encode())
 
     def _send(self, opcode: int, data: bytes) -> None:
@@ -185,8 +239,11 @@ class Attachment:
             self._flushing = False
 
     def _on_signal(self, number: int) -> None:
-        """First: cancel. A second Ctrl-C: leave. Other signals that mean "end" cancel too."""
-        if number == signal.SIGINT and self.signalled == signal.SIGINT:
+        """First: cancel. A second Ctrl-C: leave. Other signals that mean "end" cancel an own
+        command, and leave one that goes on without this client.
+        """
+        again = number == signal.SIGINT and self.signalled == signal.SIGINT
+        if again or not (self._owner or number == signal.SIGINT):
             self._leaving = True
             if self._delivering:  # perhaps in a write that nobody reads
                 raise Left
@@ -205,4 +262,6 @@ class Attachment:
                 pass
         except OSError:
             pass  # it is busy or gone; either way the person wants their terminal back
-        raise Left
+        left = Left()
+        left.canceled = bool(self.signalled)
+        raise left

@@ -17,7 +17,7 @@ from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
 READ_SIZE: Final = 256 * 1024
-ANSWER_TIMEOUT_S: Final = 120.0  # starting a sandbox is the slowest answer
+ANSWER_TIMEOUT_S: Final = 600.0  # a sandbox whose tools are installed is the slowest answer
 CONNECT_TIMEOUT_S: Final = 5.0
 
 

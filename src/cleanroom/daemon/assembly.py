@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cleanroom.backends.base import Backend
+from cleanroom.daemon.approvals import Approvals
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.journal import Journal
+from cleanroom.daemon.mise import Mise
 from cleanroom.daemon.observability import Observability
+from cleanroom.daemon.outputs import Outputs
 from cleanroom.daemon.parts import AuditWriter, StartGateway, Workspaces
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.policies import Policies
@@ -71,8 +74,11 @@ def join(world: World) -> Host:
         workspaces=world.workspaces,
         sandboxes=sandboxes,
         policies=Policies(),
+        approvals=Approvals(store, journal, world.workspaces, settings.approvals),
         observability=Observability(world.paths.runs, world.tools_path),
+        outputs=Outputs(world.paths.outputs, settings.limits),
         recent=RecentRuns(16 * settings.limits.kept_output),
         tasks=tasks,
+        mise=Mise(settings.mise, world.paths.cache / "mise", sandboxes),
         paths=world.paths,
     )

@@ -18,7 +18,7 @@ from cleanroom.policy.model import Capability, CompiledPolicy
 KNOWN: Final = ("local", "sprites", "docker", "kubernetes")
 
 # What the daemon itself enforces for every backend.
-_OWN: Final = frozenset({Capability.LIMIT_OUTPUT})
+_OWN: Final = frozenset({Capability.LIMIT_OUTPUT, Capability.MISE_BOOTSTRAP})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from cleanroom.daemon.settings import (
     DaemonSettings,
     GatewaySettings,
     LimitSettings,
+    MiseSettings,
     Settings,
 )
 from cleanroom.policy import values
@@ -21,7 +22,7 @@ _FOLDER: Final = values.text(r"/[^\0:]*", "an absolute path", 4096)
 _GATEWAY: Final = GatewaySettings()
 PRIVATE_HOSTS: Final = Key(
     "private_hosts",
-    ListOf(values.host(), 256),
+    ListOf(values.host_or_wildcard(), 256),
     _GATEWAY.private_hosts,
     "Names that may resolve to private addresses of this network. A policy must allow them too.",
     "none",
@@ -77,6 +78,27 @@ OUTPUT_WINDOW: Final = Key(
     "How far a command may run ahead of the client that reads it.",
     "1MiB",
 )
+OUTPUT_ON_DISK: Final = Key(
+    "output_on_disk",
+    values.size(1 << 16, 1 << 40),
+    _LIMITS.output_on_disk,
+    "How much of a command's newest output is kept on disk, for `logs` also after its end.",
+    "64MiB",
+)
+KEPT_OUTPUTS: Final = Key(
+    "kept_outputs",
+    values.size(1 << 20, 1 << 44),
+    _LIMITS.kept_outputs,
+    "How much space the output of ended commands may take together; the oldest goes first.",
+    "1GiB",
+)
+KEEP_OUTPUTS_FOR: Final = Key(
+    "keep_outputs_for",
+    values.duration(60, 365 * 86_400),
+    _LIMITS.keep_outputs_for,
+    "How long the output of an ended command is kept.",
+    "168h",
+)
 KEPT_CHANGES: Final = Key(
     "kept_changes",
     values.size(1 << 20, 1 << 44),
@@ -123,6 +145,30 @@ ATTACH_WAIT: Final = Key(
 )
 
 
+_MISE: Final = MiseSettings()
+PROGRAM: Final = Key(
+    "program",
+    _FOLDER,
+    _MISE.program,
+    "The mise program that sandboxes get.",
+    "`mise` of the caller's PATH",
+)
+SHA256: Final = Key(
+    "sha256",
+    values.text(r"[0-9a-f]{64}", "a SHA-256 checksum in lower case"),
+    _MISE.sha256,
+    "What the mise program must be. Another one is refused.",
+    "any",
+)
+KEPT_TOOLS: Final = Key(
+    "kept_tools",
+    values.size(1 << 20, 1 << 44),
+    _MISE.kept_tools,
+    "How much space the tools that mise installed may take; those not used for longest go first.",
+    "10GiB",
+)
+
+
 def _build_gateway(fields: Fields) -> GatewaySettings:
     return GatewaySettings(
         private_hosts=fields.read(PRIVATE_HOSTS),
@@ -138,6 +184,9 @@ def _build_limits(fields: Fields) -> LimitSettings:
         executions=fields.read(MOST_EXECUTIONS),
         kept_output=fields.read(KEPT_OUTPUT),
         output_window=fields.read(OUTPUT_WINDOW),
+        output_on_disk=fields.read(OUTPUT_ON_DISK),
+        kept_outputs=fields.read(KEPT_OUTPUTS),
+        keep_outputs_for=fields.read(KEEP_OUTPUTS_FOR),
         kept_changes=fields.read(KEPT_CHANGES),
         keep_changes_for=fields.read(KEEP_CHANGES_FOR),
     )
@@ -152,12 +201,28 @@ def _build_daemon(fields: Fields) -> DaemonSettings:
     )
 
 
+def _build_mise(fields: Fields) -> MiseSettings:
+    return MiseSettings(
+        program=fields.read(PROGRAM),
+        sha256=fields.read(SHA256),
+        kept_tools=fields.read(KEPT_TOOLS),
+    )
+
+
 TOOLS: Final = Key(
     "tools",
     ListOf(_FOLDER, 64),
     (),
     "Folders of tools (nvm, pyenv, uv) that sandboxes see read-only, and find on their PATH.",
     "none",
+)
+APPROVALS: Final = Key(
+    "approvals",
+    values.choice("ask", "notice"),
+    "ask",
+    "Whether a policy that reaches more than was approved waits for `cleanroom policy approve`, or"
+    " is only told of.",
+    "ask",
 )
 GATEWAY: Final = Key(
     "gateway",
@@ -173,6 +238,9 @@ LIMITS: Final = Key(
             MOST_EXECUTIONS,
             KEPT_OUTPUT,
             OUTPUT_WINDOW,
+            OUTPUT_ON_DISK,
+            KEPT_OUTPUTS,
+            KEEP_OUTPUTS_FOR,
             KEPT_CHANGES,
             KEEP_CHANGES_FOR,
         ),
@@ -188,18 +256,27 @@ DAEMON: Final = Key(
     "The daemon's process.",
 )
 
+MISE: Final = Key(
+    "mise",
+    Section((PROGRAM, SHA256, KEPT_TOOLS), _build_mise),
+    _MISE,
+    "Tools by mise, of repositories that name them.",
+)
+
 
 def _build(fields: Fields) -> Settings:
     return Settings(
         tools=fields.read(TOOLS),
+        approvals=fields.read(APPROVALS),
         gateway=fields.read(GATEWAY),
         limits=fields.read(LIMITS),
         daemon=fields.read(DAEMON),
+        mise=fields.read(MISE),
     )
 
 
 CONFIG: Final[Section[Settings]] = Section(
-    (TOOLS, GATEWAY, LIMITS, DAEMON),
+    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, MISE),
     _build,
     elsewhere={"private_hosts": "it belongs under 'gateway'"},
 )

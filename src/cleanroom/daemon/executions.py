@@ -60,12 +60,20 @@ def _too_much(limit: int) -> Ending:
     return Ending("failed", Failure(code=Code.RESOURCE_LIMIT, reason=reason))
 
 
+ASKS: Final = (signal.SIGTERM,)
+# A shell on a terminal ignores TERM; that its terminal is gone it understands, and so do its jobs.
+TERMINAL_ASKS: Final = (signal.SIGHUP, signal.SIGTERM)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`grace_s` from TERM to KILL; `output_bytes` is `sandbox.resources.output`, if it is set."""
+    """`grace_s` from `asks`, the first signals, to KILL; `output_bytes` is
+    `sandbox.resources.output`, if it is set.
+    """
 
     grace_s: float
     output_bytes: int | None = None
+    asks: tuple[int, ...] = ASKS
 
 
 class LiveExecution:
@@ -102,12 +110,16 @@ class LiveExecution:
         return self.outcome
 
     async def end(self, why: Ending) -> None:
-        """TERM, a time of grace, KILL; returns when it has ended. The first reason counts."""
+        """TERM (on a terminal HUP before it), a time of grace, KILL; returns when it has ended.
+
+        The first reason counts.
+        """
         if self._ending is not None:
             await self._ended.wait()
             return
         self._ending = why
-        await self._process.signal(signal.SIGTERM)
+        for number in self._bounds.asks:
+            await self._process.signal(number)
         if await self._ended_within(self._bounds.grace_s):
             return
         # A client that does not read must not keep a killed command alive.
@@ -145,7 +157,8 @@ class LiveExecution:
     async def _carry(self) -> Outcome:
         try:
             async for piece in self._process.output():
-                await self.output.write(piece.stream, await self._allowed(piece.data))
+                data = await self._allowed(piece.data)
+                await self.output.write(piece.stream, data, self._clock.now().timestamp())
             exit_ = await self._process.wait()
         except CleanroomError as error:
             return self._lost(error)

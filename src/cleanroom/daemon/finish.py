@@ -20,9 +20,11 @@ from cleanroom.daemon.sandbox import LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.errors import CleanroomError, Code
+from cleanroom.sandbox.mise import separator_missing
 
 _log = logging.getLogger(__name__)
 
+USAGE = 2  # of mise, and most others
 NOT_FOUND = 127  # the shell's status for a command that is not there
 UNKNOWN = Outcome("failed", None, Failure(code=Code.INTERNAL, reason="cleanroom failed: a bug"))
 NOBODY = Ending(
@@ -51,7 +53,7 @@ async def carry_through(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Re
         rest.watch.lap("command_ms")
         _command_ended(host, sandbox, run, outcome)
         _explain(host, sandbox, run, rest.wanted, outcome.exit)
-        await _tidy_up(host, sandbox, run, rest.watch)
+        await _tidy_up(host, sandbox, run, rest)
     finally:
         if sandbox.record.ephemeral:  # it has ended, unless something failed above
             await host.sandboxes.stop(sandbox, FINISHED)
@@ -127,6 +129,8 @@ def _explain(
         return
     if exit_.error:
         run.note(exit_.error)
+    if exit_.status == USAGE and (told := separator_missing(wanted.command)):
+        run.note(told)
     if exit_.status == NOT_FOUND:
         workspace, path = sandbox.record.workspace, sandbox.facts.path
         why = host.workspaces.missing_tool(workspace, path, wanted)
@@ -134,9 +138,13 @@ def _explain(
             run.note(why)
 
 
-async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, watch: Stopwatch) -> None:
+async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -> None:
+    watch, keep_on_failure = rest.watch, rest.wanted.options.keep_on_failure
     if sandbox.machine is not None:
         watch.add(sandbox.machine.timings, sandbox.workspace_ms)
+    if keep_on_failure and run.execution.state != "succeeded" and sandbox.ending is None:
+        await host.sandboxes.keep(sandbox)
+        run.note(f"the sandbox is kept: cleanroom exec --sandbox {sandbox.record.id} -- COMMAND")
     if sandbox.record.ephemeral:
         await host.sandboxes.stop(sandbox, FINISHED)
         watch.lap("network_cleanup_ms")

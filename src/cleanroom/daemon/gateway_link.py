@@ -8,16 +8,19 @@ writing fails the connection is closed, and with it every connection of every sa
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self, assert_never
+from typing import Final, Self, TypeVar, assert_never
 
 import cleanroom
 from cleanroom.backends.base import DoorSockets
 from cleanroom.backends.process import Child, Launch, start
+from cleanroom.daemon.clock import Clock, SystemClock
 from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
@@ -25,20 +28,39 @@ from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.opened import opened_names
+
+_Answer = TypeVar("_Answer")
 
 Record = Callable[[str, NetworkEvent], None]
 Lost = Callable[[frozenset[str]], None]
 
 GATEWAY_ID: Final = 0x6FFFFFFF  # uid and gid of a root daemon's gateway: nobody else's
+_CERTIFICATE: Final = re.compile(
+    r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,65536}-----END CERTIFICATE-----\n"
+)
 _READ_BYTES: Final = 256 * 1024
 _ANSWER_S: Final = 10.0
+SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority to be valid
+
+
+@dataclass(frozen=True, slots=True)
+class TlsTrust:
+    """What opened connections need: the certificates (PEM) of upstreams' authorities, the time."""
+
+    roots: str
+    clock: Clock
 
 
 class GatewayLink:
     """One gateway process. Use `start`."""
 
-    def __init__(self, settings: GatewaySettings, record: Record, lost: Lost) -> None:
+    def __init__(
+        self, settings: GatewaySettings, record: Record, lost: Lost, trust: TlsTrust | None = None
+    ) -> None:
         self._settings = settings
+        self._trust = trust or TlsTrust("", SystemClock())
+        self._is_trust_sent = False
         self._record = record
         self._lost = lost
         self._loop = asyncio.get_running_loop()
@@ -47,18 +69,21 @@ class GatewayLink:
         self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
         self._opening: dict[str, asyncio.Future[None]] = {}
         self._closing: dict[str, asyncio.Future[None]] = {}
+        self._authorising: dict[str, asyncio.Future[str]] = {}
         self._served: set[str] = set()
         self._socket: socket.socket | None = None
         self._child: Child | None = None
 
     @classmethod
-    async def start(cls, settings: GatewaySettings, record: Record, lost: Lost) -> Self:
+    async def start(
+        cls, settings: GatewaySettings, record: Record, lost: Lost, trust: TlsTrust | None = None
+    ) -> Self:
         """Start a gateway process. `lost` is called once if it ends without `stop`.
 
         `record` is called for each event, in order; when it returns, the line must be written.
         Raises Fault(gateway_lost, runtime_launch_failed).
         """
-        link = cls(settings, record, lost)
+        link = cls(settings, record, lost, trust)
         link._launch()
         return link
 
@@ -75,6 +100,31 @@ class GatewayLink:
     def door(self, sandbox_id: str, policy: CompiledPolicy) -> "GatewayDoor":
         """Return the door of one sandbox; nothing is sent before its `attach`."""
         return GatewayDoor(self, sandbox_id, policy)
+
+    async def authority(self, sandbox_id: str, policy: CompiledPolicy) -> str:
+        """Have the sandbox's own certificate authority made; return what it must trust, as PEM.
+
+        "" if its policy opens no TLS. Raises Fault(gateway_lost).
+        """
+        names = opened_names(policy)
+        if not names:
+            return ""
+        now = int(self._trust.clock.now().timestamp())
+        until = now + policy.sandbox.ttl_s + SKEW_S
+        try:
+            if not self._is_trust_sent:
+                self._is_trust_sent = True
+                self._send(control.Trust(self._trust.roots))
+            made: asyncio.Future[str] = self._loop.create_future()
+            self._authorising[sandbox_id] = made
+            self._served.add(sandbox_id)
+            self._send(control.MakeAuthority(sandbox_id, names, now - SKEW_S, until))
+            async with asyncio.timeout(_ANSWER_S):
+                return await made
+        except TimeoutError as error:
+            raise _gone() from error
+        finally:
+            self._authorising.pop(sandbox_id, None)
 
     async def open_door(
         self, sandbox_id: str, policy: CompiledPolicy, sockets: DoorSockets
@@ -180,8 +230,9 @@ class GatewayLink:
         while self._unsent:
             _close_all(self._unsent.popleft()[1])
         for waiting in (*self._opening.values(), *self._closing.values()):
-            if not waiting.done():
-                waiting.set_exception(_gone())
+            _fail(waiting)
+        for asked in self._authorising.values():
+            _fail(asked)
 
     # --- messages -------------------------------------------------------------------------
 
@@ -256,10 +307,12 @@ class GatewayLink:
             match message:
                 case control.Reports(reports=reports):
                     last = self._record_all(reports) or last
+                case control.AuthorityMade(sandbox_id=sandbox_id, certificate=certificate):
+                    _finish(self._authorising.get(sandbox_id), _checked(certificate))
                 case control.DoorOpened(sandbox_id=sandbox_id):
-                    _finish(self._opening.get(sandbox_id))
+                    _finish(self._opening.get(sandbox_id), None)
                 case control.DoorClosed(sandbox_id=sandbox_id):
-                    _finish(self._closing.get(sandbox_id))
+                    _finish(self._closing.get(sandbox_id), None)
                 case _:
                     assert_never(message)
         return last
@@ -294,9 +347,22 @@ def _close_all(descriptors: tuple[int, ...]) -> None:
         os.close(descriptor)
 
 
-def _finish(waiting: "asyncio.Future[None] | None") -> None:
+def _finish(waiting: "asyncio.Future[_Answer] | None", answer: _Answer) -> None:
     if waiting is not None and not waiting.done():
-        waiting.set_result(None)
+        waiting.set_result(answer)
+
+
+def _fail(waiting: "asyncio.Future[_Answer]") -> None:
+    if not waiting.done():
+        waiting.set_exception(_gone())
+
+
+def _checked(certificate: str) -> str:
+    """Return what looks like one certificate: it becomes part of a file in a sandbox."""
+    if not _CERTIFICATE.fullmatch(certificate):
+        error = "an authority without a certificate"
+        raise control.ControlError(error)
+    return certificate
 
 
 def _package_folder() -> str:

@@ -7,8 +7,7 @@ whose network outlives its gateway; the sandboxes of a lost one stay without net
 import asyncio
 import logging
 
-from cleanroom.backends.base import Door
-from cleanroom.daemon.parts import GatewayLink, Lost, RecordEvent, StartGateway
+from cleanroom.daemon.parts import GatewayLink, Lost, RecordEvent, Service, StartGateway
 from cleanroom.errors import CleanroomError
 from cleanroom.policy.model import CompiledPolicy
 
@@ -40,11 +39,15 @@ class Gateways:
         except CleanroomError as error:
             _log.warning("the gateway did not start: %s", error.message)
 
-    async def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
-        """Return the door of a sandbox about to start. Raises Fault(gateway_lost)."""
+    async def serve(self, sandbox_id: str, policy: CompiledPolicy) -> Service:
+        """Return the door of a sandbox about to start, and what it must trust.
+
+        Raises Fault(gateway_lost). `close_door` ends it, whatever became of the sandbox.
+        """
         link = await self._living()
         self._serving[sandbox_id] = link
-        return link.door(sandbox_id, policy)
+        authority = await link.authority(sandbox_id, policy)
+        return Service(link.door(sandbox_id, policy), authority)
 
     async def close_door(self, sandbox_id: str) -> None:
         """Cut the sandbox's connections; its last events are recorded by then. Idempotent."""

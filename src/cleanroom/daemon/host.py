@@ -5,12 +5,15 @@ In: nothing. Out: Host. Never: logic; main.py builds it, tests build it with fak
 
 from dataclasses import dataclass
 
+from cleanroom.daemon.approvals import Approvals
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.journal import Journal
+from cleanroom.daemon.mise import Mise
 from cleanroom.daemon.observability import Observability
+from cleanroom.daemon.outputs import Outputs
 from cleanroom.daemon.parts import Workspaces
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.policies import Policies
@@ -33,7 +36,10 @@ class Host:
     workspaces: Workspaces
     sandboxes: Sandboxes
     policies: Policies
+    approvals: Approvals
     observability: Observability
+    outputs: Outputs
     recent: RecentRuns
     tasks: Tasks
+    mise: Mise
     paths: Paths

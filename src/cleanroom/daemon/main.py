@@ -22,7 +22,7 @@ from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.daemon.assembly import World, join
 from cleanroom.daemon.clock import SystemClock
 from cleanroom.daemon.config import Config, load_config
-from cleanroom.daemon.gateway_link import GatewayLink
+from cleanroom.daemon.gateway_link import GatewayLink, TlsTrust
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.logs import log_to_stderr
 from cleanroom.daemon.parts import Lost, RecordEvent
@@ -42,9 +42,10 @@ def real_host(paths: Paths, config: Config) -> Host:
     clock = SystemClock()
     settings = config.settings
     facts = read_host(settings.tools, settings.gateway.trust)
+    trust = TlsTrust(facts.ca_bundle.decode("ascii", "replace"), clock)
 
     async def start_gateway(record: RecordEvent, lost: Lost) -> GatewayLink:
-        return await GatewayLink.start(settings.gateway, record, lost)
+        return await GatewayLink.start(settings.gateway, record, lost, trust)
 
     bins = [folder for tool in facts.tools for folder in tool.bins]
     world = World(

@@ -4,8 +4,11 @@ In: pieces of both streams in order. Out: OutputLines and GapLines. Never: more 
 held back, or bytes that are not UTF-8 as text.
 """
 
+from datetime import UTC, datetime
+
 from cleanroom.api import codec
 from cleanroom.api.streams import GapLine, OutputLine
+from cleanroom.daemon.clock import timestamp
 from cleanroom.daemon.output import Chunk, Gap
 
 
@@ -21,15 +24,20 @@ class OutputLines:
             gap = GapLine(stream=piece.stream, offset=piece.offset, missing=piece.missing)
             return [*self.rest(), gap]
         held = self._held.pop(piece.stream, None)
-        offset, data = piece.offset, piece.data
         if held is not None:
-            offset, data = held.offset, held.data + data
-        whole = codec.whole_characters(data)
-        if whole < len(data):
-            self._held[piece.stream] = Chunk(piece.stream, offset + whole, data[whole:])
-        return [codec.output_line(piece.stream, offset, data[:whole])] if whole else []
+            piece = Chunk(piece.stream, held.offset, held.data + piece.data, held.at)
+        whole = codec.whole_characters(piece.data)
+        if whole < len(piece.data):
+            offset, data = piece.offset + whole, piece.data[whole:]
+            self._held[piece.stream] = Chunk(piece.stream, offset, data, piece.at)
+        return [_line(piece, piece.data[:whole])] if whole else []
 
     def rest(self) -> list[OutputLine | GapLine]:
         """Return lines for what was held back: no more will come."""
         held, self._held = self._held, {}
-        return [codec.output_line(each.stream, each.offset, each.data) for each in held.values()]
+        return [_line(each, each.data) for each in held.values()]
+
+
+def _line(chunk: Chunk, data: bytes) -> OutputLine:
+    when = timestamp(datetime.fromtimestamp(chunk.at, tz=UTC)) if chunk.at else None
+    return codec.output_line(chunk.stream, chunk.offset, data, when)

@@ -13,6 +13,7 @@ from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.spec import SandboxSpec
 
 # Called by the gateway's link for each event: it returns once the audit line is written, or
@@ -27,6 +28,13 @@ class GatewayLink(Protocol):
 
     @property
     def alive(self) -> bool: ...
+
+    async def authority(self, sandbox_id: str, policy: CompiledPolicy) -> str:
+        """Return the certificate (PEM) that the sandbox must trust; "" if nothing is opened.
+
+        Raises Fault(gateway_lost).
+        """
+        ...
 
     def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
         """Return where the sandbox's sockets are to be given. Does nothing by itself."""
@@ -56,6 +64,14 @@ class AuditWriter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """What a gateway gives a sandbox: a door, and what it must trust (PEM, or "")."""
+
+    door: Door
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What a sandbox is to be made of."""
 
@@ -65,6 +81,8 @@ class Order:
     needs: frozenset[Capability]
     options: RunOptions
     facts: ClientFacts
+    authority: str = ""  # the certificate (PEM) of its own authority, if TLS is opened
+    equipment: Equipment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,10 @@ class Wanted:
 
 class Workspaces(Protocol):
     """Copy-on-write views of workspaces, and what was changed in them."""
+
+    async def mark(self, workspace: str) -> str:
+        """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
+        ...
 
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
@@ -116,6 +138,10 @@ class Workspaces(Protocol):
 
     async def apply(self, folder: Path, request: ApplyRequest) -> ApplyReport:
         """Bring changes onto the host; all or nothing."""
+        ...
+
+    async def mend(self, folder: Path) -> None:
+        """Complete or undo an apply that a killed daemon had begun. Idempotent. Raises Fault."""
         ...
 
     async def forget(self, folder: Path) -> None:

@@ -16,6 +16,7 @@ from cleanroom.errors import Code, Fault, UserError
 
 _STATE: Final = ".local/state"
 _CONFIG: Final = ".config"
+_CACHE: Final = ".cache"
 MAX_SOCKET_BYTES: Final = 107  # sun_path of unix(7), less its NUL
 
 
@@ -26,6 +27,7 @@ class Paths:
     state: Path
     config: Path  # config.yaml
     socket: Path  # the default one
+    cache: Path  # everything in it can be made again
 
     @property
     def database(self) -> Path:
@@ -43,6 +45,11 @@ class Paths:
         return self.state / "runs"
 
     @property
+    def outputs(self) -> Path:
+        """The folder of what commands wrote."""
+        return self.state / "outputs"
+
+    @property
     def sandboxes(self) -> Path:
         """The folder of the sandboxes' own folders."""
         return self.state / "sandboxes"
@@ -55,8 +62,14 @@ def paths_of(environment: Mapping[str, str], uid: int) -> Paths:
     """
     state = _named(environment, "XDG_STATE_HOME") or _usual(environment, uid, "/var/lib", _STATE)
     config = _named(environment, "XDG_CONFIG_HOME") or _usual(environment, uid, "/etc", _CONFIG)
+    cache = _named(environment, "XDG_CACHE_HOME") or _usual(environment, uid, "/var/cache", _CACHE)
     own = state / "cleanroom"
-    return Paths(own, config / "cleanroom" / "config.yaml", _socket(environment, uid, own))
+    return Paths(
+        state=own,
+        config=config / "cleanroom" / "config.yaml",
+        socket=_socket(environment, uid, own),
+        cache=cache / "cleanroom",
+    )
 
 
 def _named(environment: Mapping[str, str], variable: str) -> Path | None:

@@ -4,6 +4,7 @@ In: a RunRequest. Out: RunPlan. Never: a process, a mount, or a folder that stay
 """
 
 from cleanroom.api.types import RunPlan, RunRequest
+from cleanroom.daemon.approvals import NEXT, Workspace
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.parts import Order, Wanted
@@ -11,10 +12,12 @@ from cleanroom.daemon.policies import notes_of
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 
-async def plan_run(request: RunRequest, host: Host) -> RunPlan:
+async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
     policy = host.policies.compile(request.policy)
     place = await host.backends.place(policy, request.options)
+    finding = await host.approvals.look(Workspace(request.workspace, who), policy)
+    asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
     identifier = new_id("sbx")
     order = Order(
         identifier, request.workspace, policy, place.needs, request.options, request.facts
@@ -36,7 +39,7 @@ async def plan_run(request: RunRequest, host: Host) -> RunPlan:
         mounts=[mount_text(mount) for mount in prepared.spec.mounts],
         required_capabilities=sorted(place.needs),
         missing_capabilities=place.missing,
-        notes=[*notes_of(request.policy), *prepared.notes],
+        notes=[*notes_of(request.policy), *asked, *prepared.notes],
     )
 
 

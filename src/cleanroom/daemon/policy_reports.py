@@ -5,6 +5,7 @@ Never: a secret's value; there is none in a policy.
 """
 
 from cleanroom.api.policy_types import (
+    PolicyChange,
     PolicyCheck,
     PolicyCheckRequest,
     PolicyReport,
@@ -17,6 +18,7 @@ from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.policy.explain import explain
 from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind
+from cleanroom.policy.widening import Difference
 
 
 def report_of(policy: CompiledPolicy, place: Place, notes: list[str]) -> PolicyReport:
@@ -60,6 +62,13 @@ def rule_of(rule: Rule) -> PolicyRule:
         inspect=rule.inspect,
         ech=rule.ech_allowed,
     )
+
+
+def changes_of(found: Difference) -> list[PolicyChange]:
+    """Return what differs, the wider first."""
+    wider = [PolicyChange(effect="wider", text=each.text()) for each in found.wider]
+    narrower = [PolicyChange(effect="narrower", text=each.text()) for each in found.narrower]
+    return wider + narrower
 
 
 def check_of(verdict: Verdict, request: PolicyCheckRequest) -> PolicyCheck:

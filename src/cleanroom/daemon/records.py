@@ -59,6 +59,7 @@ def ended(run: LiveRun, now: datetime, outcome: Outcome) -> None:
     next_execution_state(ExecutionState(run.execution.state), ExecutionState(outcome.state))
     finished = timestamp(now)
     exit_ = outcome.exit
+    written = run.live.output.totals if run.live is not None else {1: 0, 2: 0}
     run.execution = msgspec.structs.replace(
         run.execution,
         state=outcome.state,
@@ -66,6 +67,8 @@ def ended(run: LiveRun, now: datetime, outcome: Outcome) -> None:
         exit_code=exit_.status if exit_ else None,
         signal=exit_.signal if exit_ else None,
         failure=outcome.failure,
+        stdout_bytes=written[1],
+        stderr_bytes=written[2],
     )
     run.record = msgspec.structs.replace(
         run.record,

@@ -42,6 +42,11 @@ async def recover(host: Host) -> int:
         lost = msgspec.structs.replace(records.lost_run(run, now), denied=denied)
         await host.store.put_run(lost)
         await host.observability.write(lost)
+    for folder, _ in await asyncio.to_thread(_folders, host.paths.sandboxes):
+        try:
+            await host.workspaces.mend(folder)
+        except CleanroomError as error:
+            _log.error("cannot mend %s: %s", folder.name, error.message)
     return len(sandboxes)
 
 
@@ -55,6 +60,12 @@ async def _reclaim(host: Host, sandbox: Sandbox) -> None:
         _log.error("cannot reclaim %s: %s", sandbox.id, error.message)
 
 
+async def clean_outputs(host: Host) -> None:
+    """Remove the output of commands that is no longer to be kept."""
+    live = {run.execution.id for each in host.sandboxes.live for run in each.runs.values()}
+    await host.outputs.clean(host.clock.now().timestamp(), frozenset(live))
+
+
 async def clean_folders(host: Host) -> None:
     """Remove the folders of sandboxes whose changes are no longer to be kept."""
     limits = host.config.settings.limits
@@ -66,6 +77,7 @@ async def clean_folders(host: Host) -> None:
             await host.workspaces.forget(folder)
         else:
             kept.append((modified, folder))
+    await host.mise.clean(host.clock.now().timestamp())
     room = limits.kept_changes
     for _, folder in sorted(kept, reverse=True):  # newest first
         room -= await host.workspaces.size(folder)

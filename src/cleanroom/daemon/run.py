@@ -4,12 +4,20 @@ In: requests that were decoded. Out: LiveRun, left to finish.py. Never: a comman
 the audit and the store say so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cleanroom.api.problem import failure_of
 from cleanroom.api.types import ExecutionRequest, RunRequest
 from cleanroom.daemon import finish, records
-from cleanroom.daemon.executions import CANCELED, Bounds, LiveExecution, Outcome
+from cleanroom.daemon.approvals import Workspace
+from cleanroom.daemon.executions import (
+    ASKS,
+    CANCELED,
+    TERMINAL_ASKS,
+    Bounds,
+    LiveExecution,
+    Outcome,
+)
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Wanted
@@ -17,6 +25,7 @@ from cleanroom.daemon.policies import notes_of
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.stopwatch import Stopwatch
+from cleanroom.daemon.taking import take_sandbox
 from cleanroom.errors import CleanroomError, Code, Refused, UserError
 
 
@@ -34,40 +43,51 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     watch = Stopwatch(host.clock)
     policy = host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
-    watch.lap("policy_resolution_ms")
     options = request.options
-    stays = options.keep or options.sandbox is not None
+    at = Workspace(request.workspace, who)
+    notes = await host.approvals.admit(at, policy, options.approved_policy)
+    watch.lap("policy_resolution_ms")
+    stays = options.keep or options.reuse or options.sandbox is not None
     creation = Creation(
         request.workspace, policy, place, options, request.facts, who, ephemeral=not stays
     )
-    sandbox = await _take_sandbox(creation, host)
+    told: list[str] = []
+
+    async def create(wanted: Creation) -> LiveSandbox:
+        made, mise_notes = await create_sandbox(wanted, host, watch)
+        told.extend(mise_notes)
+        return made
+
+    sandbox = await take_sandbox(creation, host, create)
     watch.lap("sandbox_ms")
     wanted = Wanted(tuple(request.command), request.subfolder, options)
-    start = Start(wanted, notes_of(request.policy), watch)
+    start = Start(wanted, [*notes_of(request.policy), *notes, *told], watch)
     return await _start_command(host, sandbox, start)
 
 
 async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSandbox) -> LiveRun:
     """Run one more command in a living sandbox. Raises UserError for options of a new one."""
     options = request.options
-    if options.backend or options.isolation or options.keep or options.sandbox:
-        message = "cannot change a living sandbox: backend, isolation, keep or sandbox is set"
+    of_new_one = ("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure")
+    if any(getattr(options, name) for name in of_new_one):
+        message = f"cannot change a living sandbox: one of {', '.join(of_new_one)} is set"
         raise UserError(Code.REQUEST_INVALID, message, "create another one")
     wanted = Wanted(tuple(request.command), request.subfolder, options)
     return await _start_command(host, sandbox, Start(wanted, [], Stopwatch(host.clock)))
 
 
-async def _take_sandbox(creation: Creation, host: Host) -> LiveSandbox:
-    name = creation.options.sandbox
-    sandbox = host.sandboxes.find(name) if name is not None else None
-    if sandbox is None:
-        return await host.sandboxes.create(creation)
-    same_policy = sandbox.record.policy_hash == creation.policy.policy_hash
-    if not same_policy or sandbox.record.workspace != creation.workspace:
-        differs = "workspace" if same_policy else "policy"
-        message = f"cannot run in the sandbox '{name}': it was made for another {differs}"
-        raise UserError(Code.CONFLICT, message, f"run: cleanroom sandboxes stop {name}")
-    return sandbox
+async def create_sandbox(
+    creation: Creation, host: Host, watch: Stopwatch
+) -> tuple[LiveSandbox, tuple[str, ...]]:
+    """Make a sandbox with the tools that its repository asks for; also what is to be told."""
+
+    async def start(request: ExecutionRequest, sandbox: LiveSandbox) -> LiveRun:
+        return await start_execution(request, host, sandbox)
+
+    equipped = await host.mise.equip(creation, start)
+    if equipped.creation.equipment is not None:
+        watch.lap("mise_bootstrap_ms")
+    return await host.sandboxes.create(equipped.creation), equipped.notes
 
 
 async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
@@ -78,7 +98,7 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
             run = await _admit(host, sandbox, start)
         await _record_start(host, sandbox, run)
         start.watch.mark()
-        run.live = await _execute(host, sandbox, start.wanted, lossless=run.foreground)
+        run.live = await _execute(host, sandbox, start, run)
     except CleanroomError as error:
         if run is not None:
             await finish.record_end(host, sandbox, run, Outcome("failed", None, failure_of(error)))
@@ -119,20 +139,29 @@ async def _record_start(host: Host, sandbox: LiveSandbox, run: LiveRun) -> None:
     host.journal.lifecycle(sandbox, "execution.started", details, run=run.record.id)
 
 
-async def _execute(
-    host: Host, sandbox: LiveSandbox, wanted: Wanted, *, lossless: bool
-) -> LiveExecution:
+async def _execute(host: Host, sandbox: LiveSandbox, start: Start, run: LiveRun) -> LiveExecution:
     prepared, machine = sandbox.parts()
-    command = host.workspaces.command(prepared, wanted)
+    if sandbox.equipment is not None:
+        spec = prepared.spec
+        applied = await host.mise.environment(sandbox.equipment, machine, spec.environment)
+        prepared = replace(prepared, spec=replace(spec, environment=applied))
+        start.watch.lap("mise_environment_ms")
+    command = host.workspaces.command(prepared, start.wanted)
     process = await machine.execute(command)
-    if not wanted.options.stdin:
+    if not start.wanted.options.stdin:
         await process.close_stdin()
     limits = host.config.settings.limits
-    output = OutputLog(limits.kept_output, limits.output_window, lossless=lossless)
+    output = OutputLog(
+        limits.kept_output,
+        limits.output_window,
+        lossless=run.foreground,
+        disk=host.outputs.spool(run.execution.id, run.note),
+    )
 
     async def stop_sandbox() -> None:
         await host.sandboxes.stop(sandbox, CANCELED)
 
     grace_s = host.config.settings.daemon.stop_grace
-    bounds = Bounds(grace_s, sandbox.policy.sandbox.limits.output_bytes)
+    asks = TERMINAL_ASKS if start.wanted.options.tty else ASKS
+    bounds = Bounds(grace_s, sandbox.policy.sandbox.limits.output_bytes, asks)
     return LiveExecution(process, output, host.clock, bounds, stop_sandbox)

@@ -22,6 +22,7 @@ from cleanroom.daemon.parts import Prepared
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.state import SandboxState, next_sandbox_state
 
 _DENIALS_KEPT: Final = 1000
@@ -106,6 +107,7 @@ class Creation:
     facts: ClientFacts
     who: str
     ephemeral: bool
+    equipment: Equipment | None = None
 
 
 class LiveSandbox:
@@ -116,6 +118,8 @@ class LiveSandbox:
         self.policy = creation.policy
         self.who = creation.who
         self.facts = creation.facts
+        self.needs = creation.place.needs
+        self.equipment = creation.equipment
         self.folder = folder
         self.events = events
         self.runs: dict[str, LiveRun] = {}  # those that have not finished
@@ -126,6 +130,7 @@ class LiveSandbox:
         self.changed_files: int | None = None  # as last counted
         self.workspace_ms: float | None = None  # what its preparation took
         self.ending: Ending | None = None  # why it is being stopped
+        self.begun = asyncio.Event()  # it is no longer being made
         self.stopped = asyncio.Event()
         self.watchers: list[asyncio.Task[None]] = []
 
@@ -133,6 +138,7 @@ class LiveSandbox:
         """Take the next state. Raises Refused(conflict) for a step that does not exist."""
         next_sandbox_state(SandboxState(self.record.state), SandboxState(state))
         self.record = msgspec.structs.replace(self.record, state=state, **changes)
+        self.begun.set()
 
     def parts(self) -> tuple[Prepared, Machine]:
         """Return its plan and its machine. Raises Fault(internal) if it was never started."""

@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from cleanroom.api.problem import failure_of
 from cleanroom.api.types import Failure, Sandbox
 from cleanroom.daemon.clock import Clock, milliseconds, timestamp
@@ -128,6 +130,11 @@ class Sandboxes:
             state = "failed" if why.state == "failed" else "stopped"
             await self._ended(sandbox, state, why.failure)
 
+    async def keep(self, sandbox: LiveSandbox) -> None:
+        """Let one that was to end with its command live on. Raises Fault if it cannot be kept."""
+        sandbox.record = msgspec.structs.replace(sandbox.record, ephemeral=False)
+        await self._at.store.put_sandbox(sandbox.record)
+
     async def stop_all(self) -> None:
         """End every sandbox, and admit no more."""
         self._closed = True
@@ -159,6 +166,9 @@ class Sandboxes:
             message = f"cannot make a sandbox: {most} are alive already"
             hint = "run: cleanroom sandboxes list; or raise limits.sandboxes in config.yaml"
             raise Refused(Code.RESOURCE_LIMIT, message, hint)
+        if name is not None and "_" in name:
+            message = f"cannot make a sandbox named '{name}': that is an id"
+            raise UserError(Code.REQUEST_INVALID, message, "a name has a-z, 0-9 and -")
         if name is not None and self.find(name) is not None:
             message = f"cannot make the sandbox '{name}': it exists"
             raise UserError(Code.CONFLICT, message, f"run: cleanroom sandboxes stop {name}")
@@ -187,6 +197,7 @@ class Sandboxes:
 
     async def _start(self, sandbox: LiveSandbox, wanted: Creation) -> None:
         identifier = sandbox.record.id
+        service = await self._at.gateways.serve(identifier, wanted.policy)
         order = Order(
             identifier,
             wanted.workspace,
@@ -194,13 +205,14 @@ class Sandboxes:
             wanted.place.needs,
             wanted.options,
             wanted.facts,
+            service.authority,
+            wanted.equipment,
         )
         sandbox.folder.mkdir(mode=0o700, parents=True)
         begin = self._at.clock.monotonic()
         sandbox.prepared = await self._at.workspaces.prepare(order, sandbox.folder)
         sandbox.workspace_ms = milliseconds(self._at.clock.monotonic() - begin)
-        door = await self._at.gateways.door(identifier, wanted.policy)
-        sandbox.machine = await wanted.place.backend.start(sandbox.prepared.spec, door)
+        sandbox.machine = await wanted.place.backend.start(sandbox.prepared.spec, service.door)
         if sandbox.ending is not None or self._closed:
             message = "cannot use the sandbox: it was stopped while it started"
             raise Fault(Code.CANCELED, message)

@@ -57,6 +57,15 @@ MIGRATIONS: Final = (
         UNIQUE (run_id, name, address, port, code)
     ) STRICT;
     """,
+    """
+    CREATE TABLE approvals (
+        path TEXT PRIMARY KEY,
+        mark TEXT NOT NULL,
+        policy_hash TEXT NOT NULL,
+        document BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX approvals_mark ON approvals (mark);
+    """,
 )
 
 

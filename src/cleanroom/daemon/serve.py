@@ -16,7 +16,7 @@ from typing import Final
 from cleanroom import __version__
 from cleanroom.daemon.activity import Activity
 from cleanroom.daemon.host import Host
-from cleanroom.daemon.recovery import clean_folders, recover
+from cleanroom.daemon.recovery import clean_folders, clean_outputs, recover
 from cleanroom.daemon.routes import make_application
 from cleanroom.daemon.sandbox import LiveRun
 from cleanroom.daemon.server import HttpServer, Listener, Lock
@@ -25,7 +25,8 @@ from cleanroom.errors import Fault
 _log = logging.getLogger(__name__)
 
 CLEAN_EVERY_S: Final = 600.0
-RUNS_KEPT: Final = 1000  # files of runs; their records stay
+RUNS_KEPT: Final = 1000  # files of runs; their records stay longer
+RECORDS_KEPT: Final = 10_000  # of runs, executions and sandboxes that have ended; audit stays whole
 LAST_WORDS_S: Final = 5.0  # for results of what ran when it was told to stop
 
 
@@ -84,7 +85,9 @@ def _begin_chores(host: Host) -> None:
 async def _clean_for_ever(host: Host) -> None:
     while True:
         await clean_folders(host)
+        await clean_outputs(host)
         await host.observability.prune(RUNS_KEPT)
+        await host.store.prune(RECORDS_KEPT)
         await host.clock.sleep(CLEAN_EVERY_S)
 
 

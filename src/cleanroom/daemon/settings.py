@@ -27,6 +27,9 @@ class LimitSettings:
     executions: int = 64  # live ones in one sandbox
     kept_output: int = 4 * MIB  # bytes
     output_window: int = MIB  # bytes
+    output_on_disk: int = 64 * MIB  # bytes, of one command
+    kept_outputs: int = 1024 * MIB  # bytes, of all commands
+    keep_outputs_for: int = 7 * 86_400  # seconds
     kept_changes: int = 4096 * MIB  # bytes
     keep_changes_for: int = 86_400  # seconds
 
@@ -42,10 +45,21 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MiseSettings:
+    """Where the mise program is, what it must be, how much its tools may take."""
+
+    program: str = ""
+    sha256: str = ""
+    kept_tools: int = 10_240 * MIB  # bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything config.yaml can say."""
 
     tools: tuple[str, ...] = ()
+    approvals: str = "ask"
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    mise: MiseSettings = field(default_factory=MiseSettings)

@@ -11,6 +11,7 @@ from cleanroom.daemon.clock import Clock, milliseconds
 
 NAMES: Final = (
     "policy_resolution_ms",
+    "mise_bootstrap_ms",
     "rootfs_ms",
     "runtime_start_ms",
     "workspace_ms",
@@ -18,6 +19,7 @@ NAMES: Final = (
     "ready_ms",
     "agent_wait_ms",
     "sandbox_ms",
+    "mise_environment_ms",
     "first_output_ms",
     "command_ms",
     "network_cleanup_ms",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, ParamSpec, Protocol, TypeVar
+from typing import Final, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -47,6 +47,15 @@ class Page:
 
     limit: int = 100
     before: str | None = None
+
+
+class Approval(NamedTuple):
+    """What was approved for the folder with this mark at this path."""
+
+    path: str
+    mark: str
+    policy_hash: str
+    document: bytes
 
 
 class Store:
@@ -146,6 +155,23 @@ class Store:
     async def add_denial(self, run_id: str, denial: Denial) -> None:
         """Remember a refusal at once, so that a killed daemon's run still shows it."""
         await self._call(_put_denials, self._file, run_id, [denial])
+
+    async def prune(self, most: int) -> None:
+        """Forget ended runs, executions and sandboxes but the newest `most` of each."""
+        await self._call(_prune, self._file, most)
+
+    async def approvals(self, path: str, mark: str) -> list[Approval]:
+        """Return the approval of this path, then those of folders with this mark."""
+        query = (
+            "SELECT path, mark, policy_hash, document FROM approvals"
+            " WHERE path = ?1 OR mark = ?2 ORDER BY path != ?1"
+        )
+        rows = await self._call(_select, self._file, query, (path, mark))
+        return [Approval(str(row[0]), str(row[1]), str(row[2]), row[3]) for row in rows]
+
+    async def put_approval(self, approval: Approval) -> None:
+        """Remember what was approved for the folder at this path; what was before is gone."""
+        await self._call(_put_approval, self._file, approval)
 
     async def _one(
         self, kind: type[DocumentT], query: str, values: Sequence[str]
@@ -270,6 +296,13 @@ def _put_run(file: sqlite3.Connection, run: Run) -> None:
     file.execute("COMMIT")
 
 
+def _put_approval(file: sqlite3.Connection, approval: Approval) -> None:
+    file.execute(
+        "INSERT OR REPLACE INTO approvals (path, mark, policy_hash, document) VALUES (?, ?, ?, ?)",
+        approval,
+    )
+
+
 def _put_denials(file: sqlite3.Connection, run_id: str, denials: list[Denial]) -> None:
     file.executemany(
         "INSERT INTO denials (run_id, name, address, port, protocol, code, reason, count)"
@@ -280,3 +313,23 @@ def _put_denials(file: sqlite3.Connection, run_id: str, denials: list[Denial]) -
             for d in denials
         ],
     )
+
+
+def _prune(file: sqlite3.Connection, most: int) -> None:
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        for table, live in (
+            ("runs", LIVE_EXECUTION),
+            ("executions", LIVE_EXECUTION),
+            ("sandboxes", LIVE_SANDBOX),
+        ):
+            file.execute(
+                f"DELETE FROM {table} WHERE NOT {_in(live)} AND seq <="  # noqa: S608
+                f" (SELECT seq FROM {table} ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+                (most,),
+            )
+        file.execute("DELETE FROM denials WHERE run_id NOT IN (SELECT id FROM runs)")
+    except BaseException:
+        file.execute("ROLLBACK")
+        raise
+    file.execute("COMMIT")

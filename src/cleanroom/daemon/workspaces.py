@@ -21,15 +21,21 @@ from cleanroom.backends.base import Command
 from cleanroom.backends.host import find_program
 from cleanroom.backends.workspace import apply as applying
 from cleanroom.backends.workspace import patch as patching
+from cleanroom.backends.workspace.branch import bring_branch
 from cleanroom.backends.workspace.changes import Change as Found
 from cleanroom.backends.workspace.changes import Skipped, change_set
 from cleanroom.backends.workspace.prepare import prepare
 from cleanroom.backends.workspace.scan import ScanCache
 from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
+from cleanroom.daemon.mise_volumes import DATA, make_layers
 from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.daemon.workspace_rule import judge_workspace
+from cleanroom.errors import Code, UserError
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
-from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView
+from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView, trusting
+from cleanroom.sandbox.mise import Equipment, equip
+from cleanroom.sandbox.spec import SandboxSpec
 from cleanroom.sandbox.tools import outside_view
 
 
@@ -43,13 +49,21 @@ class LocalWorkspaces:
         self._cache = ScanCache()
         self._one_scan = asyncio.Lock()  # the cache is shared; scans are short
 
+    async def mark(self, workspace: str) -> str:
+        """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
+        await asyncio.to_thread(judge_workspace, workspace, os.geteuid(), self._homes)
+        return await asyncio.to_thread(workspace_mark, workspace)
+
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
         await asyncio.to_thread(judge_workspace, order.workspace, os.geteuid(), self._homes)
         async with self._one_scan:
             view = await asyncio.to_thread(prepare, order.workspace, folder, self._cache)
         client = client_environment(order.facts)
-        spec = build_spec(order.policy, order.sandbox_id, view, self._host, client)
+        host = trusting(self._host, order.authority)
+        spec = build_spec(order.policy, order.sandbox_id, view, host, client)
+        if order.equipment is not None:
+            spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         return Prepared(replace(spec, needs=order.needs), view.notes)
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
@@ -105,12 +119,31 @@ class LocalWorkspaces:
     async def apply(self, folder: Path, request: ApplyRequest) -> ApplyReport:
         """Bring changes onto the host; all or nothing."""
         paths = tuple(request.paths)
+        if request.branch:
+            return await self._branch(folder, request)
         done = await asyncio.to_thread(applying.apply, folder, paths, check=request.check)
         return ApplyReport(
             applied=list(done.applied),
             conflicts=[_skipped(each) for each in done.conflicts],
             skipped=[_skipped(each) for each in done.skipped],
         )
+
+    async def _branch(self, folder: Path, request: ApplyRequest) -> ApplyReport:
+        if request.paths:
+            message = "cannot bring a branch and single paths at once"
+            raise UserError(Code.REQUEST_INVALID, message, "leave out the paths, or --branch")
+        brought = await bring_branch(folder, request.branch, check=request.check)
+        return ApplyReport(
+            applied=[],
+            branch=brought.branch,
+            commit=brought.commit,
+            commits=brought.count,
+            skipped=[_skipped(each) for each in brought.notable],
+        )
+
+    async def mend(self, folder: Path) -> None:
+        """Complete or undo an apply that a killed daemon had begun. Idempotent. Raises Fault."""
+        await asyncio.to_thread(applying.finish_interrupted, folder)
 
     async def forget(self, folder: Path) -> None:
         """Remove the view and its changes. Idempotent."""
@@ -119,6 +152,15 @@ class LocalWorkspaces:
     async def size(self, folder: Path) -> int:
         """Return how many bytes the changes occupy."""
         return await asyncio.to_thread(tree_size, folder)
+
+
+def _equipped(spec: SandboxSpec, equipment: Equipment, folder: Path) -> SandboxSpec:
+    """Return the spec with mise in it, its layers made."""
+    if not equipment.plan.tools:
+        return equip(spec, equipment, "", "")
+    layers = Path(equipment.layers) if equipment.layers else folder / "mise"
+    make_layers(layers)
+    return equip(spec, equipment, str(layers / DATA), str(layers / "work"))
 
 
 def client_environment(facts: ClientFacts) -> ClientEnvironment:

@@ -43,7 +43,7 @@ def build_spec(
         sandbox_id=sandbox_id,
         hostname=HOSTNAME,
         mounts=build_mounts(host, workspace),
-        environment=build_environment(client, host.tools),
+        environment=build_environment(client, host.tools, java_trust=bool(host.java_trust)),
         cwd=WORKSPACE,
         limits=policy.sandbox.limits,
         needs=frozenset(policy.required_capabilities),

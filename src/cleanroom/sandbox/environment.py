@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cleanroom.errors import Code, UserError
-from cleanroom.sandbox.host import CA_BUNDLE, HOME, ClientEnvironment, ToolFolder
+from cleanroom.sandbox.host import CA_BUNDLE, HOME, JAVA_TRUST, ClientEnvironment, ToolFolder
 
 Environment = tuple[tuple[str, str], ...]
 
@@ -56,6 +56,8 @@ _QUIET: Final = {
     "npm_config_update_notifier": "false",
 }
 
+_JAVA: Final = {"JAVA_TOOL_OPTIONS": f"-Djavax.net.ssl.trustStore={JAVA_TRUST}"}
+
 # Which variables carry a manager's registry; every one a client of that manager reads.
 _REGISTRY_VARIABLES: Final = {
     "npm": ("npm_config_registry",),
@@ -65,8 +67,13 @@ _REGISTRY_VARIABLES: Final = {
 }
 
 
-def build_environment(client: ClientEnvironment, tools: tuple[ToolFolder, ...] = ()) -> Environment:
-    """Everything a command finds in its environment unless `-e` says otherwise."""
+def build_environment(
+    client: ClientEnvironment, tools: tuple[ToolFolder, ...] = (), *, java_trust: bool = False
+) -> Environment:
+    """Everything a command finds in its environment unless `-e` says otherwise.
+
+    `java_trust`: there is a trust store for Java, wherever its own `cacerts` may be.
+    """
     built = {
         "CI": "1",
         "CLEANROOM": "1",
@@ -85,6 +92,7 @@ def build_environment(client: ClientEnvironment, tools: tuple[ToolFolder, ...] =
         **_terminal(client),
         **_identity(client),
         **_registries(client),
+        **(_JAVA if java_trust else {}),
     }
     return tuple(sorted(built.items()))
 

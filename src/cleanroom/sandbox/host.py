@@ -4,13 +4,15 @@ In: nothing. Out: closed value types, filled by backends/host.py, backends/works
 Never: a secret, a private key, or a path that was not looked at.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cleanroom.sandbox.java import java_trust_store
 from cleanroom.sandbox.spec import Overlay
 
 WORKSPACE = "/workspace"
 HOME = "/home/cleanroom"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+JAVA_TRUST = "/etc/ssl/certs/java/cacerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,17 @@ class HostFacts:
     etc: tuple[str, ...]
     ca_bundle: bytes
     tools: tuple[ToolFolder, ...] = ()
+    has_java: bool = False
+    java_trust: bytes = b""  # Java's own form of `ca_bundle`, where it differs from the host's
+
+
+def trusting(host: HostFacts, authority: str) -> HostFacts:
+    """Return the host as a sandbox sees it that trusts `authority` (PEM, or "") as well."""
+    if not authority:
+        return host
+    bundle = host.ca_bundle + authority.encode("ascii")
+    java = java_trust_store(bundle) if host.has_java else b""
+    return replace(host, ca_bundle=bundle, java_trust=java)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ upper layer and folders in memory.
 
 from typing import Final
 
-from cleanroom.sandbox.host import CA_BUNDLE, HOME, WORKSPACE, HostFacts, WorkspaceView
+from cleanroom.sandbox.host import CA_BUNDLE, HOME, JAVA_TRUST, WORKSPACE, HostFacts, WorkspaceView
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 HOSTNAME: Final = "cleanroom"
@@ -18,7 +18,12 @@ TMP_BYTES: Final = 2 * 1024**3
 RUN_BYTES: Final = 16 * 1024**2
 
 # Where other distributions' programs look for the one bundle.
-CA_LINKS: Final = ("/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt")
+CA_LINKS: Final = (
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 # The two addresses of the gateway; any other works as well, all arrive there.
 _RESOLV_CONF: Final = (
@@ -46,14 +51,15 @@ def build_mounts(host: HostFacts, workspace: WorkspaceView) -> tuple[Mount, ...]
         *(Bind(folder, folder) for folder in host.system),
         *(Symlink(link.points_to, link.path) for link in host.links),
         *(Bind(entry, entry) for entry in host.etc),
-        *_own_files(host.ca_bundle),
+        *_own_files(host),
         *_memory(),
         *(Overlay((tool.path,), (tool.path,)) for tool in host.tools),
         *_placed(workspace),
     )
 
 
-def _own_files(ca_bundle: bytes) -> tuple[Mount, ...]:
+def _own_files(host: HostFacts) -> tuple[Mount, ...]:
+    java = (File(host.java_trust, JAVA_TRUST),) if host.java_trust else ()
     return (
         File(_PASSWD, "/etc/passwd"),
         File(_GROUP, "/etc/group"),
@@ -61,8 +67,9 @@ def _own_files(ca_bundle: bytes) -> tuple[Mount, ...]:
         File(f"{HOSTNAME}\n".encode(), "/etc/hostname"),
         File(_RESOLV_CONF, "/etc/resolv.conf"),
         File(_NSSWITCH, "/etc/nsswitch.conf"),
-        File(ca_bundle, CA_BUNDLE),
+        File(host.ca_bundle, CA_BUNDLE),
         *(Symlink(CA_BUNDLE, link) for link in CA_LINKS),
+        *java,
     )
 
 

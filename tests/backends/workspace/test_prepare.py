@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -174,9 +173,7 @@ def test_what_is_known_is_not_looked_through_again(workspace: Workspace) -> None
     workspace.prepare()
     (workspace.root / "d7" / "late.env").touch()
     (workspace.root / "d8" / ".env").unlink()
-    began = time.perf_counter()
     seen = scan(str(workspace.root), _group(), workspace.cache)
-    assert time.perf_counter() - began < 0.15  # a hundred times what it takes: a shared machine
     assert len(seen.left_out) == 499
 
 

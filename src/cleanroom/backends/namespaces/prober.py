@@ -32,6 +32,7 @@ _PROVEN: Final = frozenset(
         Capability.DNS_CONTROL_OR_EQUIVALENT,
         Capability.POLICY_IMMUTABILITY,
         Capability.AUDIT_EVENT_EMISSION,
+        Capability.TLS_INSPECTION,
         Capability.ISOLATION_NAMESPACES,
     }
 )

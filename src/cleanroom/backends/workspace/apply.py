@@ -5,14 +5,19 @@ that leads out, anything of a `.git`, a set-uid bit, or a file that changed on t
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cleanroom.backends.workspace.changes import Change, Skipped, change_set
+from cleanroom.backends.workspace.guard import guarded, is_named
+from cleanroom.backends.workspace.journal import drop_journal, load_journal
 from cleanroom.backends.workspace.judge import Judge
+from cleanroom.backends.workspace.place import Placed, Placer
 from cleanroom.backends.workspace.saved import Places
-from cleanroom.backends.workspace.sources import open_sources
+from cleanroom.backends.workspace.sources import Sources, open_sources
 from cleanroom.backends.workspace.write import Writer
+from cleanroom.errors import Code, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,9 @@ def apply(folder: Path, paths: tuple[str, ...] = (), *, check: bool = False) -> 
 
     Raises Fault(internal) if the host fails; then nothing was applied, or the message says what.
     """
-    wanted, skipped = _choose(folder, paths)
     with open_sources(folder) as sources:
+        earlier = () if check else recover(sources)
+        wanted, skipped = _choose(folder, paths)
         judge = Judge(sources, wanted, _remembered(sources.places))
         actions = [change for change in wanted if judge.judge(change)]
         done = Applied(
@@ -40,10 +46,41 @@ def apply(folder: Path, paths: tuple[str, ...] = (), *, check: bool = False) -> 
         )
         if judge.conflicts:
             return Applied((), done.conflicts, done.skipped)
-        if not check:
-            written = Writer(sources).write(actions)
-            _remember(sources.places, written)
-    return done
+        if check:
+            return done
+        placed = Writer(sources).write(actions)
+        _remember(sources.places, placed.written)
+        drop_journal(folder)
+    return replace(done, skipped=(*earlier, *done.skipped, *placed.left))
+
+
+def finish_interrupted(folder: Path) -> tuple[Skipped, ...]:
+    """Complete or undo an apply that was killed; what was left alone. Raises Fault(internal)."""
+    if load_journal(folder) is None:
+        return ()
+    with open_sources(folder) as sources:
+        return recover(sources)
+
+
+def recover(sources: Sources) -> tuple[Skipped, ...]:
+    """The same with everything open."""
+    folder = sources.places.folder
+    journal = load_journal(folder)
+    if journal is None:
+        return ()
+    placer = Placer(sources.root)
+    placed = Placed()
+    try:
+        if journal.placing:
+            placed = placer.carry_out(journal)
+        else:
+            placer.undo(journal)
+    except OSError as error:
+        message = f"cannot complete an earlier apply: '{error.filename}': {error.strerror}"
+        raise Fault(Code.INTERNAL, message) from error
+    _remember(sources.places, placed.written)
+    drop_journal(folder)
+    return tuple(placed.left)
 
 
 def _choose(folder: Path, paths: tuple[str, ...]) -> tuple[list[Change], list[Skipped]]:
@@ -51,16 +88,34 @@ def _choose(folder: Path, paths: tuple[str, ...]) -> tuple[list[Change], list[Sk
     found = change_set(folder)
     if not paths:
         skipped = list(found.skipped)
+        wanted, held = _unguarded(found.changes, ())
+        skipped += held
         if found.ignored:
             reason = f"{len(found.ignored)} files that git ignores: name them to apply them"
             skipped.append(Skipped(found.ignored[0].path, reason))
-        return list(found.changes), skipped
+        return wanted, skipped
     everything = sorted((*found.changes, *found.ignored), key=lambda change: change.path)
-    asked = [path.rstrip("/").removeprefix("./") for path in paths]
+    asked = tuple(path.rstrip("/").removeprefix("./") for path in paths)
     wanted = [change for change in everything if any(_is_at(change.path, at) for at in asked)]
     vain = [at for at in asked if not any(_is_at(change.path, at) for change in wanted)]
     skipped = [each for each in found.skipped if any(_is_at(each.path, at) for at in asked)]
-    return wanted, skipped + [Skipped(at, "nothing was changed there") for at in vain]
+    skipped += [Skipped(at, "nothing was changed there") for at in vain]
+    wanted, held = _unguarded(wanted, asked)
+    return wanted, skipped + held
+
+
+def _unguarded(
+    changes: Sequence[Change], asked: tuple[str, ...]
+) -> tuple[list[Change], list[Skipped]]:
+    """Without those that must be named and are not."""
+    free, held = [], []
+    for change in changes:
+        what = guarded(change.path)
+        if what and not is_named(change.path, asked):
+            held.append(Skipped(change.path, f"{what}: name it to apply it"))
+        else:
+            free.append(change)
+    return free, held
 
 
 def _is_at(path: str, at: str) -> bool:

@@ -38,7 +38,8 @@ class Change:
 
     `size` in bytes and `mode` (permissions only) are of the new content; 0 if deleted. A folder
     is listed only if it is new and empty, or deleted. `ignored`: the repository's own .gitignore
-    names it. `copied`: overlayfs says that it began as a file of the repository.
+    names it. `copied`: it began as a file of the repository that is there no more, though nobody
+    deleted it inside.
     """
 
     path: str
@@ -115,9 +116,15 @@ class _Walk:
     saved: Saved
     found: list[Change] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    origins: dict[str, bytes] = field(default_factory=dict)  # of new files: what they began as
+    gone: set[int] = field(default_factory=set)  # inodes of the repository's files deleted inside
 
     def result(self) -> Changes:
-        found = sorted(self.found, key=lambda change: change.path)
+        copied = {path for path, origin in self.origins.items() if not self._is_renamed(origin)}
+        found = sorted(
+            (replace(each, copied=True) if each.path in copied else each for each in self.found),
+            key=lambda change: change.path,
+        )
         return Changes(
             tuple(change for change in found if not change.ignored),
             tuple(change for change in found if change.ignored),
@@ -166,7 +173,9 @@ class _Walk:
         if what:
             self._add(at, path, what, facts)
             if what == "added" and kind == "file":
-                self.found[-1] = replace(self.found[-1], copied=self._is_copied(at, name))
+                origin = self._origin(at, name)
+                if origin is not None:
+                    self.origins[path] = origin
 
     def _before(self, at: _At, name: str) -> os.stat_result | None:
         """What the sandbox found there."""
@@ -209,6 +218,8 @@ class _Walk:
             return False
         kind = kind_of(before.st_mode)
         whole = bool(kind)
+        if kind == "file":
+            self.gone.add(before.st_ino)
         if kind == "folder":
             whole = self._deleted_below(at, name)
         if whole:
@@ -226,13 +237,24 @@ class _Walk:
             kept = [each for each in names_in(inner) if not self._deleted(below, each)]
         return not kept
 
-    def _is_copied(self, at: _At, name: str) -> bool:
-        """Whether a file that the repository has no more was one of it."""
+    def _origin(self, at: _At, name: str) -> bytes | None:
+        """What overlayfs noted of the file of the repository that this one began as, if it did."""
         fd = open_plain(at.upper, name)
         if fd is None:
-            return False
+            return None
         with opened(fd):
-            return self._mark(fd, "origin") is not None
+            return self._mark(fd, "origin")
+
+    def _is_renamed(self, origin: bytes) -> bool:
+        """Whether a file that was deleted inside is the origin: its handle holds the inode.
+
+        Some file systems (an overlay, in a container) have no handles, and the note is empty.
+        """
+        if not origin:
+            return bool(self.gone)
+        return any(
+            inode.to_bytes(4 if inode < 1 << 32 else 8, "little") in origin for inode in self.gone
+        )
 
     def _is_opaque(self, upper: int) -> bool:
         """Whether this folder replaced the repository's. As root the workload can forge nothing:

@@ -7,6 +7,7 @@ I12); renames of runc's kind of race find nothing to win.
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -100,8 +101,12 @@ def is_plain(path: str) -> bool:
 
 
 def is_git(name: str) -> bool:
-    """Whether a folder of this name configures the host's git."""
-    return name.lower().rstrip(". ") in (".git", "git~1")
+    """Whether a folder of this name configures the host's git, on any file system.
+
+    Some ignore case, trailing dots and blanks, what follows a colon, or characters without width.
+    """
+    seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    return seen.lower().partition(":")[0].rstrip(". ") in (".git", "git~1")
 
 
 def kind_of(mode: int) -> str:

@@ -14,6 +14,7 @@ import stat
 from typing import Final
 
 from cleanroom.backends.workspace.changes import Change, Skipped
+from cleanroom.backends.workspace.clashes import clashes
 from cleanroom.backends.workspace.folders import (
     facts_of,
     is_plain,
@@ -24,6 +25,7 @@ from cleanroom.backends.workspace.folders import (
     same_content,
     split,
 )
+from cleanroom.backends.workspace.links import Links
 from cleanroom.backends.workspace.sources import Sources, open_file, read_link
 
 # A verdict is one of these two, or the reason of a conflict.
@@ -34,6 +36,7 @@ _EXISTS: Final = "exists on the host"
 _CHANGED: Final = "changed on the host since"
 _REMOVED: Final = "was removed on the host since"
 _LEADS_OUT: Final = "a link that leads out of the workspace"
+_SAME_NAME: Final = "differs only in case or in the spelling of letters from"
 _NO_PATH: Final = "not a path of the workspace"
 
 
@@ -43,7 +46,10 @@ class Judge:
     def __init__(self, sources: Sources, wanted: list[Change], ours: dict[str, int]) -> None:
         self._sources = sources
         self._ours = ours
+        self._links = Links(sources, wanted)
         self._deleted = {change.path for change in wanted if change.kind == "deleted"}
+        added = (change.path for change in wanted if change.kind == "added")
+        self._clashes = clashes(sources.root, added, frozenset(self._deleted))
         self.conflicts: list[Skipped] = []
         self.skipped: list[Skipped] = []
 
@@ -52,8 +58,13 @@ class Judge:
         if not is_plain(change.path):
             self.skipped.append(Skipped(change.path, _NO_PATH))
             return False
-        if change.type == "link" and change.kind != "deleted" and not self._stays_inside(change):
+        is_link = change.type == "link" and change.kind != "deleted"
+        if is_link and not self._links.stays_inside(change.path):
             self.skipped.append(Skipped(change.path, _LEADS_OUT))
+            return False
+        if change.path in self._clashes:
+            other = self._clashes[change.path]
+            self.skipped.append(Skipped(change.path, f"{_SAME_NAME} '{other}'"))
             return False
         verdict = self._verdict(change)
         if verdict not in (DO, NOTHING):
@@ -151,18 +162,3 @@ class Judge:
                 return False
             with opened(other):
                 return same_content(one, other)
-
-    def _stays_inside(self, change: Change) -> bool:
-        """Whether a link points below the workspace, whatever other links do.
-
-        `..` may only lead: behind a name it would depend on where that name's own link leads.
-        """
-        target = read_link(self._sources.upper, change.path)
-        if not target or target.startswith("/"):
-            return False
-        parts = [part for part in target.split("/") if part not in ("", ".")]
-        ups = 0
-        while ups < len(parts) and parts[ups] == "..":
-            ups += 1
-        rest = parts[ups:]
-        return ups <= change.path.count("/") and (not rest or is_plain("/".join(rest)))

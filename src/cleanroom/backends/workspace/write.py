@@ -1,34 +1,33 @@
-"""Write judged changes onto the host: everything is staged beside its place, then renamed.
+"""Write judged changes onto the host: everything is drafted beside its place, then renamed.
 
-In: Sources, changes that were judged. Out: path -> ctime of what was written. Never: a link
-followed, a file opened that is already there, or half a file under its final name.
+In: Sources, changes that were judged. Out: Placed. Never: a link followed, a file opened that is
+already there, half a file under its final name, or a step that the journal did not say before.
 
-Until the first rename nothing of the host has changed; if staging fails, what was staged goes.
+Until the first rename nothing of the host has changed but drafts; if drafting fails, they go.
 """
 
 import errno
 import os
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from cleanroom.backends.workspace.changes import Change
-from cleanroom.backends.workspace.folders import FOLDER, facts_of, open_folder, opened, split
+from cleanroom.backends.workspace.folders import facts_of, open_at, open_folder, opened, split
+from cleanroom.backends.workspace.journal import (
+    NOT_THERE,
+    Deletion,
+    Draft,
+    Journal,
+    drop_journal,
+    save_journal,
+)
+from cleanroom.backends.workspace.place import Placed, Placer
 from cleanroom.backends.workspace.sources import Sources, open_file, read_link
 from cleanroom.errors import Code, Fault
 
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """A finished file or link under a temporary name in a folder that exists."""
-
-    change: Change
-    folder: str
-    draft: str
 
 
 class Writer:
@@ -36,111 +35,110 @@ class Writer:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._staged: list[_Staged] = []
-        self._made: list[str] = []
-        facts = os.fstat(sources.root)
-        # A root daemon writes into a person's repository: what it makes is theirs.
-        self._owner = (facts.st_uid, facts.st_gid) if os.geteuid() == 0 else None
+        self._placer = Placer(sources.root)
 
-    def write(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Do it all. Raises Fault(internal)."""
-        deletions = [change for change in changes if change.kind == "deleted"]
+    def write(self, changes: Sequence[Change]) -> Placed:
+        """Do it all; the journal stays until `drop_journal`. Raises Fault(internal)."""
+        journal = self._plan(changes)
+        folder = self._sources.places.folder
         contents = [change for change in changes if change.kind != "deleted"]
-        replaced = {change.path for change in deletions}
+        files = [change for change in contents if change.type != "folder"]
         try:
-            # A folder may stand where a file is deleted: those are staged after the deletion.
-            late = [change for change in contents if _is_below(change.path, replaced)]
-            for change in contents:
-                if change not in late:
-                    self._stage(change)
+            save_journal(folder, journal)
+            pairs = zip(files, journal.drafts, strict=True)
+            drafts = tuple(self._draft(change, draft) for change, draft in pairs)
+            journal = replace(journal, placing=True, drafts=drafts)
+            save_journal(folder, journal)
         except OSError as error:
-            self._take_back()
+            self._placer.undo(journal)
+            drop_journal(folder)
             message = f"cannot write '{error.filename}': {error.strerror}; nothing was applied"
             raise Fault(Code.INTERNAL, message) from error
         try:
-            for change in reversed(deletions):  # what is inside a folder comes after it
-                self._delete(change)
-            for change in late:
-                self._stage(change)
-            return {path: ctime for staged in self._staged for path, ctime in self._place(staged)}
+            return self._placer.carry_out(journal)
         except OSError as error:
             message = f"cannot write '{error.filename}': {error.strerror}; apply again"
-            raise Fault(Code.INTERNAL, message) from error
+            hint = "cleanroom apply: it goes on where this one stopped"
+            raise Fault(Code.INTERNAL, message, hint) from error
 
-    def _stage(self, change: Change) -> None:
-        folder, name = split(change.path)
-        with opened(self._make_folders(folder)) as at:
-            if change.type == "folder":
-                self._make_folder(at, name, change.path)
-                return
-            draft = f".cleanroom-{secrets.token_hex(8)}"
-            self._staged.append(_Staged(change, folder, draft))
-            if change.type == "link":
-                os.symlink(read_link(self._sources.upper, change.path) or "", draft, dir_fd=at)
-                self._own(at, draft)
+    def _plan(self, changes: Sequence[Change]) -> Journal:
+        """The steps; the names of drafts cannot be guessed."""
+        gone = {change.path for change in changes if change.kind == "deleted"}
+        deletions, folders, drafts = [], [], []
+        for change in changes:
+            before = (
+                NOT_THERE
+                if change.kind != "deleted" and change.path in gone
+                else (self._ctime(change.path))
+            )
+            if change.kind == "deleted":
+                deletions.append(Deletion(change.path, change.type == "folder", before))
+            elif change.type == "folder":
+                folders.append(change.path)
             else:
-                self._copy(change, at, draft)
+                beside = self._standing(split(change.path)[0], gone)
+                name = f".cleanroom-{secrets.token_hex(8)}"
+                at = f"{beside}/{name}" if beside else name
+                drafts.append(Draft(at, change.path, before))
+        return Journal(False, tuple(deletions), tuple(folders), tuple(drafts))  # noqa: FBT003
 
-    def _copy(self, change: Change, at: int, draft: str) -> None:
+    def _ctime(self, path: str) -> int:
+        folder, name = split(path)
+        at = open_at(self._sources.root, folder)
+        if at is None:
+            return NOT_THERE
+        with opened(at):
+            facts = facts_of(at, name)
+        return NOT_THERE if facts is None else facts.st_ctime_ns
+
+    def _standing(self, folder: str, gone: set[str]) -> str:
+        """The nearest folder upward that is there and stays: a draft is made in it."""
+        parts = folder.split("/") if folder else []
+        done: list[str] = []
+        at = os.dup(self._sources.root)
+        for part in parts:
+            if "/".join((*done, part)) in gone:
+                break
+            with opened(at):
+                inner = open_folder(at, part)
+            if inner is None:
+                return "/".join(done)
+            at = inner
+            done.append(part)
+        os.close(at)
+        return "/".join(done)
+
+    def _draft(self, change: Change, draft: Draft) -> Draft:
+        folder, name = split(draft.at)
+        with opened(self._placer.make_folders(folder)) as at:
+            if change.type == "link":
+                os.symlink(read_link(self._sources.upper, change.path) or "", name, dir_fd=at)
+                if self._placer.owner is not None:
+                    os.chown(name, *self._placer.owner, dir_fd=at, follow_symlinks=False)
+            else:
+                self._copy(change, at, name)
+            facts = os.stat(name, dir_fd=at, follow_symlinks=False)
+        return replace(draft, inode=facts.st_ino, mtime_ns=facts.st_mtime_ns)
+
+    def _copy(self, change: Change, at: int, name: str) -> None:
         source = open_file(self._sources.upper, change.path)
         if source is None:
             raise OSError(2, "it is gone from the sandbox", change.path)
-        with opened(source), opened(os.open(draft, _CREATE, 0o600, dir_fd=at)) as target:
+        with opened(source), opened(os.open(name, _CREATE, 0o600, dir_fd=at)) as target:
             _copy_data(source, target)
-            if self._owner is not None:
-                os.fchown(target, *self._owner)
-            before = facts_of(at, split(change.path)[1])
+            if self._placer.owner is not None:
+                os.fchown(target, *self._placer.owner)
             # SECURITY: everybody on the host may write it only if they could before.
-            others = before.st_mode & 0o002 if before is not None else 0
-            os.fchmod(target, change.mode & (0o775 | others))
+            os.fchmod(target, change.mode & (0o775 | self._others_write(change.path)))
 
-    def _make_folders(self, path: str) -> int:
-        """Open the folder `path` of the host, making what is missing."""
-        at = os.dup(self._sources.root)
-        done = ""
-        for part in path.split("/") if path else ():
-            done = f"{done}/{part}" if done else part
-            with opened(at):
-                if facts_of(at, part) is None:
-                    self._make_folder(at, part, done)
-                at = os.open(part, FOLDER, dir_fd=at)
-        return at
-
-    def _make_folder(self, at: int, name: str, path: str) -> None:
-        if open_existing(at, name):
-            return
-        os.mkdir(name, 0o755, dir_fd=at)
-        self._made.append(path)
-        self._own(at, name)
-
-    def _own(self, at: int, name: str) -> None:
-        if self._owner is not None:
-            os.chown(name, *self._owner, dir_fd=at, follow_symlinks=False)
-
-    def _delete(self, change: Change) -> None:
-        folder, name = split(change.path)
-        with opened(self._make_folders(folder)) as at:
-            if change.type == "folder":
-                os.rmdir(name, dir_fd=at)
-            else:
-                os.unlink(name, dir_fd=at)
-
-    def _place(self, staged: _Staged) -> list[tuple[str, int]]:
-        name = split(staged.change.path)[1]
-        with opened(self._make_folders(staged.folder)) as at:
-            os.rename(staged.draft, name, src_dir_fd=at, dst_dir_fd=at)
-            facts = facts_of(at, name)
-        return [] if facts is None else [(staged.change.path, facts.st_ctime_ns)]
-
-    def _take_back(self) -> None:
-        """Remove what was staged; what was never made is passed over."""
-        for staged in self._staged:
-            with suppress(OSError), opened(self._make_folders(staged.folder)) as at:
-                os.unlink(staged.draft, dir_fd=at)
-        for path in reversed(self._made):
-            folder, name = split(path)
-            with suppress(OSError), opened(self._make_folders(folder)) as at:
-                os.rmdir(name, dir_fd=at)
+    def _others_write(self, path: str) -> int:
+        folder, name = split(path)
+        at = open_at(self._sources.root, folder)
+        if at is None:
+            return 0
+        with opened(at):
+            before = facts_of(at, name)
+        return 0 if before is None else before.st_mode & 0o002
 
 
 def _copy_data(source: int, target: int) -> None:
@@ -169,18 +167,3 @@ def _data_from(source: int, at: int, size: int) -> int:
         if error.errno != errno.ENXIO:
             raise
         return size
-
-
-def open_existing(at: int, name: str) -> bool:
-    """Whether `name` is a folder already."""
-    fd = open_folder(at, name)
-    if fd is None:
-        return False
-    os.close(fd)
-    return True
-
-
-def _is_below(path: str, replaced: set[str]) -> bool:
-    """Whether a part of `path`, or `path` itself, is deleted in the same apply."""
-    parts = path.split("/")
-    return any("/".join(parts[: depth + 1]) in replaced for depth in range(len(parts)))

@@ -1,7 +1,6 @@
-"""Executions: started, listed, shown, signalled, ended; their output and input.
+"""Executions: started, listed, shown, signalled, ended; their input. output.py has their output.
 
-In: ExecutionRequests, ids. Out: Execution records, streams of output. Never: output dropped without
-a gap line, or an execution of another sandbox.
+In: ExecutionRequests, ids. Out: Execution records. Never: an execution of another sandbox.
 """
 
 import asyncio
@@ -9,16 +8,11 @@ import contextlib
 
 from aiohttp import web
 
-from cleanroom.api import codec
-from cleanroom.api.streams import ExitLine
 from cleanroom.api.types import Execution, ExecutionList, ExecutionRequest, SignalRequest
 from cleanroom.daemon.call import Call, answer, no_execution, no_sandbox
 from cleanroom.daemon.executions import CANCELED, signal_number
-from cleanroom.daemon.output import OutputLog, OutputReader
-from cleanroom.daemon.output_lines import OutputLines
 from cleanroom.daemon.run import start_execution
 from cleanroom.daemon.sandbox import LiveRun
-from cleanroom.daemon.streams import NdjsonStream
 from cleanroom.errors import Code, UserError
 
 MAX_WAIT_S = 60
@@ -89,49 +83,6 @@ async def stdin(call: Call) -> web.StreamResponse:
     if call.flag("eof"):
         await run.live.close_stdin()
     return web.Response(status=204)
-
-
-async def output(call: Call) -> web.StreamResponse:
-    """Stream output from given bytes on; with `follow`, until the command has ended."""
-    run = call.started_run()
-    stored = await find(call, run)
-    follow = call.flag("follow")
-    starts = call.number("stdout_from", 0, 2**53), call.number("stderr_from", 0, 2**53)
-    if run is None:
-        last = await call.host.store.run(stored.run_id)
-        async with NdjsonStream(call.request) as stream:
-            await stream.send(codec.encode_line(ExitLine(execution=stored, run=last)))
-        return stream.response
-    live = run.started()
-    owner = follow and run.take_ownership()
-    reader = live.output.reader(owner=owner, stdout_from=starts[0], stderr_from=starts[1])
-    async with NdjsonStream(call.request) as stream:
-        await _copy(reader, stream, live.output, follow=follow)
-        if follow:
-            await stream.until(run.finished.wait())
-        await stream.send(codec.encode_line(ExitLine(execution=run.execution, run=run.current())))
-    if owner:
-        live.output.release()
-        if stream.lost and not run.finished.is_set():
-            call.host.tasks.start(live.end(CANCELED), f"cancel {run.execution.id}")
-    return stream.response
-
-
-async def _copy(
-    reader: OutputReader, stream: NdjsonStream, log: OutputLog, *, follow: bool
-) -> None:
-    lines = OutputLines()
-    while True:
-        piece = reader.take()
-        if piece is not None:
-            for line in lines.feed(piece):
-                await stream.send(codec.encode_line(line))
-        elif follow and not log.ended:
-            await stream.until(log.changed())
-        else:
-            break
-    for line in lines.rest():
-        await stream.send(codec.encode_line(line))
 
 
 async def find(call: Call, run: LiveRun | None) -> Execution:

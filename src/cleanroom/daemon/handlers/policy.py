@@ -3,13 +3,18 @@
 In: policy texts. Out: plans, verdicts, texts. Never: a sandbox, or a file; the client writes files.
 """
 
+import asyncio
 import json
 
 from aiohttp import web
 
 from cleanroom.api.policy_types import (
+    ApprovalRequest,
+    PolicyApproval,
     PolicyCheck,
     PolicyCheckRequest,
+    PolicyDiff,
+    PolicyDiffRequest,
     PolicyExplanation,
     PolicyInit,
     PolicyInitRequest,
@@ -18,18 +23,21 @@ from cleanroom.api.policy_types import (
     PolicySuggestRequest,
 )
 from cleanroom.api.types import Denial, Run, RunOptions
+from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
 from cleanroom.daemon.policies import notes_of
-from cleanroom.daemon.policy_reports import check_of, report_of, rule_of
+from cleanroom.daemon.policy_reports import changes_of, check_of, report_of, rule_of
 from cleanroom.decide.tcp import decide_target
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.explain import explain as explain_plan
 from cleanroom.policy.hosts import InvalidHostError
 from cleanroom.policy.init import InitFacts, init_policy
 from cleanroom.policy.insert import insert_rules
+from cleanroom.policy.reach import reach_of
 from cleanroom.policy.schema import policy_schema
 from cleanroom.policy.suggest import Refusal, suggest_rules
+from cleanroom.policy.widening import difference
 
 # Lock files come as texts; a client leaves out what is larger.
 MAX_INIT_BODY = 16 * 1024 * 1024
@@ -89,6 +97,43 @@ async def suggest(call: Call) -> web.StreamResponse:
             text=text,
             changed=text != (before or ""),
             notes=list(suggestion.notes),
+        )
+    )
+
+
+async def diff(call: Call) -> web.StreamResponse:
+    """Return what a newer text permits beyond an older one, and what no longer."""
+    request = await call.read(PolicyDiffRequest)
+    old = call.host.policies.compile(request.old)
+    new = call.host.policies.compile(request.new)
+    found = await asyncio.to_thread(difference, old, new)
+    return answer(
+        PolicyDiff(
+            old_hash=old.policy_hash,
+            new_hash=new.policy_hash,
+            wider=bool(found.wider),
+            changes=changes_of(found),
+        )
+    )
+
+
+async def approve(call: Call) -> web.StreamResponse:
+    """Record that a person agreed to a policy for a folder, or only say what it would mean."""
+    request = await call.read(ApprovalRequest)
+    policy = call.host.policies.compile(request.policy)
+    at = Workspace(request.workspace, call.who)
+    if request.check:
+        finding = await call.host.approvals.look(at, policy)
+    else:
+        finding = await call.host.approvals.approve(at, policy, request.policy_hash)
+    return answer(
+        PolicyApproval(
+            policy_hash=policy.policy_hash,
+            approved=finding.same or not request.check,
+            needed=bool(finding.reason),
+            reason=finding.reason,
+            reach=list(reach_of(policy).lines()),
+            changes=changes_of(finding.difference),
         )
     )
 

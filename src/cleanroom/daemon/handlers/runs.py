@@ -22,7 +22,7 @@ async def create(call: Call) -> web.StreamResponse:
 async def plan(call: Call) -> web.StreamResponse:
     """Show what `create` would start."""
     request = await call.read(RunRequest)
-    return answer(await planning.plan_run(request, call.host))
+    return answer(await planning.plan_run(request, call.host, call.who))
 
 
 async def show_list(call: Call) -> web.StreamResponse:

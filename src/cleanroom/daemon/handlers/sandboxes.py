@@ -10,10 +10,13 @@ from cleanroom.api import codec
 from cleanroom.api.streams import ExitLine
 from cleanroom.api.types import Sandbox, SandboxList, SandboxRequest
 from cleanroom.daemon import ids
+from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer, no_sandbox
 from cleanroom.daemon.history import past_events
+from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.daemon.sandboxes import STOPPED
+from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.streams import NdjsonStream
 
 
@@ -22,6 +25,8 @@ async def create(call: Call) -> web.StreamResponse:
     request = await call.read(SandboxRequest)
     policy = call.host.policies.compile(request.policy)
     place = await call.host.backends.that_proves(policy, request.options)
+    at = Workspace(request.workspace, call.who)
+    await call.host.approvals.admit(at, policy, request.options.approved_policy)
     creation = Creation(
         request.workspace,
         policy,
@@ -31,7 +36,7 @@ async def create(call: Call) -> web.StreamResponse:
         call.who,
         ephemeral=False,
     )
-    sandbox = await call.host.sandboxes.create(creation)
+    sandbox, _ = await create_sandbox(creation, call.host, Stopwatch(call.host.clock))
     return answer(sandbox.record, 201)
 
 

@@ -1,0 +1,113 @@
+"""Run git on a repository of ours: no configuration, no hook, no prompt, bounded.
+
+In: a scratch repository, words, standard input. Out: standard output. Never: git run in a folder
+that a workload wrote, or with anybody's configuration.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+from pathlib import Path
+from typing import Final
+
+from cleanroom.backends.process import Launch, find_program, memory_file, start
+from cleanroom.errors import Code, Fault, Refused
+
+TIMEOUT_S: Final = 120.0
+MAX_OUTPUT: Final = 64 * 1024 * 1024
+_LIMITS: Final = (
+    (resource.RLIMIT_AS, 4 << 30),
+    (resource.RLIMIT_CPU, 120),
+    (resource.RLIMIT_FSIZE, 2 << 30),
+    (resource.RLIMIT_CORE, 0),
+)
+_ENVIRONMENT: Final = {
+    "HOME": "/nonexistent",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "",
+}
+_SETTINGS: Final = (
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false",
+    "pack.threads=1", "core.bigFileThreshold=16m", "pack.windowMemory=128m",
+    "core.deltaBaseCacheLimit=64m",
+)  # fmt: skip
+
+
+class GitError(Exception):
+    """Git said no to what it was given."""
+
+
+class Scratch:
+    """A bare repository in a folder of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        program = find_program("git")
+        if program is None:
+            message = "cannot bring commits out: git is not installed"
+            raise Refused(Code.BACKEND_UNAVAILABLE, message, "apt-get install git")
+        self._git = program
+
+    async def init(self, object_format: str, alternates: str, shallow: str | None) -> None:
+        """Make it. Its objects are its own and those of `alternates`. Raises Fault."""
+        self.folder.mkdir(mode=0o700)
+        template = f"--template={self.folder}/none"
+        await self.run(
+            "init", "-q", "--bare", template, f"--object-format={object_format}", str(self.folder)
+        )
+        info = self.folder / "objects" / "info"
+        info.mkdir(exist_ok=True)
+        (info / "alternates").write_text(f"{alternates}\n")
+        if shallow:
+            (self.folder / "shallow").write_text(shallow)
+
+    async def run(self, *words: str, stdin: bytes | int = b"") -> bytes:
+        """Return what git wrote. Raises GitError if it failed, Fault if it cannot be run."""
+        settings = [word for each in _SETTINGS for word in ("-c", each)]
+        with contextlib.ExitStack() as stack:
+            out, err = stack.enter_context(memory_file()), stack.enter_context(memory_file())
+            given = stdin
+            if isinstance(given, bytes):
+                given = stack.enter_context(memory_file(given)).fileno()
+            launch = Launch(
+                (self._git, *settings, *words),
+                {**_ENVIRONMENT, "GIT_DIR": str(self.folder)},
+                cwd=str(self.folder),
+                stdin=given,
+                stdout=out.fileno(),
+                stderr=err.fileno(),
+            )
+            child = start(launch)
+            for kind, most in _LIMITS:
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(child.pid, kind, (most, most))
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    status = await child.wait()
+            except TimeoutError:
+                message = f"cannot bring commits out: git {words[0]} took over {TIMEOUT_S:g} s"
+                raise Fault(Code.RESOURCE_LIMIT, message) from None
+            finally:
+                if child.status is None:
+                    child.kill()
+                    await child.wait()
+            if status != 0:
+                raise GitError(_said(os.pread(err.fileno(), 4096, 0)))
+            return os.pread(out.fileno(), MAX_OUTPUT, 0)
+
+
+def _said(text: bytes) -> str:
+    """The first line that names a fault."""
+    lines = text.decode("utf-8", "replace").splitlines()
+    faults = [line for line in lines if line.startswith(("error:", "fatal:"))]
+    return (faults or lines or ["it gave no reason"])[0][:300]

@@ -1,0 +1,170 @@
+"""Which policy a person agreed to for a folder, and whether another one goes beyond it.
+
+In: a workspace, the policy that is to run there. Out: notes for the person, or
+Refused(approval_required). Never: a policy that reaches more than the recorded one taken in
+silence, or a folder that was replaced or renamed given what another one was approved for.
+
+What is recorded is the whole compiled policy, under path and mark (workspace_mark.py). One that
+reaches less takes its place at once, so that going back is asked for like any other step.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from cleanroom.daemon.journal import Journal
+from cleanroom.daemon.store import Approval, Store
+from cleanroom.errors import Code, Refused, UserError
+from cleanroom.policy.compile import compile_nothing
+from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.reach import reach_of
+from cleanroom.policy.widening import Difference, difference
+
+NOTICE: Final = "notice"  # the operator's `approvals: notice`: said, not asked
+NEXT: Final = "cleanroom policy approve"
+_NONE: Final = Difference((), ())
+_SAID: Final = 20  # changes that notes list; `policy approve` shows all
+
+
+class Marks(Protocol):
+    """Tells folders from one another."""
+
+    async def mark(self, workspace: str) -> str:
+        """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
+        ...
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """One row's document. `how` is "first run", "narrower", "notice", "hash" or "approve"."""
+
+    policy: CompiledPolicy
+    who: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder that a policy is to run in; `who` asks."""
+
+    path: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a policy stands to what is recorded. `reason` is "" if nothing needs to be asked."""
+
+    mark: str
+    first: bool
+    same: bool
+    reason: str
+    difference: Difference
+
+
+class Approvals:
+    """The approvals of one daemon."""
+
+    def __init__(self, store: Store, journal: Journal, marks: Marks, mode: str) -> None:
+        self._store = store
+        self._journal = journal
+        self._marks = marks
+        self._mode = mode
+        self._one_at_a_time = asyncio.Lock()
+
+    async def admit(self, at: Workspace, policy: CompiledPolicy, wanted: str = "") -> list[str]:
+        """Let a run begin, or raise Refused(approval_required); return what to tell the person.
+
+        `wanted` is the only hash that the caller accepts, "" for any that is approved.
+        """
+        if wanted and wanted != policy.policy_hash:
+            message = f"cannot run: the policy is {policy.policy_hash}, not the {wanted[:80]} named"
+            raise Refused(Code.APPROVAL_REQUIRED, message, f"review it; then: {NEXT}")
+        async with self._one_at_a_time:
+            finding = await self._find(at, policy)
+            if finding.same:
+                return []
+            if finding.reason and not wanted and self._mode != NOTICE:
+                raise Refused(Code.APPROVAL_REQUIRED, f"cannot run: {finding.reason}", NEXT)
+            how = _how(finding, wanted)
+            await self._record(at, policy, finding.mark, how)
+        if finding.first:
+            return first_notes(policy)
+        if how == NOTICE:
+            return [f"{finding.reason} (approvals: notice)", *change_lines(finding)[:_SAID]]
+        return []
+
+    async def look(self, at: Workspace, policy: CompiledPolicy) -> Finding:
+        """Return how `policy` stands to what is recorded; record nothing."""
+        return await self._find(at, policy)
+
+    async def approve(self, at: Workspace, policy: CompiledPolicy, wanted: str = "") -> Finding:
+        """Record that a person agreed; return what they agreed to."""
+        if wanted and wanted != policy.policy_hash:
+            message = f"cannot approve: the policy is {policy.policy_hash} by now"
+            raise UserError(Code.CONFLICT, message, "look at it again: cleanroom policy approve")
+        async with self._one_at_a_time:
+            finding = await self._find(at, policy)
+            await self._record(at, policy, finding.mark, "approve")
+        return finding
+
+    async def _find(self, at: Workspace, policy: CompiledPolicy) -> Finding:
+        mark = await self._marks.mark(at.path)
+        rows = await self._store.approvals(at.path, mark)
+        own = next((row for row in rows if row[:2] == (at.path, mark)), None)
+        if own is not None and own.policy_hash == policy.policy_hash:
+            return Finding(mark, first=False, same=True, reason="", difference=_NONE)
+        approved, reason = compile_nothing(), ""
+        if own is not None:
+            try:
+                approved = msgspec.json.decode(own.document, type=Approved).policy
+            except msgspec.DecodeError:
+                reason = "its approval was recorded by another version of cleanroom"
+        elif rows:
+            reason = _replaced(at.path, rows[0].path)
+        found = await asyncio.to_thread(difference, approved, policy)
+        if own is not None and not reason:
+            reason = _beyond(policy, found)
+        return Finding(mark, first=not rows, same=False, reason=reason, difference=found)
+
+    async def _record(self, at: Workspace, policy: CompiledPolicy, mark: str, how: str) -> None:
+        details = [("workspace", at.path), ("mark", mark), ("policy_hash", policy.policy_hash)]
+        self._journal.daemon("policy.approved", [*details, ("who", at.who), ("how", how)])
+        document = msgspec.json.encode(Approved(policy, at.who, how))
+        await self._store.put_approval(Approval(at.path, mark, policy.policy_hash, document))
+
+
+def change_lines(finding: Finding) -> list[str]:
+    """Return the wider changes, a line each, as `policy diff` shows them."""
+    return [f"+ {change.text()}" for change in finding.difference.wider]
+
+
+def first_notes(policy: CompiledPolicy) -> list[str]:
+    """Return what the first run in a folder says; nothing if nothing can be reached."""
+    reach = reach_of(policy)
+    if reach.is_nothing:
+        return []
+    return [f"first run here, approved with {line}" for line in reach.lines()]
+
+
+def _how(finding: Finding, wanted: str) -> str:
+    if finding.first:
+        return "first run"
+    if not finding.reason:
+        return "narrower"
+    return "hash" if wanted else NOTICE
+
+
+def _beyond(policy: CompiledPolicy, found: Difference) -> str:
+    if not found.wider:
+        return ""
+    path = policy.source_path or "the policy"
+    rest = f" and {len(found.wider) - 1} more" if len(found.wider) > 1 else ""
+    return f"{path} reaches more than was approved here: {found.wider[0].text()}{rest}"
+
+
+def _replaced(path: str, recorded: str) -> str:
+    if path == recorded:
+        return f"{path} was replaced by another folder since its policy was approved"
+    return f"this folder was approved at {recorded}, and is at {path} now"

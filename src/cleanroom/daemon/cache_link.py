@@ -1,0 +1,197 @@
+"""The daemon's end of the content cache: does for a gateway what needs files.
+
+In: packets of a gateway process, read as what a hostile process may send. Out: answers, with
+descriptors. Never: a path in an answer; a blob that was not copied and hashed here; a packet that
+is no message (the link is closed, and the gateway goes on without a cache).
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from cleanroom.cache.model import Entry, Fields, Key
+from cleanroom.cache.store import IntegrityError, Store
+from cleanroom.gateway import store_wire as wire
+
+_log = logging.getLogger(__name__)
+
+_MOST_REQUESTS: Final = 4096  # a gateway with more at once is not ours
+_KEEPERS: Final = 2
+_FAILURES: Final = (OSError, sqlite3.Error, IntegrityError)
+
+
+@dataclass(slots=True)
+class _Request:
+    """What is known of one request of the gateway."""
+
+    key: Key
+    found: str = ""  # SHA-256 of the blob it was given
+    room: int = -1  # the descriptor of its file
+
+
+class CacheLink:
+    """Serves one gateway process until its end closes, in threads of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests: dict[int, _Request] = {}
+        self._keepers = ThreadPoolExecutor(_KEEPERS, "cache-keep")
+        self._thread = threading.Thread(target=self._serve, name="cache", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve; `theirs` belongs to the gateway process and is closed here."""
+        self.theirs.close()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the link and wait for what is being written. Idempotent."""
+        with contextlib.suppress(OSError):
+            self._ours.shutdown(socket.SHUT_RDWR)
+        self.theirs.close()
+        if self._thread.is_alive():
+            self._thread.join()
+        else:
+            self._end()
+
+    def _serve(self) -> None:
+        try:
+            while packet := self._receive():
+                self._obey(wire.decode_for_store(packet))
+        except wire.PacketError:
+            _log.exception("the gateway asked the content cache for what it does not have")
+        finally:
+            self._end()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._ours.recv(wire.MAX_PACKET_BYTES)
+        except OSError:
+            return b""
+
+    def _end(self) -> None:
+        self._keepers.shutdown(wait=True, cancel_futures=True)
+        for request in self._requests.values():
+            _close(request.room)
+        self._requests.clear()
+        self._ours.close()
+
+    # --- messages -------------------------------------------------------------------------
+
+    def _obey(self, message: wire.ToStore) -> None:
+        if isinstance(message, wire.Find):
+            self._find(message)
+            return
+        request = self._requests.get(message.request)
+        if request is None:
+            return
+        match message:
+            case wire.NeedRoom():
+                self._open_room(message.request, request)
+            case wire.Keep():
+                self._begin_to_keep(message, request)
+            case wire.Validated():
+                self._quietly(lambda: self._store.validated(request.key))
+            case wire.Damaged():
+                _log.warning("a damaged file was removed from the content cache: %s", request.found)
+                self._quietly(lambda: self._store.discard(request.found))
+            case wire.Drop():
+                del self._requests[message.request]
+                _close(request.room)
+            case _:
+                assert_never(message)
+
+    def _find(self, message: wire.Find) -> None:
+        if len(self._requests) >= _MOST_REQUESTS or message.request in self._requests:
+            error = "too many requests, or one number twice"
+            raise wire.PacketError(error)
+        key = Key(message.host, message.path, message.form)
+        request = self._requests[message.request] = _Request(key)
+        try:
+            first_seen = self._store.first_seen(key)
+            found = self._store.find(key)
+        except _FAILURES as error:
+            self._fail(message.request, error)
+            return
+        if found is None:
+            self._send(wire.Found(message.request, None, first_seen))
+            return
+        entry, descriptor = found
+        request.found = entry.digests.sha256
+        self._send(wire.Found(message.request, self._stored(entry), first_seen), descriptor)
+
+    def _stored(self, entry: Entry) -> wire.Stored:
+        digests, fields = entry.digests, entry.fields
+        said = wire.Said(fields.content_type, fields.etag, fields.last_modified)
+        age_s = self._store.age_s(entry)
+        return wire.Stored(digests.sha256, digests.sha512, digests.sha1, digests.size, said, age_s)
+
+    def _open_room(self, number: int, request: _Request) -> None:
+        _close(request.room)
+        request.room = -1
+        try:
+            request.room = self._store.spool()
+            descriptor = os.dup(request.room)
+        except OSError as error:
+            self._fail(number, error)
+            return
+        self._send(wire.Room(number), descriptor)
+
+    def _begin_to_keep(self, message: wire.Keep, request: _Request) -> None:
+        if request.room < 0:
+            error = "it was to keep a file that it does not have"
+            raise wire.PacketError(error)
+        self._keepers.submit(self._keep, message, request, os.dup(request.room))
+
+    def _keep(self, message: wire.Keep, request: _Request, room: int) -> None:
+        """Run in a thread of the keepers."""
+        said, sha256 = message.said, message.sha256
+        fields = Fields(said.content_type, said.etag, said.last_modified)
+        wanted = (f"sha256:{sha256}",)
+        try:
+            first_seen = self._store.first_seen(request.key) if message.first_seen else ""
+            if first_seen in ("", sha256):
+                self._store.keep(request.key, room, fields, wanted)
+                if message.first_seen:
+                    first_seen = self._store.see(request.key, sha256)
+        except _FAILURES as error:
+            self._fail(message.request, error)
+        else:
+            self._send(wire.Kept(message.request, first_seen))
+        finally:
+            os.close(room)
+
+    # --- answers --------------------------------------------------------------------------
+
+    def _fail(self, number: int, error: Exception) -> None:
+        _log.warning("the content cache failed: %s", error)
+        why = error.strerror or "unknown" if isinstance(error, OSError) else str(error)
+        self._send(wire.Failed(number, why[:200]))
+
+    def _quietly(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except _FAILURES as error:
+            _log.warning("the content cache failed: %s", error)
+
+    def _send(self, message: wire.ToGateway, descriptor: int = -1) -> None:
+        """Send one packet; the descriptor is closed here. A gateway that is gone hears nothing."""
+        descriptors = [descriptor] if descriptor >= 0 else []
+        try:
+            socket.send_fds(self._ours, [wire.encode(message)], descriptors)
+        except OSError:
+            _log.debug("the gateway is gone")
+        finally:
+            _close(descriptor)
+
+
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)

@@ -1,0 +1,86 @@
+"""Which sandbox a run goes into: a new one, the one that was named, or one used again.
+
+In: what would make a sandbox. Out: LiveSandbox. Never: a run in a sandbox of another policy,
+workspace or place, or a difference that is not said.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from cleanroom.api.types import Failure
+from cleanroom.daemon.executions import Ending
+from cleanroom.daemon.host import Host
+from cleanroom.daemon.sandbox import Creation, LiveSandbox
+from cleanroom.errors import Code, UserError
+from cleanroom.policy.widening import difference
+
+RECREATED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="it was made anew"))
+_SHOWN: Final = 5
+
+
+Create = Callable[[Creation], Awaitable[LiveSandbox]]
+
+
+async def take_sandbox(creation: Creation, host: Host, create: Create) -> LiveSandbox:
+    """Return the sandbox to run in. Raises UserError(conflict) if the one meant differs."""
+    options = creation.options
+    while (found := _meant(creation, host)) is not None:
+        if found.record.state == "provisioning":
+            await found.begun.wait()
+        elif found.ending is not None:
+            await found.stopped.wait()  # its name is free then
+        elif options.recreate:
+            await host.sandboxes.stop(found, RECREATED)
+            break
+        else:
+            _check_same(found, creation)
+            return found
+    if options.sandbox is not None and options.sandbox.startswith("sbx_"):
+        message = f"cannot run in the sandbox '{options.sandbox}': it is not running"
+        raise UserError(Code.SANDBOX_NOT_FOUND, message, "run: cleanroom sandboxes list")
+    return await create(creation)
+
+
+def _meant(creation: Creation, host: Host) -> LiveSandbox | None:
+    """Return the living sandbox that was named, or the one to be used again."""
+    options = creation.options
+    if options.sandbox is not None:
+        return host.sandboxes.find(options.sandbox)
+    if not options.reuse:
+        return None
+    mine = [
+        each
+        for each in host.sandboxes.live
+        if each.record.workspace == creation.workspace
+        and not each.record.ephemeral
+        and each.ending is None
+    ]
+    wanted = creation.policy.policy_hash
+    same = [each for each in mine if each.record.policy_hash == wanted]
+    newest_last = same or mine
+    return newest_last[-1] if newest_last else None
+
+
+def _check_same(found: LiveSandbox, creation: Creation) -> None:
+    differs = _differs(found, creation)
+    if differs:
+        name = found.record.name or found.record.id
+        message = f"cannot run in the sandbox '{name}': it was made for another {differs}"
+        hint = f"--recreate ends it and makes a new one; or: cleanroom sandboxes stop {name}"
+        raise UserError(Code.CONFLICT, message, hint)
+
+
+def _differs(found: LiveSandbox, creation: Creation) -> str:
+    """Return what the sandbox has that a new one would not have, or the reverse; "" for nothing."""
+    if found.record.workspace != creation.workspace:
+        return f"workspace: {found.record.workspace}"
+    if found.record.backend != creation.place.name:
+        return f"backend: {found.record.backend}"
+    if found.record.policy_hash != creation.policy.policy_hash:
+        changes = difference(found.policy, creation.policy)
+        said = [change.text() for change in (*changes.wider, *changes.narrower)]
+        more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
+        return f"policy: {'; '.join([*said[:_SHOWN], *more])}".removesuffix(": ")
+    if not creation.place.needs <= found.needs:
+        return f"isolation: it lacks {', '.join(sorted(creation.place.needs - found.needs))}"
+    return ""

@@ -1,0 +1,174 @@
+"""What an agent did comes out exactly: diff, patch, files, branch; what is hostile does not."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Home
+from tests.people import Person
+
+NOTHING = "version: 1\nsandbox:\n  network:\n    default: deny\n"
+
+pytestmark = pytest.mark.escape
+
+# As an agent works: edits, adds, deletes, renames, changes modes, links, commits.
+AGENT = """set -e
+git config user.name Agent; git config user.email agent@inside.example
+sed -i s/one/two/ src/edited.txt
+mkdir -p src/new/deep; printf 'added\\n' > src/new/deep/added.txt
+git rm -q src/deleted.txt; git mv src/renamed.txt moved.txt
+chmod +x src/tool; ln -s edited.txt src/link
+git add -A; git commit -qm 'what the agent did'
+printf 'again\\n' >> src/edited.txt; git commit -qam 'and once more'
+"""
+
+HOSTILE = """
+ln -s /etc/passwd absolute; ln -s ../../victim relative; ln -s / root; ln -s root/victim through
+mkdir -p d; ln -s .. d/up; ln -s d/up/../../victim chain
+mkfifo pipe; cp /bin/true tool; chmod 6755 tool
+mkdir -p sub/.git/hooks .GIT; printf '#!/bin/sh\\n' > sub/.git/hooks/post-checkout
+printf '#!/bin/sh\\n' > .git/hooks/post-checkout; git config core.fsmonitor ./evil
+echo 'x filter=evil' > .git/info/attributes
+echo 'version: 2' > cleanroom.yaml; mkdir -p .github; echo evil > .github/ci.yml; echo {} > uv.lock
+echo a > readme; echo b > README; truncate -s 1T sparse; echo fine > fine
+"""
+
+
+@pytest.fixture
+def person(home: Home, programs: Path) -> Iterator[Person]:
+    """Somebody with a repository of one commit."""
+    assert programs.is_dir()
+    someone = Person(home)
+    someone.policy(NOTHING)
+    for name in ("edited", "deleted", "renamed"):
+        (someone.work / "src").mkdir(exist_ok=True)
+        (someone.work / f"src/{name}.txt").write_text(f"one {name}\n")
+    (someone.work / "src/tool").write_text("#!/bin/sh\n")
+    git(someone, "add", "-A")
+    git(someone, "commit", "-q", "-m", "first")
+    with someone.serving():
+        yield someone
+
+
+def git(person: Person, *words: str, at: Path | None = None) -> str:
+    """What the host's git says."""
+    program = shutil.which("git")
+    assert program
+    names = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
+    who = {f"GIT_{name}": "me" for name in names}
+    return subprocess.run(
+        [program, "-C", str(at or person.work), *words],
+        env=person.environment | who, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Every path but git's, and what it is."""
+    found = {}
+    for place in sorted(root.rglob("*")):
+        name = str(place.relative_to(root))
+        if name == ".git" or name.startswith(".git/"):
+            continue
+        if place.is_symlink():
+            found[name] = f"-> {place.readlink()}"
+        elif place.is_dir():
+            found[name] = "folder"
+        else:
+            found[name] = f"{place.stat().st_mode & 0o7777:o} {place.read_text()}"
+    return found
+
+
+def git_files(person: Person) -> dict[str, bytes]:
+    """Git's own folder, but for the index, which git itself refreshes."""
+    top = person.work / ".git"
+    files = (place for place in sorted(top.rglob("*")) if place.is_file())
+    return {str(place): place.read_bytes() for place in files if place.name != "index"}
+
+
+def test_diff_patch_files_and_branch_say_what_the_agent_did(
+    person: Person, short_path: Path
+) -> None:
+    done = person.types("exec", "--", AGENT)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(person.types("diff", "--json").stdout)["changes"]
+    assert {each["path"]: each["kind"] for each in told} == {
+        "moved.txt": "added",
+        "src/deleted.txt": "deleted",
+        "src/edited.txt": "modified",
+        "src/link": "added",
+        "src/new/deep/added.txt": "added",
+        "src/renamed.txt": "deleted",
+        "src/tool": "mode",
+    }
+    patched = short_path / "patched"
+    git(person, "clone", "-q", str(person.work), str(patched))
+    patch = short_path / "patch"
+    patch.write_text(person.types("diff", "--patch").stdout)
+    git(person, "apply", str(patch), at=patched)
+
+    brought = person.types("apply", "--branch", "agent")
+    assert brought.returncode == 0, brought.stderr
+    assert "2 commits brought out" in brought.stderr
+    log = git(person, "log", "--format=%an %ae %s", "agent").splitlines()
+    assert log[:2] == [
+        "Agent agent@inside.example and once more",
+        "Agent agent@inside.example what the agent did",
+    ]
+    assert git(person, "fsck", "--strict") == ""
+    branch = short_path / "branch"
+    git(person, "worktree", "add", "-q", str(branch), "agent")
+
+    assert person.types("apply").returncode == 0
+    expected = tree(person.work)
+    assert expected["src/edited.txt"] == "644 two edited\nagain\n"
+    assert (person.work / "src/link").readlink() == Path("edited.txt")
+    assert not (person.work / "src/renamed.txt").exists()
+    for root in (patched, branch):
+        assert tree(root) == expected
+    assert "no changes" in person.types("diff").stderr
+
+
+def test_nothing_hostile_comes_out(person: Person) -> None:
+    victim = person.work.parent / "victim"
+    victim.write_text("untouched")
+    before = git_files(person)
+    assert person.types("exec", "--", HOSTILE).returncode == 0
+    done = person.types("apply")
+    assert done.returncode == 0, done.stderr
+    assert victim.read_text() == "untouched"
+    assert git_files(person) == before
+    there = {place.name for place in person.work.iterdir()}
+    assert {"fine", "sparse", "tool", "d"} <= there
+    assert not there & {
+        "absolute", "relative", "root", "through", "chain", "pipe", "sub", ".GIT", ".github",
+        "uv.lock", "readme", "README",
+    }  # fmt: skip
+    assert (person.work / "cleanroom.yaml").read_text() == NOTHING
+    assert (person.work / "tool").stat().st_mode & 0o7777 == 0o755
+    assert (person.work / "sparse").stat().st_blocks * 512 < 1 << 20
+    for path in ("cleanroom.yaml", ".github/ci.yml", "uv.lock"):
+        assert f"left out {path}: " in done.stderr
+
+
+def test_nothing_that_brings_files_out_relies_on_tarfile() -> None:
+    """So a python whose filter is broken is as good as another."""
+    sources = Path(__file__).resolve().parents[2] / "src/cleanroom/backends/workspace"
+    found = list(sources.rglob("*.py"))
+    assert len(found) > 20
+    assert [path for path in found if "import tarfile" in path.read_text()] == []
+
+
+def test_a_branch_with_a_link_that_leads_out_is_refused(person: Person) -> None:
+    program = (
+        "git config user.name a; git config user.email a@b; ln -s ../victim l; git add -A;"
+        " git commit -qm bad"
+    )
+    assert person.types("exec", "--", program).returncode == 0
+    done = person.types("apply", "--branch", "agent")
+    assert done.returncode == 1
+    assert "leads out" in done.stderr
+    assert git(person, "branch", "--list", "agent") == ""
