@@ -1,12 +1,16 @@
 """The scripts that prepare a machine, run on a machine that lacks things."""
 
+import inspect
 import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests import conftest
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("sh", "dirname", "uname", "awk", "id", "sed", "git", "cc", "as", "ld", "python3", "echo")
@@ -137,3 +141,20 @@ def test_no_second_look_at_many_failures_or_half_a_run(
     leave(failed_run, failed, status)
     done = try_again(failed_run)
     assert (done.returncode, (failed_run / "calls").exists()) == (1, False)
+
+
+@pytest.mark.parametrize(("holds", "status"), [("LEFT.exists()", 0), ("False", 1)])
+def test_the_second_look_runs_the_real_tests(*, failed_run: Path, holds: str, status: int) -> None:
+    """With pytest itself and what this project's conftest.py leaves for the judgement."""
+    (failed_run / "tests").mkdir()
+    hook = inspect.getsource(conftest.pytest_sessionfinish)
+    (failed_run / "conftest.py").write_text(f"import pytest\n\n{hook}")
+    (failed_run / "tests" / "test_a.py").write_text(
+        "from pathlib import Path\nLEFT = Path(__file__).with_suffix('.ran')\n\n"
+        f"def test_0():\n    holds = {holds}\n    LEFT.touch()\n    assert holds\n"
+    )
+    stand_in(failed_run, f'exec {sys.executable} "$@"')
+    command = [str(failed_run / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:randomly"]
+    assert subprocess.run(command, check=False, cwd=failed_run).returncode == 1
+    done = try_again(failed_run)
+    assert (done.returncode, "UNSTABLE" in done.stdout) == (status, status == 0), done.stdout

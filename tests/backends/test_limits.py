@@ -8,7 +8,7 @@ def test_control_groups_limit_what_was_asked_of_them() -> None:
     plan = plan_limits(ASKED, "cgroup v2", 1024)
     assert plan.needs_groups
     assert plan.grouped == Limits(memory_bytes=1 << 30, pids=50, cpus=1.5)
-    assert plan.agent == (("nofile", 99), ("fsize", 1 << 20))
+    assert plan.agent == (("nofile", 99), ("fsize", (1 << 20) - (1 << 14)))
     assert dict(plan.limited) == {
         "memory": "cgroup v2, 1073741824 bytes",
         "pids": "cgroup v2, 50",
@@ -28,7 +28,11 @@ def test_without_groups_only_what_is_enforced_is_claimed() -> None:
 def test_no_group_is_made_for_defaults() -> None:
     plan = plan_limits(Limits(), "cgroup v1", 20000)
     assert not plan.needs_groups
-    assert dict(plan.agent) == {"nofile": 20000, "fsize": DEFAULT_DISK_BYTES, "nproc": 4096}
+    assert dict(plan.agent) == {
+        "nofile": 20000,
+        "fsize": DEFAULT_DISK_BYTES - DEFAULT_DISK_BYTES // 64,
+        "nproc": 4096,
+    }
 
 
 def test_pids_alone_need_no_memory_limit() -> None:

@@ -75,7 +75,7 @@ def test_a_real_client_reaches_an_inspected_host_and_a_relayed_one(
     world: World, client: str
 ) -> None:
     if not Path("/usr/bin", client).exists():
-        pytest.skip(f"this machine has no {client}")
+        pytest.skip(f"this machine lacks {client}")
     words = CLIENTS[client]
     said = world.run(
         INSPECTED,
@@ -89,7 +89,7 @@ def test_a_real_client_reaches_an_inspected_host_and_a_relayed_one(
     assert b"host: relayed.test\r\n" in text, said.result
 
 
-@pytest.mark.skipif(not Path("/usr/bin/javac").exists(), reason="this machine has no JDK")
+@pytest.mark.skipif(not Path("/usr/bin/javac").exists(), reason="this machine lacks a JDK")
 def test_java_reaches_an_inspected_host_and_a_relayed_one(world: World) -> None:
     said = world.run(
         INSPECTED,

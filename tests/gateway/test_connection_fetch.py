@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
 from cleanroom.gateway.reactor import Reactor
-from cleanroom.gateway.source import Answer, Want
+from cleanroom.gateway.source import Answer, Served, Want
 from cleanroom.gateway.wire import (
     Command,
     DataReceived,
@@ -91,3 +93,30 @@ def test_what_is_fetched_comes_as_events_and_is_cancelled_with_the_connection(
     assert scene.events == [ALLOWED, served]
     scene.connection.cut()
     assert "cancel" in scene.calls
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_after_an_answer_the_next_request_is_heard(*, scene: Scene, fails: bool) -> None:
+    want = Want("sbx_test", "npm.test", Grant("npm", "metadata", "/a"))
+
+    def script(event: Event) -> Sequence[Command]:
+        match event:
+            case DataReceived(data=b"first" | b"second"):
+                return [Fetch(want)]
+            case Fetched(data=data):
+                return [Send(SANDBOX, data)]
+            case _:
+                return []
+
+    scene.begin(script)
+    for asked, answer in ((b"first", b"one"), (b"second", b"two")):
+        del scene.calls[:]
+        scene.client.send(asked)
+        scene.until(lambda: scene.calls == ["fetch"])
+        scene.taker.begun(Answer(200, (), 3))
+        scene.taker.more(answer)
+        scene.arrives(scene.client, answer)
+        if fails:
+            scene.taker.failed(Deny(Code.UPSTREAM_UNREACHABLE, "gone"))
+        else:
+            scene.taker.ended(Served())

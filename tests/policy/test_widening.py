@@ -35,6 +35,8 @@ def box(words: str) -> str:
 
 
 NOTHING = "version: 1"
+DENIED = "\nsandbox: {network: {default: deny, deny: [{host: %s}]}}"
+ALLOWED = "\nsandbox: {network: {default: deny, allow: [{host: %s}]}}"
 LOCK = "lockfile_enforcement: {enabled: true, mode: %s, lockfiles: [%s]}"
 
 # old, new, what is said of the step from old to new; the way back must say nothing.
@@ -50,6 +52,8 @@ WIDER = [
      ["host a.example on port 80, 443, looser: ech_allowed"]),
     (NOTHING, npm(), ["registry npm of r.example"]),
     (npm(), npm(hosts="[r.example, s.example]"), ["registries.npm.allowed_hosts: s.example"]),
+    (npm() + DENIED % "r.example", npm(), ["host r.example on port 443"]),
+    (npm(), npm() + ALLOWED % "r.example", ["host r.example on port 80"]),
     (npm(", " + LOCK % ("deny_unknown", "a.lock")), npm(),
      ["registries.npm.lockfile_enforcement.enabled: true -> false"]),
     (npm(", " + LOCK % ("deny_unknown", "a.lock")),

@@ -25,7 +25,7 @@ def test_what_is_no_certificate_is_left_out() -> None:
     assert java_trust_store(b"")[8:12] == bytes(4)
 
 
-@pytest.mark.skipif(not shutil.which("keytool"), reason="this machine has no Java")
+@pytest.mark.skipif(not shutil.which("keytool"), reason="this machine lacks Java")
 def test_java_reads_it(tmp_path: Path) -> None:
     place = tmp_path / "cacerts"
     place.write_bytes(java_trust_store(BUNDLE))

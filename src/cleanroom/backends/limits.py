@@ -52,7 +52,8 @@ def plan_limits(asked: Limits, how: str, open_files_max: int) -> LimitPlan:
     grouped = how != "" and (asked.memory_bytes, asked.cpus, asked.pids) != (None, None, None)
     files = min(asked.open_files or DEFAULT_OPEN_FILES, open_files_max)
     disk = asked.disk_bytes or DEFAULT_DISK_BYTES
-    agent = [("nofile", files), ("fsize", disk)]
+    # One file stays below the whole, so that a file that hits its limit does not end the sandbox.
+    agent = [("nofile", files), ("fsize", disk - disk // 64)]
     limited = [("open_files", f"rlimit {files} a process"), ("disk", f"counting, {disk} bytes")]
     if grouped:
         limited.append(("pids", f"{how}, {pids}"))

@@ -28,6 +28,8 @@ from cleanroom.gateway.wire import (
     Event,
     Expired,
     Fetch,
+    FetchEnded,
+    FetchFailed,
     Finish,
     Layer,
     Opened,
@@ -167,10 +169,16 @@ class Connection:
         if self._events:
             return self._events.popleft()
         if self._intake is not None:
-            return self._intake.next(self._sandbox.pending_bytes)
+            return self._fetched(self._intake)
         event = self._read(Side.SANDBOX, self._sandbox, self._upstream)
         if event is None and self._upstream is not None:
             event = self._read(Side.UPSTREAM, self._upstream, self._sandbox)
+        return event
+
+    def _fetched(self, intake: Intake) -> Event | None:
+        event = intake.next(self._sandbox.pending_bytes)
+        if isinstance(event, FetchEnded | FetchFailed):
+            self._intake = None  # what the sandbox asks next is heard again
         return event
 
     def _read(self, side: Side, source: Endpoint, sink: Endpoint | None) -> Event | None:

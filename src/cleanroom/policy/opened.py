@@ -24,14 +24,15 @@ def opened_names(policy: CompiledPolicy) -> tuple[OpenedName, ...]:
         for rule in policy.network.allow_rules
         if rule.inspect
     }
-    registries = {
-        OpenedName(host)
-        for registry in policy.registries
-        if registry.enabled
-        for host in registry.allowed_hosts
-    }
+    registries = set(map(OpenedName, registry_hosts(policy)))
     secrets = {OpenedName(host) for secret in policy.secrets for host in secret.allowed_hosts}
     return tuple(sorted(inspected | registries | secrets))
+
+
+def registry_hosts(policy: CompiledPolicy) -> frozenset[str]:
+    """Return the hosts of the enabled registries."""
+    enabled = (registry for registry in policy.registries if registry.enabled)
+    return frozenset(host for registry in enabled for host in registry.allowed_hosts)
 
 
 def registry_of(policy: CompiledPolicy, name: str) -> RegistryPolicy | None:

@@ -6,17 +6,21 @@ order for, every change widens.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from cleanroom.policy.model import (
     CompiledPolicy,
     Limits,
     MisePolicy,
+    NetworkPolicy,
     RegistryPolicy,
+    Rule,
+    RuleKind,
     SandboxPolicy,
 )
 from cleanroom.policy.network_reach import Point, undenied_blocks, wider_points
+from cleanroom.policy.opened import registry_hosts
 from cleanroom.policy.widening_secrets import widened_secrets
 from cleanroom.policy.widening_values import (
     Change,
@@ -71,7 +75,10 @@ def _widening(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
 
 def _network(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
     ports: dict[tuple[Point, tuple[str, ...]], list[int]] = {}
-    for each in wider_points(old.network, new.network):
+    # A host that a registry opens in both: only a deny rule can close it, so its loss is seen here.
+    hosts = registry_hosts(old) & registry_hosts(new)
+    before, after = _with_registries(old.network, hosts), _with_registries(new.network, hosts)
+    for each in wider_points(before, after):
         ports.setdefault((each.point, each.flags), []).append(each.port)
     for (point, flags), found in ports.items():
         said = f"{point.text} on port {', '.join(map(str, found))}"
@@ -80,6 +87,12 @@ def _network(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
         yield Change(f"addresses {each.point.text} on port {each.port}, where allowed names lead")
     known = {"allow_rules", "deny_rules"}
     yield from other_fields("sandbox.network", old.network, new.network, known)
+
+
+def _with_registries(network: NetworkPolicy, hosts: frozenset[str]) -> NetworkPolicy:
+    """Return the section with what cleanroom.decide.match takes as if a rule said so."""
+    rules = (Rule(RuleKind.EXACT, host, (443,), inspect=True) for host in sorted(hosts))
+    return replace(network, allow_rules=(*rules, *network.allow_rules))
 
 
 def _registries(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:

@@ -23,7 +23,7 @@ from cleanroom.policy.tree import Tree
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
-MAX_NODES = 20_000
+MAX_NODES = 12_000
 
 # Control characters, every line break but \n and \r\n, byte order marks, surrogates, noncharacters,
 # and the marks that let a line show other text than it says (bidi controls: CVE-2021-42574).

@@ -118,6 +118,10 @@ def test_an_upstream_that_cannot_be_verified_gets_no_request(
     denied = talk.reports[-1]
     assert denied == Verdict("upstream_certificate_invalid", protocol="https", address=ADDRESS)
     assert why in denied.reason
+    order = [each for each in talk.commands if isinstance(each, Report | Send)]
+    refused = [isinstance(each, Report) and not each.event.allowed for each in order].index(True)
+    alerts = [each for each in order[refused:] if isinstance(each, Send) and each.side is UPSTREAM]
+    assert alerts  # the upstream is told, after the report of what came of it
 
 
 def test_the_address_is_judged_where_it_is_dialled() -> None:

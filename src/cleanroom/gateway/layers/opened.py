@@ -140,7 +140,7 @@ class OpenedLayer:
             is_done = upstream.handshake()
         except TlsError as error:
             alert = self._wire(Side.UPSTREAM, upstream)
-            return [*alert, *self._not_verified(error)]
+            return [*self._not_verified(error), *alert]
         answer = self._wire(Side.UPSTREAM, upstream)
         if not is_done or self._dialled is None:
             return answer
