@@ -15,9 +15,10 @@ from cleanroom.backends.base import DoorSockets
 from cleanroom.daemon.clock import SystemClock
 from cleanroom.daemon.gateway_link import GatewayLink, TlsTrust
 from cleanroom.daemon.settings import GatewaySettings
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Code, Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
+from cleanroom.policy.model import SecretBinding
 from tests.decide.policies import policy, rule
 from tests.gateway.certificates import authority, server
 from tests.gateway.doors import make_door_sockets
@@ -271,6 +272,35 @@ def test_an_authority_without_a_certificate_is_the_end_of_its_gateway(certificat
                 assert real is not None
                 asyncio.get_running_loop().remove_reader(real.fileno())
                 real.close()
+
+    run(work)
+
+
+def open_files() -> list[str]:
+    """Return what this process has open; a number may be in use again at once."""
+    return [str(each.resolve()) for each in Path("/proc/self/fd").iterdir()]
+
+
+def value_file(value: bytes) -> int:
+    descriptor = os.memfd_create("secret")
+    os.write(descriptor, value)
+    return descriptor
+
+
+def test_a_confined_gateway_keeps_a_secret_and_answers_its_placeholder() -> None:
+    async def work() -> None:
+        binding = SecretBinding("gh", "GH_TOKEN", ("a.test",))
+        journal = Journal()
+        async with linked(journal) as link:
+            descriptor = value_file(b"ghp_0123456789abcdefghij")
+            placeholder = await link.hold_secret("sbx_1", binding, descriptor)
+            assert placeholder.startswith("ghp_")
+            assert not any("memfd:secret" in name for name in open_files())
+            with pytest.raises(Refused, match="cannot use the secret 'gh': it has fewer than 8"):
+                await link.hold_secret("sbx_1", binding, value_file(b"short"))
+            await link.close_door("sbx_1")
+        with pytest.raises(Fault, match="gone"):
+            await link.hold_secret("sbx_1", binding, value_file(b"long enough"))
 
     run(work)
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.gateway import control
+from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy, rule
 from tests.gateway.test_budgets import denied
@@ -14,6 +15,7 @@ TO_GATEWAY: list[control.ToGateway] = [
     control.Configure(("10.0.0.0/8",), ("a.corp",), ("9.9.9.9",), "proxy:3128"),
     control.Trust("roots"),
     control.MakeAuthority("sbx_1", (OpenedName("a.test"), OpenedName("b.test", True)), 1, 2),  # noqa: FBT003
+    control.HoldSecret("sbx_1", SecretBinding("gh", "GH", ("a.test",), paths=("/x",))),
     control.OpenDoor("sbx_1", POLICY),
     control.NarrowPolicy("sbx_1", POLICY),
     control.CloseDoor("sbx_1"),
@@ -21,6 +23,7 @@ TO_GATEWAY: list[control.ToGateway] = [
 ]
 TO_DAEMON: list[control.ToDaemon] = [
     control.AuthorityMade("sbx_1", "certificate"),
+    control.SecretHeld("sbx_1", "gh", "ghp_x"),
     control.DoorOpened("sbx_1"),
     control.DoorClosed("sbx_1"),
     control.Reports((control.Report(1, "sbx_1", denied()), control.Report(2, "sbx_1", denied()))),

@@ -11,12 +11,15 @@ import pytest
 from cleanroom.gateway import control
 from cleanroom.gateway.resolver import Resolved
 from cleanroom.gateway.server import Gateway
+from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy
 from tests.gateway.certificates import TODAY, authority
 from tests.gateway.doors import make_door_sockets
 from tests.gateway.queries import query
 from tests.gateway.resolvers_of_tests import table_server
+
+GH = SecretBinding("gh", "GH_TOKEN", ("a.test",))
 
 
 class Daemon:
@@ -180,10 +183,47 @@ def test_a_sandboxs_authority_is_made_before_its_door_and_goes_with_it(daemon: D
     assert daemon.has_ended()
 
 
+def hold(daemon: Daemon, value: bytes, binding: SecretBinding = GH) -> control.SecretHeld:
+    """Hand a value over as the daemon does."""
+    descriptor = os.memfd_create("secret")
+    os.write(descriptor, value)
+    message = control.HoldSecret("sbx_1", binding)
+    socket.send_fds(daemon.link, [control.encode(message)], [descriptor])
+    os.close(descriptor)
+    held = daemon.next()
+    assert isinstance(held, control.SecretHeld)
+    return held
+
+
+def test_a_value_is_kept_under_a_placeholder_until_its_sandbox_ends(daemon: Daemon) -> None:
+    held = hold(daemon, b"ghp_0123456789abcdefghij")
+    assert (held.sandbox_id, held.secret_id, held.why_not) == ("sbx_1", "gh", "")
+    assert held.placeholder.startswith("ghp_")
+    secrets = daemon.gateway._secrets["sbx_1"]
+    assert [value for _, value in secrets.values()] == [b"ghp_0123456789abcdefghij"]
+    daemon.send(control.CloseDoor("sbx_1"))
+    assert daemon.next() == control.DoorClosed("sbx_1")
+    assert daemon.gateway._secrets == {}
+    assert secrets.values() == ()
+
+
+def test_what_cannot_be_kept_is_said_and_harms_nobody(daemon: Daemon) -> None:
+    assert hold(daemon, b"short").why_not == "it has fewer than 8 bytes"
+    ends = os.pipe()
+    message = control.HoldSecret("sbx_1", GH)
+    socket.send_fds(daemon.link, [control.encode(message)], [ends[0]])
+    for end in ends:
+        os.close(end)
+    held = daemon.next()
+    assert held == control.SecretHeld("sbx_1", "gh", "", "it did not come in an anonymous file")
+    assert hold(daemon, b"long enough").placeholder
+
+
 @pytest.mark.parametrize(
     "message",
     [
         control.OpenDoor("sbx_1", policy()),  # without its sockets
+        control.HoldSecret("sbx_1", GH),  # without its value
         control.Configure(resolvers=("no address",)),
         control.Configure(proxy="no port"),
         control.Configure(host_networks=("no network",)),

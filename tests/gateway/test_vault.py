@@ -29,9 +29,9 @@ def file_of(value: bytes) -> Iterator[int]:
         os.close(descriptor)
 
 
-def secret(value: bytes = VALUE, *, trim: bool = False) -> Secret:
+def secret(value: bytes = VALUE) -> Secret:
     with file_of(value) as descriptor:
-        return Secret(descriptor, trim=trim)
+        return Secret(descriptor)
 
 
 class Clock:
@@ -68,13 +68,14 @@ def test_a_value_is_read_exactly_and_shown_to_nobody() -> None:
     assert bytes(made._pages).strip(b"\0") == b""
 
 
-@pytest.mark.parametrize(
-    ("content", "value"), [(b"value\n", b"value"), (b"value\r\n", b"value"), (b"a\n\n", b"a\n")]
-)
-def test_one_line_end_that_a_printer_added_is_taken_off(content: bytes, value: bytes) -> None:
-    assert secret(content, trim=True).reveal() == value
-    assert secret(content).reveal() == content
-    assert secret(b"", trim=True).reveal() == b""
+def test_only_a_file_in_memory_is_read() -> None:
+    ends = os.pipe()
+    try:
+        with pytest.raises(OSError, match="Invalid argument"):
+            Secret(ends[0])
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def test_pages_are_locked_where_the_limit_allows() -> None:

@@ -8,37 +8,39 @@ writing fails the connection is closed, and with it every connection of every sa
 import asyncio
 import contextlib
 import os
-import re
 import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self, TypeVar, assert_never
+from typing import Final, Self, assert_never
 
 import cleanroom
 from cleanroom.backends.base import DoorSockets
 from cleanroom.backends.process import Child, Launch, start
 from cleanroom.daemon.clock import Clock, SystemClock
+from cleanroom.daemon.gateway_answers import (
+    checked_certificate,
+    checked_secret,
+    fail,
+    finish,
+    gone,
+    placeholder_of,
+)
 from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import opened_names
-
-_Answer = TypeVar("_Answer")
 
 Record = Callable[[str, NetworkEvent], None]
 Lost = Callable[[frozenset[str]], None]
 
 GATEWAY_ID: Final = 0x6FFFFFFF  # uid and gid of a root daemon's gateway: nobody else's
-_CERTIFICATE: Final = re.compile(
-    r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,65536}-----END CERTIFICATE-----\n"
-)
 _READ_BYTES: Final = 256 * 1024
 _ANSWER_S: Final = 10.0
 SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority to be valid
@@ -70,6 +72,7 @@ class GatewayLink:
         self._opening: dict[str, asyncio.Future[None]] = {}
         self._closing: dict[str, asyncio.Future[None]] = {}
         self._authorising: dict[str, asyncio.Future[str]] = {}
+        self._holding: dict[tuple[str, str], asyncio.Future[control.SecretHeld]] = {}
         self._served: set[str] = set()
         self._socket: socket.socket | None = None
         self._child: Child | None = None
@@ -122,9 +125,33 @@ class GatewayLink:
             async with asyncio.timeout(_ANSWER_S):
                 return await made
         except TimeoutError as error:
-            raise _gone() from error
+            raise gone() from error
         finally:
             self._authorising.pop(sandbox_id, None)
+
+    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+        """Have the gateway keep a secret's value for a sandbox; return what stands for it inside.
+
+        `descriptor`: an anonymous file, read from its beginning, closed here whatever happens. The
+        secret's time begins now. Raises Refused(secret_unavailable), Fault(gateway_lost).
+        """
+        key = (sandbox_id, binding.secret_id)
+        held: asyncio.Future[control.SecretHeld] = self._loop.create_future()
+        descriptors: tuple[int, ...] = (descriptor,)
+        try:
+            self._holding[key] = held
+            self._served.add(sandbox_id)
+            if self._socket is None:
+                raise gone()
+            self._send(control.HoldSecret(sandbox_id, binding), descriptors)
+            descriptors = ()  # closed when sent
+            async with asyncio.timeout(_ANSWER_S):
+                return placeholder_of(await held)
+        except TimeoutError as error:
+            raise gone() from error
+        finally:
+            self._holding.pop(key, None)
+            _close_all(descriptors)
 
     async def open_door(
         self, sandbox_id: str, policy: CompiledPolicy, sockets: DoorSockets
@@ -141,7 +168,7 @@ class GatewayLink:
                 await done
         except (OSError, TimeoutError) as error:
             self._served.discard(sandbox_id)
-            raise _gone() from error
+            raise gone() from error
         finally:
             self._opening.pop(sandbox_id, None)
             _close_all(descriptors)
@@ -230,9 +257,11 @@ class GatewayLink:
         while self._unsent:
             _close_all(self._unsent.popleft()[1])
         for waiting in (*self._opening.values(), *self._closing.values()):
-            _fail(waiting)
+            fail(waiting)
         for asked in self._authorising.values():
-            _fail(asked)
+            fail(asked)
+        for held in self._holding.values():
+            fail(held)
 
     # --- messages -------------------------------------------------------------------------
 
@@ -253,7 +282,7 @@ class GatewayLink:
         descriptors: tuple[int, ...] = (),
     ) -> None:
         if self._socket is None:
-            raise _gone()
+            raise gone()
         self._unsent.append((control.encode(message), descriptors))
         self._writable()
 
@@ -308,11 +337,14 @@ class GatewayLink:
                 case control.Reports(reports=reports):
                     last = self._record_all(reports) or last
                 case control.AuthorityMade(sandbox_id=sandbox_id, certificate=certificate):
-                    _finish(self._authorising.get(sandbox_id), _checked(certificate))
+                    finish(self._authorising.get(sandbox_id), checked_certificate(certificate))
+                case control.SecretHeld(sandbox_id=sandbox_id, secret_id=secret_id):
+                    waiting = self._holding.get((sandbox_id, secret_id))
+                    finish(waiting, checked_secret(message))
                 case control.DoorOpened(sandbox_id=sandbox_id):
-                    _finish(self._opening.get(sandbox_id), None)
+                    finish(self._opening.get(sandbox_id), None)
                 case control.DoorClosed(sandbox_id=sandbox_id):
-                    _finish(self._closing.get(sandbox_id), None)
+                    finish(self._closing.get(sandbox_id), None)
                 case _:
                     assert_never(message)
         return last
@@ -347,28 +379,5 @@ def _close_all(descriptors: tuple[int, ...]) -> None:
         os.close(descriptor)
 
 
-def _finish(waiting: "asyncio.Future[_Answer] | None", answer: _Answer) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(answer)
-
-
-def _fail(waiting: "asyncio.Future[_Answer]") -> None:
-    if not waiting.done():
-        waiting.set_exception(_gone())
-
-
-def _checked(certificate: str) -> str:
-    """Return what looks like one certificate: it becomes part of a file in a sandbox."""
-    if not _CERTIFICATE.fullmatch(certificate):
-        error = "an authority without a certificate"
-        raise control.ControlError(error)
-    return certificate
-
-
 def _package_folder() -> str:
     return str(Path(cleanroom.__file__).parent.parent)
-
-
-def _gone() -> Fault:
-    message = "cannot reach the network: the gateway process of this sandbox is gone"
-    return Fault(Code.GATEWAY_LOST, message, "start the sandbox again; see the daemon's log")

@@ -1,12 +1,13 @@
 """Messages between the daemon and the gateway process, and their bytes.
 
 In: values, or bytes from the other end of the control socket. Out: bytes, or values.
-Never: I/O; descriptors of a door travel beside OpenDoor by SCM_RIGHTS (see DOOR_DESCRIPTORS).
+Never: I/O, a value of a secret; descriptors travel beside a message by SCM_RIGHTS: those of a door
+with OpenDoor (see DOOR_DESCRIPTORS), one anonymous file with HoldSecret.
 
 A message is 4 bytes of big-endian length and that many bytes of JSON. The gateway answers
-MakeAuthority with AuthorityMade, OpenDoor with DoorOpened, CloseDoor with DoorClosed. Each of its
-Reports is answered with Acknowledge(last sequence number) once the audit lines are written; there
-is no negative answer, a daemon that cannot write closes the socket.
+MakeAuthority with AuthorityMade, HoldSecret with SecretHeld, OpenDoor with DoorOpened, CloseDoor
+with DoorClosed. Each of its Reports is answered with Acknowledge(last sequence number) once the
+audit lines are written; there is no negative answer, a daemon that cannot write closes the socket.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Final
 import msgspec
 
 from cleanroom.events import NetworkEvent
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import OpenedName
 
 # tcp4, tcp6, dns4, dns6, udp4, udp6: the order of backends.base.DoorSockets
@@ -60,6 +61,16 @@ class MakeAuthority(Message, frozen=True):
     until: int
 
 
+class HoldSecret(Message, frozen=True):
+    """Keep the value that comes in one anonymous file, for this sandbox; its time begins now.
+
+    It may come before the door.
+    """
+
+    sandbox_id: str
+    binding: SecretBinding
+
+
 class OpenDoor(Message, frozen=True):
     """Serve this sandbox; six descriptors come with it."""
 
@@ -93,6 +104,15 @@ class AuthorityMade(Message, frozen=True):
     certificate: str
 
 
+class SecretHeld(Message, frozen=True):
+    """What stands for the secret inside; or why its value cannot be kept, and nothing is."""
+
+    sandbox_id: str
+    secret_id: str
+    placeholder: str = ""
+    why_not: str = ""
+
+
 class DoorOpened(Message, frozen=True):
     """The gateway listens at this sandbox's door."""
 
@@ -119,8 +139,17 @@ class Reports(Message, frozen=True):
     reports: tuple[Report, ...]
 
 
-ToGateway = Configure | Trust | MakeAuthority | OpenDoor | NarrowPolicy | CloseDoor | Acknowledge
-ToDaemon = AuthorityMade | DoorOpened | DoorClosed | Reports
+ToGateway = (
+    Configure
+    | Trust
+    | MakeAuthority
+    | HoldSecret
+    | OpenDoor
+    | NarrowPolicy
+    | CloseDoor
+    | Acknowledge
+)
+ToDaemon = AuthorityMade | SecretHeld | DoorOpened | DoorClosed | Reports
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_GATEWAY: Final[msgspec.json.Decoder[ToGateway]] = msgspec.json.Decoder(ToGateway)

@@ -5,6 +5,7 @@ daemon; when the control socket ends, everything ends.
 """
 
 import contextlib
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from cleanroom.gateway.shelf import Shelf
 from cleanroom.gateway.source import Source, Want
 from cleanroom.gateway.tunnel import Tunnelling, parse_proxy
 from cleanroom.gateway.upstream import Upstream
+from cleanroom.gateway.vault import SandboxSecrets, Secret
 from cleanroom.gateway.wire import Target
 
 _ENDS_S: Final = 0.02  # nobody waits for the report of an end: it goes with others
@@ -65,6 +67,7 @@ class Gateway:
         self._shelf = Shelf(self.reactor, cache)
         self.source: Source = CachedSource(self.reactor, self._shelf, self._upstream)
         self._authorities: dict[str, Authority] = {}
+        self._secrets: dict[str, SandboxSecrets] = {}
         self._doors: dict[str, Door] = {}
         self._lookup = lookup
         self._resolver = Resolver(self.reactor, lookup)
@@ -79,6 +82,8 @@ class Gateway:
         finally:
             for door in self._doors.values():
                 door.close()
+            for secrets in self._secrets.values():
+                secrets.close()
             self._shelf.close()
             self._resolver.close()
             self.reactor.forget(self._link.fileno())
@@ -164,8 +169,8 @@ class Gateway:
         match message:
             case control.Configure() | control.Trust():
                 self._configure(message)
-            case control.MakeAuthority():
-                self._authorise(message)
+            case control.MakeAuthority() | control.HoldSecret():
+                self._prepare(message)
             case control.OpenDoor():
                 self._open(message)
             case control.NarrowPolicy(sandbox_id=sandbox_id, policy=policy):
@@ -191,6 +196,33 @@ class Gateway:
             raise control.ControlError(str(error)) from error
         self._resolver.ask(OwnResolvers(places) if places else self._lookup)
 
+    def _prepare(self, message: control.MakeAuthority | control.HoldSecret) -> None:
+        if isinstance(message, control.MakeAuthority):
+            self._authorise(message)
+        else:
+            self._hold(message)
+
+    def _hold(self, message: control.HoldSecret) -> None:
+        if not self._descriptors:
+            error = "a secret came without its value"
+            raise control.ControlError(error)
+        sandbox_id, binding = message.sandbox_id, message.binding
+        secrets = self._secrets.get(sandbox_id)
+        if secrets is None:
+            secrets = self._secrets[sandbox_id] = SandboxSecrets(self.reactor.now)
+        descriptor = self._descriptors.popleft()
+        try:
+            held = secrets.add(binding, Secret(descriptor))
+        except OSError:
+            held = "it did not come in an anonymous file"
+        finally:
+            os.close(descriptor)
+        if isinstance(held, str):
+            answer = control.SecretHeld(sandbox_id, binding.secret_id, why_not=held)
+        else:
+            answer = control.SecretHeld(sandbox_id, binding.secret_id, held.placeholder)
+        self._send(answer)
+
     def _open(self, message: control.OpenDoor) -> None:
         if len(self._descriptors) < control.DOOR_DESCRIPTORS or message.sandbox_id in self._doors:
             error = "a door came without its sockets, or twice"
@@ -214,9 +246,12 @@ class Gateway:
 
     def _close(self, sandbox_id: str) -> None:
         self._authorities.pop(sandbox_id, None)
+        secrets = self._secrets.pop(sandbox_id, None)
         door = self._doors.pop(sandbox_id, None)
         if door is not None:
             door.close()
+        if secrets is not None:
+            secrets.close()
         self._upstream.forget(sandbox_id)
         self._flush_reports()
         self._send(control.DoorClosed(sandbox_id))

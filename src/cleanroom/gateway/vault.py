@@ -6,6 +6,7 @@ sandbox has ended.
 """
 
 import ctypes
+import fcntl
 import mmap
 import os
 from collections.abc import Callable, Sequence
@@ -25,18 +26,18 @@ _NO_REQUEST: Final = object()
 class Secret:
     """One value in pages that are not swapped, dumped or handed to a child."""
 
-    def __init__(self, descriptor: int, *, trim: bool) -> None:
-        """Read it, at most MOST + 2 bytes. `trim` takes one line end off, as printers add."""
+    def __init__(self, descriptor: int) -> None:
+        """Read it, at most one byte more than a secret may have.
+
+        Raises OSError if it is no file in memory: anything else may keep its reader waiting.
+        """
+        fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
         self._pages = mmap.mmap(-1, 2 * MOST)
         for advice in (mmap.MADV_DONTDUMP, mmap.MADV_DONTFORK):
             self._pages.madvise(advice)
         self.is_locked = _lock(self._pages)
-        with memoryview(self._pages) as view, view[: MOST + 2] as room:
+        with memoryview(self._pages) as view, view[: MOST + 1] as room:
             self._length = os.preadv(descriptor, [room], 0)
-        if trim:
-            for end in (b"\n", b"\r"):
-                if self._length and self._pages[self._length - 1 : self._length] == end:
-                    self._length -= 1
 
     def __repr__(self) -> str:
         return "Secret(***)"
