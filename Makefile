@@ -51,7 +51,7 @@ build/mise/.ready: tools/mise/package.json tools/mise/package-lock.json
 	@touch $@
 
 install: $(VENV)/.runtime programs
-	@echo "cleanroom is at $(VENV)/bin/cleanroom"
+	@echo "cleanroom is at $(VENV)/bin/cleanroom; to type just its name: export PATH=\"$(CURDIR)/$(VENV)/bin:\$$PATH\""
 
 dev: $(VENV)/.runtime $(VENV)/.dev programs
 

@@ -23,6 +23,7 @@ def _managers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(cli: CommandLine) -> dict[str, object]:
     cli.script.answers["POST /v1/policy/init"] = Answer({"text": TEXT, "notes": ["a note"]})
+    cli.script.answers["POST /v1/policy/approve"] = Answer({"needed": False})
     return {}
 
 
@@ -33,6 +34,15 @@ def test_the_file_is_written_and_the_next_step_said(cli: CommandLine) -> None:
     assert (cli.folder / "cleanroom.yaml").read_text() == TEXT
     assert done.out == f"wrote {cli.folder}/cleanroom.yaml\n"
     assert "note: a note" in done.err
+    assert "next: cleanroom exec -- COMMAND" in done.err
+
+
+def test_where_a_run_would_wait_for_a_yes_the_next_step_is_to_give_it(cli: CommandLine) -> None:
+    made(cli)
+    cli.script.answers["POST /v1/policy/approve"] = Answer({"needed": True})
+    assert "next: cleanroom policy approve" in cli("init").err
+    asked = cli.daemon.sent("POST", "/v1/policy/approve").json()
+    assert (asked["check"], asked["policy"]["text"]) == (True, TEXT)
 
 
 def test_a_policy_is_never_written_over_unasked(cli: CommandLine) -> None:

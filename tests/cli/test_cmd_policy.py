@@ -128,6 +128,9 @@ def test_suggest_writes_on_demand(cli: CommandLine) -> None:
     done = cli("policy", "suggest", "--write", "--json")
     assert json.loads(done.out)["written"] is True
     assert path.read_text() == "version: 1\nsandbox: {}\n"
+    cli.policy()
+    cli.script.answers["POST /v1/policy/approve"] = Answer({"needed": True})
+    assert "next: cleanroom policy approve" in cli("policy", "suggest", "--write").err
 
 
 def test_nothing_to_suggest_is_said_and_not_written(cli: CommandLine) -> None:

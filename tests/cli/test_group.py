@@ -28,7 +28,7 @@ def test_the_named_one_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_them_and_no_word_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     for words, status in (([], 2), (["-h"], 0)):
         assert run_group("g", {"one": Sub(parser, seven)}, words, Shell({})) == status
-        assert "one         Do one." in capsys.readouterr().out
+        assert "one  Do one." in capsys.readouterr().out
 
 
 def test_an_unknown_one_names_the_help() -> None:

@@ -50,12 +50,6 @@ def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
     assert caught.value.hint == "cleanroom thing --help"
 
 
-def test_help_has_every_flag_and_an_example(parser: Parser) -> None:
-    text = parser.help_text()
-    for part in ("[HOST:PORT]", "-n, --name NAME", "say more", "cleanroom thing x"):
-        assert part in text
-
-
 def test_durations_have_a_unit() -> None:
     assert [seconds(text) for text in ("90s", "10m", "1h")] == [90.0, 600.0, 3600.0]
 

@@ -79,3 +79,8 @@ def test_json_has_its_version_first(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_is_aligned_and_plain(capsys: pytest.CaptureFixture[str]) -> None:
     Screen({}).table(("ID", "NAME"), [("1", "long\x07"), ("22", "")])
     assert capsys.readouterr().out == "ID  NAME\n1   long\\x07\n22\n"
+
+
+def test_a_hint_that_is_a_command_is_only_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen({}).error(UserError(Code.CONFLICT, "cannot", "run: cleanroom doctor"))
+    assert "  next: cleanroom doctor\n" in capsys.readouterr().err

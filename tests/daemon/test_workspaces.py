@@ -90,7 +90,7 @@ def test_changes_are_listed_shown_and_applied(repository: Path) -> None:
             ("empty/", "added", 0),
             ("new", "added", 4),
         ]
-        reason = "1 files that git ignores are not listed"
+        reason = "git ignores it: not listed"
         assert changes.skipped == [SkippedPath(path="x.log", reason=reason)]
         assert "+new\n" in await workspaces.patch(folder)
         assert await workspaces.size(folder) > 0

@@ -15,6 +15,7 @@ from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
+from cleanroom.client.workspace import Workspace
 from cleanroom.errors import Code
 
 VARIABLE: Final = "CLEANROOM_APPROVED_POLICY"
@@ -69,6 +70,13 @@ def change_lines(reply: Reply) -> list[str]:
     """Return changes as lines: `+` permits more, `-` less."""
     signs = {"wider": "+", "narrower": "-"}
     return [f"{signs[each.text('effect')]} {each.text('text')}" for each in reply.items("changes")]
+
+
+def next_step(connection: Connection, workspace: Workspace) -> str:
+    """Return the command after the policy was written: `exec`, or first the approval of it."""
+    body = {"workspace": workspace.root, "policy": policy_fields(workspace), "check": True}
+    needed = connection.call(Call("approve_policy", body=body)).flag("needed")
+    return "cleanroom policy approve" if needed else "cleanroom exec -- COMMAND"
 
 
 def approved_policy(shell: Shell) -> str:

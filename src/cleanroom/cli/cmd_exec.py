@@ -27,6 +27,7 @@ from cleanroom.cli.attached import (
 from cleanroom.cli.detached import refuse_waiting_flags, run_detached
 from cleanroom.cli.environment import given_environment, look_like_credentials
 from cleanroom.cli.exec_output import JsonReport, Report, result_fields
+from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
 from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
@@ -41,6 +42,14 @@ TIMED_OUT: Final = 124
 NOT_RUN: Final = 125
 LEFT: Final = 128 + signal.SIGINT
 UNREAD: Final = 128 + signal.SIGPIPE
+# Flags that one screen of help only names; the order of all others is theirs below.
+RARE: Final = frozenset(
+    (
+        *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
+        *("--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
+        *("--fail-on-denied", "--host", "--no-autostart", "--quiet"),
+    )
+)
 
 
 def parsers() -> tuple[Parser, ...]:
@@ -51,7 +60,7 @@ def parsers() -> tuple[Parser, ...]:
         'cleanroom exec --timeout 10m -- "npm install && npm test"',
     )
     parser.switch("-i --interactive", "send it your input, a terminal's too")
-    parser.switch("-t --tty", "give it a terminal of its own size and keys: exec -it -- bash")
+    parser.switch("-t --tty", "give it a terminal: exec -it -- bash")
     add_terminal_flags(parser)
     parser.value("-C", "DIR", "the folder to run for: its repository, its policy")
     parser.value("-w --workdir", "DIR", "the working directory inside")
@@ -73,6 +82,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.switch("--no-input", "never ask; a question fails and names its flag")
     parser.switch("-v --verbose", "also say ids, backend, policy and timings")
     add_daemon_flags(parser)
+    parser.rare |= RARE
     parser.operands.append(("[--] COMMAND…", "the command; flags end at its first word"))
     return (parser,)
 
@@ -81,10 +91,10 @@ def run(words: list[str], shell: Shell) -> int:
     """Run it. Anything unforeseen is 125, not python's 1, which would be the workload's word."""
     (parser,) = parsers()
     flags, command = parser.split(words)
-    options = parser.read(flags)
-    if options.help:
-        shell.screen.out(parser.help_text())
+    if "--help" in flags or "-h" in flags:
+        show_help(parser, flags, shell)
         return 0
+    options = parser.read(flags)
     if not command:
         message = "cannot run nothing: the command is missing"
         raise UsageError(Code.REQUEST_INVALID, message, parser.example)

@@ -7,6 +7,7 @@ a file written over without --force, or a host that no fact names.
 import argparse
 from pathlib import Path
 
+from cleanroom.cli.approval import next_step
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_file import write_policy
@@ -51,7 +52,10 @@ def init(options: argparse.Namespace, shell: Shell) -> int:
     facts = init_request(Path(workspace.root), shell, offline=options.offline)
     with shell.connect(options) as connection:
         made = connection.call(Call("init_policy", body=facts))
-    path = None if options.print else write_policy(workspace, made.text("text"))
+        path = None if options.print else write_policy(workspace, made.text("text"))
+        step = (
+            next_step(connection, shell.workspace(options.C)) if path and not options.json else ""
+        )
     if options.json:
         shell.screen.json({**made.fields, "path": str(path) if path else None})
         return 0
@@ -61,7 +65,7 @@ def init(options: argparse.Namespace, shell: Shell) -> int:
         shell.screen.raw(made.text("text"))
     else:
         shell.screen.out(f"wrote {path}")
-        shell.screen.say("next: cleanroom policy explain")
+        shell.screen.say(f"next: {step}")
     return 0
 
 

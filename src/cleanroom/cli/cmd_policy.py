@@ -6,7 +6,7 @@ no. Never: a policy read or judged here.
 
 import argparse
 
-from cleanroom.cli.approval import approve, approve_parser
+from cleanroom.cli.approval import approve, approve_parser, next_step
 from cleanroom.cli.cmd_schema import run_schema
 from cleanroom.cli.cmd_schema import schema_parser as schema
 from cleanroom.cli.group import Sub, run_group
@@ -170,15 +170,17 @@ def suggest(options: argparse.Namespace, shell: Shell) -> int:
         body["run_id"] = options.run_id
     with shell.connect(options) as connection:
         suggestion = connection.call(Call("suggest_policy", body=body))
-    changed = suggestion.flag("changed")
-    if options.write and changed:
-        write_policy(workspace, suggestion.text("text"))
+        changed = suggestion.flag("changed")
+        step = "cleanroom policy suggest --write"
+        if options.write and changed:
+            write_policy(workspace, suggestion.text("text"))
+            step = "" if options.json else next_step(connection, shell.workspace(options.C))
     if options.json:
         shell.screen.json({**suggestion.fields, "written": options.write and changed})
         return 0
     _show_suggestion(suggestion, workspace, shell)
-    if changed and not options.write:
-        shell.screen.say("next: cleanroom policy suggest --write")
+    if changed:
+        shell.screen.say(f"next: {step}")
     return 0
 
 

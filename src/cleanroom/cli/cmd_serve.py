@@ -18,7 +18,7 @@ def serve_parser() -> Parser:
     parser = Parser(
         "serve",
         "Run the daemon in the foreground.",
-        "cleanroom serve --listen unix://$XDG_RUNTIME_DIR/cleanroom/cleanroom.sock",
+        "cleanroom serve --listen unix:///run/user/1000/own.sock",
     )
     parser.value("--listen", "URL", "unix:///PATH; by default where the other commands look")
     return parser

@@ -115,12 +115,20 @@ def _status(name: str, error: CleanroomError) -> int:
 def _help(words: list[str], shell: Shell) -> int:
     if words:
         return dispatch(words[0], [*words[1:], "--help"], shell)
-    width = max(map(len, COMMANDS))
-    shell.screen.out(f"cleanroom {__version__}: run untrusted commands in sandboxes\n")
-    shell.screen.out("Usage: cleanroom COMMAND [flags]\n")
-    for command, summary in COMMANDS.items():
-        shell.screen.out(f"  {command.ljust(width)}  {summary}")
-    shell.screen.out('\nExample:\n  cleanroom exec "npm install && npm test"')
+    from cleanroom.cli.help_page import Page, lay_out, terminal_columns  # noqa: PLC0415 -- only help
+
+    page = Page(
+        (f"cleanroom {__version__}: run untrusted commands in sandboxes", ""),
+        list(COMMANDS.items()),
+        (
+            f"  Short forms: {', '.join(ALIASES)}",
+            "",
+            'Example: cleanroom exec "npm install && npm test"',
+        ),
+        "cleanroom COMMAND --help",
+    )
+    for line in lay_out(page, terminal_columns()):
+        shell.screen.out(line)
     return 0
 
 

@@ -35,7 +35,7 @@ class Flag:
 
 
 class Parser(argparse.ArgumentParser):
-    """A command's parser. `flags` and `operands` are what help and docs/cli.md are made of."""
+    """A command's parser. Help and docs/cli.md are made of `flags` and `operands`."""
 
     def __init__(self, name: str, summary: str, example: str) -> None:
         super().__init__(
@@ -48,6 +48,7 @@ class Parser(argparse.ArgumentParser):
         self.example = example
         self.flags: list[Flag] = []
         self.operands: list[tuple[str, str]] = []
+        self.rare = frozenset({"--help"})  # what a screen of help can do without
         self.switch("-h --help", "show this help")
 
     def switch(self, names: str, text: str) -> None:
@@ -97,19 +98,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found as UsageError."""
+        said = message.replace("the following arguments are required:", "missing")
         raise UsageError(
-            Code.REQUEST_INVALID, f"cannot read the command line: {message}", f"{self.prog} --help"
+            Code.REQUEST_INVALID, f"cannot read the command line: {said}", f"{self.prog} --help"
         )
-
-    def help_text(self) -> str:
-        """Return the help: usage, flags, one example."""
-        operands = " ".join(name for name, _ in self.operands)
-        usage = f"Usage: {self.prog} [flags] {operands}".rstrip()
-        lines = [usage, "", self.summary, ""]
-        rows = self.operands + [(flag.usage, flag.text) for flag in self.flags]
-        width = max(len(name) for name, _ in rows)
-        lines += [f"  {name.ljust(width)}  {text}" for name, text in rows]
-        return "\n".join([*lines, "", "Example:", f"  {self.example}"])
 
 
 def seconds(text: str) -> float:

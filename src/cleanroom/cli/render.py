@@ -86,7 +86,7 @@ class Screen:
             if placed.hint:
                 self._err(f"    {placed.hint}", DIM)
         if error.hint:
-            self._err(f"  next: {error.hint}", "")
+            self._err(f"  next: {error.hint.removeprefix('run: ')}", "")
         self._err(f"  code: {error.code} (cleanroom explain {error.code})", DIM)
 
     def _err(self, text: str, colour: str) -> None:

@@ -103,8 +103,7 @@ class LocalWorkspaces:
         found = await asyncio.to_thread(change_set, folder)
         skipped = [_skipped(each) for each in found.skipped]
         if found.ignored:
-            reason = f"{len(found.ignored)} files that git ignores are not listed"
-            skipped.append(SkippedPath(path=found.ignored[0].path, reason=reason))
+            skipped.append(_skipped(found.ignored_line("not listed")))
         return ChangeSet(
             run_id="",
             sandbox_id="",

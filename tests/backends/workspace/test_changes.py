@@ -129,6 +129,9 @@ def test_files_that_git_ignores_are_apart(workspace: Workspace) -> None:
         "node_modules/p/i.js",
         "sub/out",
     ]
+    assert workspace.changes().ignored_line("not listed") == Skipped(
+        "a.log", "git ignores it and 2 more: not listed"
+    )
 
 
 def test_a_left_out_file_is_not_deleted_with_its_folder(workspace: Workspace) -> None:

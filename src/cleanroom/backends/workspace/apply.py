@@ -91,8 +91,7 @@ def _choose(folder: Path, paths: tuple[str, ...]) -> tuple[list[Change], list[Sk
         wanted, held = _unguarded(found.changes, ())
         skipped += held
         if found.ignored:
-            reason = f"{len(found.ignored)} files that git ignores: name them to apply them"
-            skipped.append(Skipped(found.ignored[0].path, reason))
+            skipped.append(found.ignored_line("name them to apply them"))
         return wanted, skipped
     everything = sorted((*found.changes, *found.ignored), key=lambda change: change.path)
     asked = tuple(path.rstrip("/").removeprefix("./") for path in paths)

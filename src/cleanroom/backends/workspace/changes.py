@@ -67,6 +67,11 @@ class Changes:
     ignored: tuple[Change, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
+    def ignored_line(self, becomes: str) -> Skipped:
+        """Return one line for all that git ignores, and what becomes of it."""
+        more = f" and {len(self.ignored) - 1} more" if len(self.ignored) > 1 else ""
+        return Skipped(self.ignored[0].path, f"git ignores it{more}: {becomes}")
+
 
 def change_set(folder: Path) -> Changes:
     """What the sandbox whose folder this is changed. Raises Fault(internal)."""
