@@ -40,11 +40,13 @@ class Person:
         """Write cleanroom.yaml."""
         (self.work / "cleanroom.yaml").write_text(text)
 
-    def types(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def types(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL
+    ) -> "subprocess.CompletedProcess[str]":
         """Run one command line to its end."""
         return subprocess.run(
             [*CLEANROOM, *arguments],
-            cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
+            cwd=self.work, env=self.environment, stdin=stdin,
             capture_output=True, text=True, check=False, timeout=25,
         )  # fmt: skip
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from cleanroom.cli.attached import stdin_to_forward
-from cleanroom.cli.cmd_exec import exit_status
-from cleanroom.client.reply import Reply
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer, Peer, problem
 
@@ -277,25 +275,6 @@ def test_only_pipes_files_and_sockets_are_input(monkeypatch: pytest.MonkeyPatch)
         os.dup2(before, 0)
         for descriptor in (before, reader, writer, null):
             os.close(descriptor)
-
-
-@pytest.mark.parametrize(
-    ("run", "signalled", "status"),
-    [
-        ({"exit_code": 0}, 0, 0),
-        ({"exit_code": 137}, 0, 137),
-        ({"exit_code": 137, "failure": {"code": "timed_out"}}, 0, 124),
-        ({"exit_code": None, "failure": {"code": "canceled"}}, 2, 130),
-        ({"exit_code": None, "failure": {"code": "canceled"}}, 15, 143),
-        ({"exit_code": 143, "failure": {"code": "canceled"}}, 2, 130),
-        ({"exit_code": None, "failure": {"code": "canceled"}}, 0, 130),
-        ({"exit_code": None, "failure": {"code": "gateway_lost"}}, 0, 125),
-        ({"exit_code": None}, 0, 125),
-    ],
-    ids=str,
-)
-def test_statuses(run: dict[str, object], signalled: int, status: int) -> None:
-    assert exit_status(Reply.of(run), signalled, fail_on_denied=False) == status
 
 
 def test_the_tests_left_pythons_hook_alone(cli: CommandLine, tmp_path: Path) -> None:

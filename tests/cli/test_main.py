@@ -52,11 +52,13 @@ def test_aliases_are_exact(cli: CommandLine) -> None:
         (("stop", "dev"), "POST /v1/sandboxes/dev/stop"),
         (("sandboxes", "terminate", "dev"), "POST /v1/sandboxes/dev/stop"),
         (("logs", "dev", "e"), "GET /v1/sandboxes/dev/executions/e/output"),
+        (("attach", "dev", "e"), "GET /v1/sandboxes/dev/executions/e"),
         (("wait", "dev", "e"), "GET /v1/sandboxes/dev/executions/e"),
     ):
         cli.script.answers[method] = problem("sandbox_not_found", "cannot find it", 404)
         done = cli(*words)
-        assert (done.status, "cannot find it" in done.err) == (1, True)
+        carried = words[0] in ("attach", "wait")
+        assert (done.status, "cannot find it" in done.err) == (125 if carried else 1, True)
 
 
 def test_no_daemon_where_one_was_named_is_an_error(cli: CommandLine) -> None:

@@ -78,7 +78,7 @@ def test_news_begins_on_a_line_of_its_own(capfd: pytest.CaptureFixture[str]) -> 
 def test_of_the_past_the_end_is_shown_without_questions(capfd: pytest.CaptureFixture[str]) -> None:
     seen = Seen(capfd)
     past = b"x" * SHOWN_AGAIN + b"\n\x1b[6n\x1b[c\x1b[32mgreen\x1b[?1h"
-    seen.says("position", stdout=len(past) + 7)
+    seen.says("position", stdout=len(past) + 7, stdout_from=0)
     seen.says("gap", stream=1, offset=0, missing=7)
     seen.report.output(1, past[:100])
     assert seen.out == ""
@@ -90,14 +90,14 @@ def test_of_a_full_screen_only_the_modes_come_back(capfd: pytest.CaptureFixture[
     """It is drawn again by the program, which is told another size (client/terminal.py)."""
     seen = Seen(capfd)
     past = b"\x1b[?1049h\x1b[Hvim"
-    seen.says("position", stdout=len(past))
+    seen.says("position", stdout=len(past), stdout_from=0)
     seen.report.output(1, past)
     assert seen.out == "\x1b[?1049h"
 
 
 def test_a_past_that_is_gone_is_none(capfd: pytest.CaptureFixture[str]) -> None:
     seen = Seen(capfd)
-    seen.says("position", stdout=10)
+    seen.says("position", stdout=10, stdout_from=0)
     seen.says("gap", stream=1, offset=0, missing=10)
     seen.report.output(1, b"now")
     assert seen.out == "now"

@@ -244,7 +244,7 @@ def test_the_second_ctrl_c_leaves() -> None:
         press()
         assert peer.text() == {"type": "cancel"}
         press()
-        assert peer.text() == {"type": "detach"}
+        assert peer.text()["type"] == "detach"
 
     with pytest.raises(Left) as caught:
         Talk(play, Heard()).run()
@@ -257,7 +257,7 @@ def test_keys_leave_and_what_was_typed_before_them_is_sent() -> None:
     def play(peer: Peer) -> None:
         os.write(writer, b"ls\nqx")
         assert peer.message() == (2, b"ls\n")
-        assert peer.text() == {"type": "detach"}
+        assert peer.text()["type"] == "detach"
 
     with pytest.raises(Left) as caught:
         Talk(play, Heard(), reader, Manner(Keys())).run()
@@ -293,7 +293,7 @@ def test_sizes_are_told_as_they_come() -> None:
 def test_a_visitor_that_is_told_to_end_leaves(number: int) -> None:
     def play(peer: Peer) -> None:
         press(number)
-        assert peer.text() == {"type": "detach"}
+        assert peer.text()["type"] == "detach"
 
     with pytest.raises(Left) as caught:
         Talk(play, Heard(), None, Manner(owner=False)).run()
@@ -325,7 +325,7 @@ def test_ctrl_c_reaches_the_daemon_while_nobody_reads_our_output() -> None:
         peer.output(1, b"x")
         assert peer.text() == {"type": "cancel"}
         canceled.set()
-        assert peer.text() == {"type": "detach"}
+        assert peer.text()["type"] == "detach"
 
     with pytest.raises(Left):
         Talk(play, Heard(stuck)).run()
@@ -353,3 +353,24 @@ def test_an_error_message_is_raised() -> None:
     problem = {"title": "t", "status": 500, "detail": "cannot go on", "code": "gateway_lost"}
     with pytest.raises(RemoteError, match="cannot go on"):
         Talk(lambda peer: peer.say("error", problem=problem), Heard()).run()
+
+
+def test_who_leaves_says_how_far_each_stream_came() -> None:
+    def play(peer: Peer) -> None:
+        peer.say("position", stdout=90, stderr=9, stdout_from=20, stderr_from=4)
+        peer.say("gap", stream=1, offset=20, missing=5)
+        peer.output(1, b"abc")
+        peer.output(2, b"x")
+        told = peer.text()
+        while told["type"] != "detach":
+            told = peer.text()
+        assert told == {"type": "detach", "stdout": 28, "stderr": 5}
+
+    sink = Heard()
+    reader, writer = os.pipe()
+    sink.stuck = lambda: os.write(writer, b"q") if sink.streams[2] else None
+    with pytest.raises(Left):
+        Talk(play, sink, reader, Manner(Keys())).run()
+    os.close(reader)
+    os.close(writer)
+    assert sink.told == ["position", "gap"]

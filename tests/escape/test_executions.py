@@ -85,3 +85,16 @@ def test_a_gib_that_nobody_follows_stays_within_its_bounds(served: Served) -> No
 def execution_path(sandbox: str, execution: str) -> str:
     """Return where the API shows an execution."""
     return f"/v1/sandboxes/{sandbox}/executions/{execution}"
+
+
+def test_a_shell_is_left_and_found_again(served: Served) -> None:
+    """It is on a terminal with nobody there, and waits for who attaches."""
+    done = served.person.types("exec", "-d", "-it", "--", "sh", "-c", "read a; tty; exit $a")
+    assert done.returncode == 0, done.stderr
+    reader, writer = os.pipe()
+    os.write(writer, b"5\n")
+    os.close(writer)
+    joined = served.person.types("attach", *done.stdout.split(), stdin=reader)
+    os.close(reader)
+    assert joined.returncode == 5
+    assert joined.stdout.startswith("5\n/dev/pts/")  # the terminal's own echo

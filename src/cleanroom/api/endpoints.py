@@ -91,7 +91,9 @@ _EXECUTIONS: Final = (
     Endpoint(
         "execution_stdin", "POST", f"{_EXECUTION}/stdin", status=204, stream="bytes", query=("eof",)
     ),
-    Endpoint("attach_execution", "GET", f"{_EXECUTION}/attach", stream="websocket"),
+    Endpoint(
+        "attach_execution", "GET", f"{_EXECUTION}/attach", stream="websocket", query=("from",)
+    ),
 )
 
 _AUDIT: Final = (

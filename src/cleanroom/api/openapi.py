@@ -24,15 +24,18 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _ATTACH: Final = (
     "WebSocket (RFC 6455). Binary messages of the server: one byte (1 standard output or the"
     " terminal, 2 standard error), then the bytes. Text messages of the server: NoteLine,"
-    " DeniedLine, and ExitLine or ErrorLine as the last one. Binary messages of the client:"
-    " standard input. Text messages of the client: AttachMessage. A client that goes away without"
-    " `detach` cancels the execution."
+    " DeniedLine, StdinLine, and ExitLine or ErrorLine as the last one. Binary messages of the"
+    " client: standard input. Text messages of the client: AttachMessage. The first client owns a"
+    " run that was not detached: if it goes away without `detach` the execution is canceled. Later"
+    " ones get a PositionLine first, GapLines for what is no longer kept, and their going changes"
+    " nothing; with `from=left` they begin where the last client that said `detach` had come."
 )
 _QUERY: Final[dict[str, Document]] = {
     "all": {"type": "boolean"},
     "follow": {"type": "boolean"},
     "denied": {"type": "boolean"},
     "eof": {"type": "boolean"},
+    "from": {"enum": ["start", "left"]},
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
     "after": {"type": "integer", "minimum": 0},
     "stdout_from": {"type": "integer", "minimum": 0},

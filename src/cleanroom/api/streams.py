@@ -9,7 +9,7 @@ of standard input. Never: output that is not UTF-8 as text.
 import msgspec
 from msgspec import field
 
-from cleanroom.api.message import Cells, Message, SignalName
+from cleanroom.api.message import Cells, Message, Offset, SignalName
 from cleanroom.api.types import Denial, Execution, Problem, Run, Sandbox
 
 
@@ -76,6 +76,17 @@ class NoteLine(Message, frozen=True, tag="note"):
     text: str
 
 
+class PositionLine(Message, frozen=True, tag="position"):
+    """Attach only, to a client that comes later: what follows begins at `stdout_from` and
+    `stderr_from`; what is below `stdout` and `stderr` was written before it came.
+    """
+
+    stdout: int
+    stderr: int
+    stdout_from: int
+    stderr_from: int
+
+
 class StdinLine(Message, frozen=True, tag="stdin"):
     """Attach only: the command has been given `taken` bytes of standard input in all.
 
@@ -109,6 +120,7 @@ StreamLine = (
     | RecordLine
     | DeniedLine
     | NoteLine
+    | PositionLine
     | StdinLine
     | ExitLine
     | ErrorLine
@@ -133,7 +145,13 @@ class ResizeMessage(Message, frozen=True, tag="resize"):
 
 
 class DetachMessage(Message, frozen=True, tag="detach"):
-    """The client leaves on purpose; the execution goes on."""
+    """The client leaves on purpose; the execution goes on.
+
+    It has shown each stream up to here: who attaches with `from=left` goes on there.
+    """
+
+    stdout: Offset = 0
+    stderr: Offset = 0
 
 
 class CancelMessage(Message, frozen=True, tag="cancel"):

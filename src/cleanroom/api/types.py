@@ -210,6 +210,8 @@ class Execution(Message, frozen=True):
     command: list[str]
     state: str
     created_at: str
+    tty: bool = False  # it has a terminal
+    stdin: bool = False  # its standard input was left open for who attaches
     started_at: str | None = None
     finished_at: str | None = None
     exit_code: int | None = None

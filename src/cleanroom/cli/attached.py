@@ -16,11 +16,11 @@ from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import Screen
 from cleanroom.client.attach import Attachment, Manner
 from cleanroom.client.blocking import Connection
-from cleanroom.client.calls import Call
+from cleanroom.client.calls import Call, known_code
 from cleanroom.client.detach import DEFAULT, read_keys
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
-from cleanroom.errors import Code, UsageError
+from cleanroom.errors import CleanroomError, Code, UsageError
 
 if TYPE_CHECKING:
     from cleanroom.client.terminal import Terminal
@@ -121,6 +121,15 @@ def _raw(terminal: "Terminal | None", screen: Screen) -> Iterator[None]:
             yield
     finally:
         screen.line_end = "\n"
+
+
+def say_failure(run: Reply, screen: Screen) -> None:
+    """Say why a run has no end of its own workload, unless somebody wanted that."""
+    if "failure" in run:
+        failure = run.item("failure")
+        if failure.text("code") != Code.CANCELED:
+            code, reason = known_code(failure.text("code")), failure.text("reason")
+            screen.error(CleanroomError(code, reason, failure.text("hint", "")))
 
 
 def how_back(sandbox: str, execution: str, *, canceled: bool) -> str:

@@ -9,7 +9,6 @@ a run started where the result file cannot be written, or a lost connection take
 import argparse
 import json
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import Final, NamedTuple, TextIO
@@ -23,25 +22,23 @@ from cleanroom.cli.attached import (
     exec_streams,
     how_back,
     plain_report,
+    say_failure,
 )
 from cleanroom.cli.detached import refuse_waiting_flags, run_detached
 from cleanroom.cli.environment import given_environment, look_like_credentials
 from cleanroom.cli.exec_output import JsonReport, Report, result_fields
+from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_status
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
 from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
 from cleanroom.client.attach import Left
-from cleanroom.client.calls import Call, known_code
+from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
 from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 
-TIMED_OUT: Final = 124
-NOT_RUN: Final = 125
-LEFT: Final = 128 + signal.SIGINT
-UNREAD: Final = 128 + signal.SIGPIPE
 # Flags that one screen of help only names; the order of all others is theirs below.
 RARE: Final = frozenset(
     (
@@ -185,52 +182,22 @@ def _run(request: dict[str, object], caller: Caller, result: TextIO | None) -> i
     except BrokenPipeError:
         return UNREAD  # the closed connection cancels the command
     except CleanroomError as error:
-        _write_result(result, _failed(run, error), _status_of_failure(error.code))
+        _write_result(result, _failed(run, error), error_status(error.code))
         if options.json:
-            report.ended(_failed(run, error), _status_of_failure(error.code))
+            report.ended(_failed(run, error), error_status(error.code))
         raise
     run = ended.message.item("run")
     status = exit_status(run, ended.signalled, fail_on_denied=options.fail_on_denied)
     with suppress(BrokenPipeError):
         report.ended(run, status)
     _write_result(result, run, status)
-    _say_failure(run, shell)
+    say_failure(run, shell.screen)
     return status
-
-
-def exit_status(run: Reply, signalled: int, *, fail_on_denied: bool) -> int:
-    """Return the status of docs/cli.md for a run that has ended."""
-    failure = run.item("failure").text("code") if "failure" in run else ""
-    status = run.maybe_number("exit_code")
-    if failure == Code.TIMED_OUT:
-        return TIMED_OUT
-    if signalled:
-        return 128 + signalled
-    if status is None:
-        return LEFT if failure == Code.CANCELED else NOT_RUN
-    return 1 if status == 0 and fail_on_denied and run.items("denied") else status
-
-
-def _status_of_failure(code: Code) -> int:
-    return TIMED_OUT if code is Code.TIMED_OUT else NOT_RUN
 
 
 def _failed(run: Reply, error: CleanroomError) -> Reply:
     failure = {"code": error.code, "reason": error.message, "hint": error.hint}
     return Reply.of({**run.fields, "failure": failure})
-
-
-def _say_failure(run: Reply, shell: Shell) -> None:
-    if "failure" in run:
-        failure = run.item("failure")
-        if failure.text("code") != Code.CANCELED:
-            shell.screen.error(
-                CleanroomError(
-                    known_code(failure.text("code")),
-                    failure.text("reason"),
-                    failure.text("hint", ""),
-                )
-            )
 
 
 def _show_plan(request: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:

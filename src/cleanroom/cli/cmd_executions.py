@@ -6,13 +6,13 @@ end.
 
 import argparse
 
+from cleanroom.cli.exit_status import execution_status
 from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.joined import attach, attach_parser
 from cleanroom.cli.log_output import LogOutput
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
-from cleanroom.client.reply import Reply
-from cleanroom.errors import Code
 
 WAIT_S = 60  # of one request; `wait` asks again
 
@@ -99,17 +99,7 @@ def wait(options: argparse.Namespace, shell: Shell) -> int:
             execution = connection.call(call)
     if options.json:
         shell.screen.json(execution.fields)
-    return _status(execution)
-
-
-def _status(execution: Reply) -> int:
-    if "failure" in execution and execution.item("failure").text("code") == Code.TIMED_OUT:
-        return 124
-    code = execution.maybe_number("exit_code")
-    if code is not None:
-        return code
-    number = execution.maybe_number("signal")
-    return 125 if number is None else 128 + number
+    return execution_status(execution)
 
 
 def cancel(options: argparse.Namespace, shell: Shell) -> int:
@@ -161,6 +151,7 @@ SUBS = {
     "list": Sub(list_parser, list_all),
     "get": Sub(lambda: _parser("get", "Show all that is known of one."), get),
     "logs": Sub(logs_parser, logs),
+    "attach": Sub(attach_parser, attach),
     "wait": Sub(lambda: _parser("wait", "Wait for its end and exit as it did."), wait),
     "cancel": Sub(lambda: _parser("cancel", "End it: TERM, a grace, KILL."), cancel),
     "kill": Sub(kill_parser, kill),

@@ -78,7 +78,7 @@ class PlainReport:
         write_all(stream, on_terminal.feed(data) if on_terminal else data)
 
     def news(self, message: Reply) -> None:
-        """Say the first refusal of each host, and each note once."""
+        """Say the first refusal of each host, each note once, and what is missing."""
         if message.text("type") == "denied":
             host = message.text("name") or message.text("address")
             if self._first(f"host {host}"):
@@ -88,6 +88,8 @@ class PlainReport:
                 )
         elif message.text("type") == "note":
             self._note(message.text("text"))
+        elif message.text("type") == "gap":
+            self._screen.warn(gap_text(message))
 
     def canceling(self, number: int) -> None:
         """Say what a second Ctrl-C does."""
@@ -199,6 +201,11 @@ def denied_summary(denied: list[Reply]) -> str:
     count = sum(denial.maybe_number("count") or 1 for denial in denied)
     hosts = {denial.text("name") or denial.text("address") for denial in denied}
     return f"cleanroom: {counted(count, 'connection')} denied ({counted(len(hosts), 'host')})"
+
+
+def gap_text(message: Reply) -> str:
+    """Return what is said where output is no longer kept."""
+    return f"cleanroom: {message.number('missing')} bytes are no longer kept"
 
 
 def target_text(message: Reply) -> str:

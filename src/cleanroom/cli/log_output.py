@@ -6,7 +6,7 @@ of the workload changed, or a gap that is not said.
 
 import binascii
 
-from cleanroom.cli.exec_output import write_all
+from cleanroom.cli.exec_output import gap_text, write_all
 from cleanroom.cli.render import Screen
 from cleanroom.client.reply import Reply
 
@@ -30,7 +30,7 @@ class LogOutput:
                 data = self._stamped(stream, line.text("time", "-"), data)
             write_all(stream, data)
         elif kind == "gap":
-            self._screen.warn(f"cleanroom: {line.number('missing')} bytes are no longer kept")
+            self._screen.warn(gap_text(line))
 
     def _stamped(self, stream: int, when: str, data: bytes) -> bytes:
         """Return the bytes with the time before each line that begins in them."""

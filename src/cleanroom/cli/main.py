@@ -37,8 +37,10 @@ ALIASES: Final = {
     "ps": ("sandboxes", "list"),
     "stop": ("sandboxes", "stop"),
     "logs": ("executions", "logs"),
+    "attach": ("executions", "attach"),
     "wait": ("executions", "wait"),
 }
+CARRY_STATUS: Final = (("executions", "attach"), ("executions", "wait"))  # a workload's
 EVERYWHERE: Final = ("version", "explain")  # of use where nothing can run
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return dispatch(name, words[1:], shell)
     except CleanroomError as error:
         shell.screen.error(error)
-        return _status(name, error)
+        return _status(name, words[1:], error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -103,11 +105,12 @@ def dispatch(name: str, words: list[str], shell: Shell) -> int:
     return load(name).run([*first, *words], shell)
 
 
-def _status(name: str, error: CleanroomError) -> int:
-    """Return 2 for a wrong command line; else exec's own statuses, and 1 for other commands."""
+def _status(name: str, words: Sequence[str], error: CleanroomError) -> int:
+    """Return 2 for a wrong command line; 124 or 125 where success is a workload's; else 1."""
     if isinstance(error, UsageError):
         return error.exit_status
-    if name == "exec" or sys.platform != "linux":
+    command = (*ALIASES.get(name, (name,)), *words)
+    if name == "exec" or command[:2] in CARRY_STATUS or sys.platform != "linux":
         return 124 if error.code is Code.TIMED_OUT else 125
     return 1
 

@@ -37,6 +37,7 @@ JSON_SHAPES: Final = {
     "executions list": "`executions`: a list of Execution.",
     "executions get": "An Execution.",
     "executions logs": "One object a line: an OutputLine or GapLine each, and last `exit`.",
+    "executions attach": "As `exec`; also `position` (a PositionLine) and `gap` (a GapLine).",
     "executions wait": "An Execution.",
     "executions cancel": "An Execution.",
     "executions kill": "An Execution.",
@@ -57,14 +58,14 @@ Generated from the parsers: `make docs`. `cleanroom COMMAND --help` shows the sa
 
 | Status | Meaning |
 |---|---|
-| the command's own | `exec`: it ran; refusals inside never change the status |
+| the command's own | `exec`, `attach`, `wait`: it ran; refusals inside never change the status |
 | 0 | success |
 | 1 | a command without a workload failed, or its answer is no |
 | 2 | the command line is wrong |
-| 124 | `exec`: it took longer than `--timeout` or the sandbox's time to live |
-| 125 | `exec`: cleanroom could not start it, or lost its outcome |
-| 126, 127 | `exec`: found but not executable; not found |
-| 128+n | `exec`: ended by signal n; 130 is Ctrl-C, also for a client that left |
+| 124 | the same: it took longer than `--timeout` or the sandbox's time to live |
+| 125 | the same: cleanroom could not start it, does not know it, or lost its outcome |
+| 126, 127 | the same: found but not executable; not found |
+| 128+n | the same: ended by signal n; 130 is Ctrl-C, also for a client that left |
 
 A command may itself exit with 125: `--json` and `--result-file` tell the two apart.
 

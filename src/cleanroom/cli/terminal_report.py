@@ -52,7 +52,7 @@ class TerminalReport(PlainReport):
         """Say it where it disturbs nothing: on a line of its own, or after a full screen."""
         match message.text("type"):
             case "position":
-                self._past = message.number("stdout")
+                self._past = message.number("stdout") - message.number("stdout_from")
             case "gap":
                 self._past = max(0, self._past - message.number("missing"))
                 self._show_past()

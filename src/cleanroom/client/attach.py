@@ -34,7 +34,7 @@ class Sink(Protocol):
         ...
 
     def news(self, message: Reply) -> None:
-        """Take a `denied` or `note` message."""
+        """Take a `denied`, `note`, `position` or `gap` message."""
         ...
 
     def canceling(self, number: int) -> None:
@@ -99,6 +99,7 @@ class Attachment:
         self._queue: deque[bytes] = deque()
         self._untaken = 0  # bytes of input sent that the command has not been given yet
         self._sent = 0
+        self._shown = {1: 0, 2: 0}  # the offset up to which the sink has each stream
         self._flushing = False
         self._delivering = False  # the sink has the data; a blocked write ends only by a signal
         self._leaving = False
@@ -170,13 +171,18 @@ class Attachment:
             raise RemoteError(reply.item("problem"))
         if reply.text("type") == "stdin":
             self._untaken = self._sent - reply.number("taken")
-        else:
-            self._sink.news(reply)
+            return
+        if reply.text("type") == "position":
+            self._shown = {1: reply.number("stdout_from"), 2: reply.number("stderr_from")}
+        elif reply.text("type") == "gap":
+            self._shown[reply.number("stream")] += reply.number("missing")
+        self._sink.news(reply)
 
     def _deliver(self, data: bytes) -> None:
         self._delivering = True
         try:
             self._sink.output(data[0], data[1:])
+            self._shown[data[0]] += len(data) - 1
         except Left:
             self._leave()
         finally:
@@ -253,7 +259,7 @@ class Attachment:
 
     def _leave(self) -> None:
         """Say `detach` and wait, briefly, until the daemon has heard it."""
-        self.tell(type="detach")
+        self.tell(type="detach", stdout=self._shown[1], stderr=self._shown[2])
         self._socket.settimeout(LEAVE_TIMEOUT_S)
         try:
             for frame in self._queue:

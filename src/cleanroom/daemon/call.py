@@ -98,6 +98,13 @@ class Call:
             raise _bad_query(name, f"a whole number up to {most}")
         return int(said)
 
+    def choice(self, name: str, words: tuple[str, ...]) -> str:
+        """Return a query parameter that is one of these words; absent is the first."""
+        said = self.request.query.get(name, words[0])
+        if said not in words:
+            raise _bad_query(name, f"one of {', '.join(words)}")
+        return said
+
     def page(self) -> Page:
         """Return which part of a list is wanted."""
         before = self.request.query.get("before")

@@ -34,6 +34,8 @@ def new_run(now: datetime, sandbox: Sandbox, wanted: Wanted, notes: list[str]) -
         command=list(wanted.command),
         state="running",
         created_at=created,
+        tty=wanted.options.tty,
+        stdin=wanted.options.stdin,
         started_at=created,
     )
     record = Run(

@@ -41,6 +41,7 @@ class LiveRun:
             foreground  # somebody promised to attach, and counts on nothing being lost
         )
         self.attached = asyncio.Event()  # set when the owner came
+        self.left_at = {1: 0, 2: 0}  # how far the last client had come that left on purpose
         self.notices = Notices()
         self.live: LiveExecution | None = None
         self.ended = asyncio.Event()  # the command has ended, and the audit says so

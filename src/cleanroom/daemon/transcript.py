@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cleanroom.daemon.output import Chunk, Gap, OutputLog, OutputReader, Wanted
 from cleanroom.daemon.spool import batches, ends, newest_first
+from cleanroom.errors import Code, Fault
 
 
 class Transcript:
@@ -26,7 +27,14 @@ class Transcript:
         self._asked: dict[int, int] | None = None  # where the disk was last asked for more
 
     async def take(self) -> Chunk | Gap | None:
-        """Return the next piece if there is one now. Raises OSError if the disk fails."""
+        """Return the next piece if there is one now. Raises Fault(internal) if the disk fails."""
+        try:
+            return await self._take()
+        except OSError as error:
+            message = f"cannot read the output: {error.strerror}"
+            raise Fault(Code.INTERNAL, message) from error
+
+    async def _take(self) -> Chunk | Gap | None:
         while True:
             piece = await self._from_disk()
             if piece is not None:

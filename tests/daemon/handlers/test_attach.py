@@ -8,6 +8,8 @@ from typing import TypeAlias
 import aiohttp
 import pytest
 
+from cleanroom.daemon.transcript import Transcript
+from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import (
     Daemon,
     Json,
@@ -220,6 +222,7 @@ def test_a_second_client_sees_the_same_and_its_going_changes_nothing(short_path:
                 assert (await owner.receive_json())["taken"] == 5
                 assert await owner.receive_bytes() == b"\x01hello"
                 async with daemon.attach(run) as second:
+                    assert (await second.receive_json())["type"] == "position"
                     assert await second.receive_bytes() == b"\x01hello"
                 await owner.send_str('{"type": "eof"}')
                 _, told = await until_exit(owner)
@@ -257,5 +260,86 @@ def test_attach_follows_on_the_connection_that_made_the_run(short_path: Path) ->
                 run = await one.run("echo", "x", detach=False)
                 async with one.attach(run) as socket:
                     assert await socket.receive_bytes() == b"\x01x\n"
+
+    play(conversation())
+
+
+def test_who_comes_later_begins_where_the_last_one_left(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            run = await daemon.run("cat", detach=False, stdin=True)
+            async with daemon.attach(run) as owner:
+                await owner.send_bytes(b"hello world")
+                assert (await owner.receive_json())["taken"] == 11
+                assert await owner.receive_bytes() == b"\x01hello world"
+                await owner.send_str('{"type": "detach", "stdout": 6, "stderr": 0}')
+                await owner.receive()
+            url = f"http://d{execution_path(run)}/attach"
+            async with daemon.http.ws_connect(f"{url}?from=left") as back:
+                place = await back.receive_json()
+                assert (place["type"], place["stdout"], place["stdout_from"]) == ("position", 11, 6)
+                assert await back.receive_bytes() == b"\x01world"
+                async with daemon.http.ws_connect(url) as other:
+                    assert (await other.receive_json())["stdout_from"] == 0
+                    assert await other.receive_bytes() == b"\x01hello world"
+                    await other.send_bytes(b"!")  # both may type, both see it
+                    assert await back.receive_bytes() == b"\x01!"
+            # `back` and `other` vanished without a word, and it runs on
+            status, execution = await daemon.ask("GET", execution_path(run))
+            assert (status, execution["state"], execution["stdin"]) == (200, "running", True)
+            status, problem = await daemon.ask("GET", f"{execution_path(run)}/attach?from=middle")
+            assert (status, "start, left" in problem["detail"]) == (400, True)
+
+    play(conversation())
+
+
+def test_what_memory_has_dropped_comes_from_disk_but_not_for_a_terminal(short_path: Path) -> None:
+    size = 6_000_000
+
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            for tty, begins in ((False, {0}), (True, set(range(1, size)))):
+                run = await daemon.run("flood", str(size), tty=tty)
+                await daemon.until_output(run, size)
+                async with daemon.attach(run) as socket:
+                    place = await socket.receive_json()
+                    assert place["stdout_from"] in begins
+                    data, told = await until_exit(socket)
+                assert len(data) == size - place["stdout_from"]
+                assert [each["type"] for each in told] == ["exit"]
+
+    play(conversation())
+
+
+def test_bytes_that_nobody_has_any_more_are_said(short_path: Path) -> None:
+    setting = Setting(short_path)
+    setting.config_text += "limits:\n  kept_output: 1MiB\n  output_on_disk: 1MiB\n"
+
+    async def conversation() -> None:
+        async with running(setting) as daemon:
+            run = await daemon.run("flood", "6000000")
+            await daemon.finished(run)
+            async with daemon.attach(run) as socket:
+                assert (await socket.receive_json())["type"] == "position"
+                data, told = await until_exit(socket)
+            assert [each["type"] for each in told] == ["gap", "exit"]
+            assert len(data) + told[0]["missing"] == 6_000_000
+
+    play(conversation())
+
+
+def test_a_disk_that_fails_is_the_last_word(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: Transcript) -> None:
+        raise Fault(Code.INTERNAL, "cannot read the output: broken")
+
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            run = await daemon.run("sleep")
+            monkeypatch.setattr(Transcript, "take", fail)
+            async with daemon.attach(run) as socket:
+                _, told = await until_exit(socket)
+            assert [each["type"] for each in told] == ["position", "error"]
 
     play(conversation())

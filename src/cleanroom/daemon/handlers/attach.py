@@ -2,8 +2,9 @@
 
 In: messages of a client. Out: output, refusals and notes as they come, the exit. The first client
 of a foreground run owns it: nothing of the output is lost to it, and if it goes away without
-`detach` the command is canceled. Never: a message after `exit`, or a client that the end of the
-command does not reach.
+`detach` the command is canceled. Any number may join later; all see everything, all may type, the
+last size told counts, and their going changes nothing. Never: a message after `exit`, or a client
+that the end of the command does not reach.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from cleanroom.api.streams import (
     EofMessage,
     ErrorLine,
     ExitLine,
+    GapLine,
+    PositionLine,
     ResizeMessage,
     SignalMessage,
     StdinLine,
@@ -29,18 +32,20 @@ from cleanroom.api.streams import (
 from cleanroom.daemon.call import Call
 from cleanroom.daemon.executions import CANCELED, signal_number
 from cleanroom.daemon.handlers.executions import find
-from cleanroom.daemon.output import Chunk, OutputReader
+from cleanroom.daemon.output import Chunk, OutputReader, Wanted
 from cleanroom.daemon.sandbox import LiveRun
 from cleanroom.daemon.stdin import StdinQueue
 from cleanroom.daemon.streams import hung_up
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.daemon.transcript import Transcript
 from cleanroom.errors import CleanroomError
 
 MAX_MESSAGE: Final = 1024 * 1024
 
 
 async def attach(call: Call) -> web.StreamResponse:
-    """Join a running command; of an ended one, only its exit is said."""
+    """Join a running command; of one that ended long ago, only its exit is said."""
+    begin = call.choice("from", ("start", "left"))
     run = call.started_run()
     stored = await find(call, run)
     # No compression: it would cost more than the socket.
@@ -51,21 +56,21 @@ async def attach(call: Call) -> web.StreamResponse:
         await _say(socket, ExitLine(execution=stored, run=last))
         await socket.close()
         return socket
-    await Attached(call.request, socket, run, call.host.tasks).serve()
+    await Attached(call, socket, run, begin).serve()
     return socket
 
 
 class Attached:
     """One client of one running command."""
 
-    def __init__(
-        self, request: web.Request, socket: web.WebSocketResponse, run: LiveRun, tasks: Tasks
-    ) -> None:
-        self._request = request
+    def __init__(self, call: Call, socket: web.WebSocketResponse, run: LiveRun, begin: str) -> None:
+        self._request = call.request
         self._socket = socket
         self._run = run
         self._live = run.started()
-        self._tasks = tasks
+        self._tasks = call.host.tasks
+        self._folder = call.host.outputs.folder(run.execution.id)
+        self._begin = begin
         self._owner = run.take_ownership()
         self._detached = False
         self._stdin = StdinQueue(self._live, self._taken)
@@ -93,18 +98,55 @@ class Attached:
             await self._send_all()
         except* ConnectionError:
             pass  # `serve` sees that it ended
+        except* CleanroomError as group:
+            problem = problem_of(_first_of(group))
+            with contextlib.suppress(ConnectionError):
+                await self._say(ErrorLine(problem=problem))
 
     async def _send_all(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._send_output(self._live.output.reader(owner=self._owner)))
+            group.create_task(self._send_output())
             group.create_task(self._send_notices())
         await self._run.finished.wait()
         await self._say(ExitLine(execution=self._run.execution, run=self._run.current()))
 
-    async def _send_output(self, reader: OutputReader) -> None:
-        while (piece := await reader.next()) is not None:
+    async def _send_output(self) -> None:
+        log = self._live.output
+        wanted = self._beginning()
+        if not self._owner:
+            at, totals = wanted.offsets, log.totals
+            await self._say(
+                PositionLine(
+                    stdout=totals[1], stderr=totals[2], stdout_from=at[1], stderr_from=at[2]
+                )
+            )
+        reader = OutputReader(log, wanted, owner=self._owner)
+        transcript = Transcript(self._folder, wanted, reader)
+        while True:
+            piece = await transcript.take()
             if isinstance(piece, Chunk):
                 await self._send_bytes(bytes((piece.stream,)) + piece.data)
+            elif piece is not None:
+                await self._say(
+                    GapLine(stream=piece.stream, offset=piece.offset, missing=piece.missing)
+                )
+            elif log.ended:
+                return
+            else:
+                await log.changed()
+
+    def _beginning(self) -> Wanted:
+        """Return the first byte of each stream to send.
+
+        Of a terminal that is what memory has: only the end is shown again, and only what made the
+        screen as it is matters.
+        """
+        log = self._live.output
+        if self._run.execution.tty and not self._owner:
+            oldest = log.kept[0].offset if log.kept else log.totals[1]
+            return Wanted(oldest)
+        left = self._run.left_at if self._begin == "left" else {1: 0, 2: 0}
+        return Wanted(min(left[1], log.totals[1]), min(left[2], log.totals[2]))
 
     async def _send_notices(self) -> None:
         sent = 0
@@ -145,6 +187,7 @@ class Attached:
             case CancelMessage():
                 self._cancel()
             case DetachMessage():
+                self._run.left_at = {1: told.stdout, 2: told.stderr}
                 self._detached = True
 
     def _cancel(self) -> None:
@@ -167,3 +210,8 @@ class Attached:
 
 async def _say(socket: web.WebSocketResponse, line: StreamLine) -> None:
     await socket.send_str(codec.encode_line(line).decode())
+
+
+def _first_of(group: BaseExceptionGroup[CleanroomError]) -> CleanroomError:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -75,7 +75,7 @@ async def _copy(transcript: Transcript, stream: NdjsonStream, log: OutputLog | N
     """Send all there is; with a log, go on until it has ended."""
     lines = OutputLines()
     while True:
-        piece = await _take(transcript)
+        piece = await transcript.take()
         if piece is not None:
             await _send(stream, lines, piece)
         elif log is not None and not log.ended:
@@ -89,14 +89,6 @@ async def _copy(transcript: Transcript, stream: NdjsonStream, log: OutputLog | N
 async def _send(stream: NdjsonStream, lines: OutputLines, piece: Chunk | Gap | None) -> None:
     for line in lines.feed(piece) if piece is not None else ():
         await stream.send(codec.encode_line(line))
-
-
-async def _take(transcript: Transcript) -> Chunk | Gap | None:
-    try:
-        return await transcript.take()
-    except OSError as error:
-        message = f"cannot read the output: {error.strerror}"
-        raise Fault(Code.INTERNAL, message) from error
 
 
 async def _beginning(call: Call, stored: Execution, log: OutputLog | None) -> Wanted:
