@@ -12,11 +12,12 @@ def start(*ids: str) -> "tuple[socket.socket, subprocess.Popen[str]]":  # noqa: 
     """Start the process; return our end of its control socket."""
     ours, theirs = socket.socketpair()
     ours.settimeout(15)
-    with theirs:
-        descriptor = theirs.fileno()
+    cache, its_cache = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, cache, its_cache:
+        descriptors = (theirs.fileno(), its_cache.fileno())
         process = subprocess.Popen(  # noqa: TID251 -- not by the link, which does it right
-            [sys.executable, "-m", "cleanroom.gateway_main", str(descriptor), *ids],
-            pass_fds=(descriptor,),
+            [sys.executable, "-m", "cleanroom.gateway_main", *map(str, descriptors), *ids],
+            pass_fds=descriptors,
             stderr=subprocess.PIPE,
             text=True,
         )

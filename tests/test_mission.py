@@ -195,15 +195,29 @@ def test_doctor_lists_the_firecracker_items(person: Person) -> None:
         assert f" {item} " in done.stdout
 
 
-def test_registries_are_explained_and_refused_until_they_are_enforced(person: Person) -> None:
+def test_registries_are_explained_and_run(person: Person) -> None:
+    (person.work / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {}}')
     person.policy(POLICY.format(registries=REGISTRIES))
     told = person.types("policy", "validate")
-    assert (told.returncode, "not enforced yet" in told.stderr) == (1, True)
+    assert told.returncode == 0, told.stderr
     assert "registry npm: enabled" in told.stdout
+    done = person.types("exec", "--", "npm test")
+    assert done.returncode == 0, done.stderr
+    assert "tested" in done.stdout
+
+
+@pytest.mark.parametrize("manager", ["cargo", "go", "git"])
+def test_a_registry_that_waits_is_explained_and_refused_by_name(
+    person: Person, manager: str
+) -> None:
+    person.policy(POLICY.format(registries=REGISTRIES.replace("npm", manager, 1)))
+    told = person.types("policy", "validate")
+    assert (told.returncode, "not enforced yet" in told.stderr) == (1, True), told.stderr
+    assert f"registry {manager}: enabled" in told.stdout
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
-    assert "registries" in done.stderr
+    assert f"registries.{manager}.enable: true" in done.stderr
 
 
 @pytest.mark.parametrize(

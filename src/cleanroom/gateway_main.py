@@ -1,7 +1,8 @@
-"""The gateway process: `python -m cleanroom.gateway_main FD [UID GID]`.
+"""The gateway process: `python -m cleanroom.gateway_main CONTROL CACHE [UID GID]`.
 
-In: a connected control socket as a descriptor; for a root daemon, whom to become. Out: exit status
-0 when the daemon closed the socket. Never: a privilege, a file or a child process once it serves.
+In: descriptors of two connected sockets, for control and of the content cache; for a root daemon,
+whom to become. Out: exit status 0 when the daemon closed the first.
+Never: a privilege, a file or a child process once it serves.
 """
 
 import gc
@@ -17,9 +18,10 @@ from cleanroom.gateway.server import Gateway
 
 def main(arguments: list[str]) -> int:
     """Confine this process, then serve until the control socket ends."""
-    link = socket.socket(fileno=int(arguments[0]))
-    link.set_inheritable(False)
-    uid, gid = (int(text) for text in arguments[1:3]) if len(arguments) > 2 else (None, None)
+    link, cache = (socket.socket(fileno=int(text)) for text in arguments[:2])
+    for each in (link, cache):
+        each.set_inheritable(False)
+    uid, gid = (int(text) for text in arguments[2:4]) if len(arguments) > 3 else (None, None)
     if uid is None and os.geteuid() == 0:
         print_error = "cleanroom gateway: started as root without a uid to become"
         sys.stderr.write(print_error + "\n")
@@ -27,7 +29,7 @@ def main(arguments: list[str]) -> int:
     ask_host("localhost")  # loads what getaddrinfo loads, while it can still be read
     ca.load()
     confine(uid, gid)
-    gateway = Gateway(link)
+    gateway = Gateway(link, cache=cache)
     # What is here now stays, and connections leave no cycles: collect seldom, look at little.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -20,6 +20,7 @@ from cleanroom.audit.log import AuditLog
 from cleanroom.daemon.assembly import World, join
 from cleanroom.daemon.clock import Clock, SystemClock
 from cleanroom.daemon.config import Config, parse_config
+from cleanroom.daemon.content import Content
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.serve import Listening, serve
@@ -149,6 +150,7 @@ def make_host(setting: Setting) -> Host:
         backends={"local": setting.backend},
         start_gateway=setting.backend.gateway.start,
         workspaces=FakeWorkspaces(setting.backend),
+        content=Content(setting.paths.content, 1 << 30, lambda: setting.clock.now().timestamp()),
         tools_path="/usr/bin:/bin",
     )
     return join(world)

@@ -15,6 +15,11 @@ from cleanroom.policy.parse import parse_policy
 from tests.fakes import FakeBackend
 
 
+def works() -> str:
+    """Prove the content cache."""
+    return ""
+
+
 def policy(text: str) -> CompiledPolicy:
     """Compile a text."""
     return compile_policy(parse_policy(f"version: 1\n{text}", "cleanroom.yaml"))
@@ -29,20 +34,24 @@ def refused(work: Coroutine[Any, Any, Place]) -> tuple[Code, str]:
 
 def test_the_default_place_runs_what_it_proves() -> None:
     backend = FakeBackend()
-    place = asyncio.run(Backends({"local": backend}).that_proves(compile_nothing(), RunOptions()))
+    place = asyncio.run(
+        Backends({"local": backend}, works).that_proves(compile_nothing(), RunOptions())
+    )
     assert (place.name, place.backend, place.missing) == ("local", backend, [])
     assert Capability.NETWORK_DEFAULT_DENY in place.needs
 
 
 def test_an_output_limit_is_the_daemons_own_to_prove() -> None:
     wanted = policy("sandbox:\n  resources: {output: 1MiB}\n")
-    place = asyncio.run(Backends({"local": FakeBackend()}).that_proves(wanted, RunOptions()))
+    place = asyncio.run(Backends({"local": FakeBackend()}, works).that_proves(wanted, RunOptions()))
     assert Capability.LIMIT_OUTPUT not in place.needs
 
 
 def test_what_is_not_proven_is_refused() -> None:
     wanted = policy("sandbox:\n  resources: {pids: 10}\n")
-    code, message = refused(Backends({"local": FakeBackend()}).that_proves(wanted, RunOptions()))
+    code, message = refused(
+        Backends({"local": FakeBackend()}, works).that_proves(wanted, RunOptions())
+    )
     assert code is Code.BACKEND_CAPABILITY_MISMATCH
     assert "limit_pids (needed by sandbox.resources.pids)" in message
 
@@ -50,7 +59,7 @@ def test_what_is_not_proven_is_refused() -> None:
 def test_a_host_that_is_not_ready_says_the_repair_and_is_asked_again() -> None:
     backend = FakeBackend()
     backend.ready = False
-    backends = Backends({"local": backend})
+    backends = Backends({"local": backend}, works)
     code, message = refused(backends.that_proves(compile_nothing(), RunOptions()))
     assert code is Code.BACKEND_UNAVAILABLE
     assert "apt-get install bubblewrap" in message
@@ -61,7 +70,7 @@ def test_a_host_that_is_not_ready_says_the_repair_and_is_asked_again() -> None:
 def test_a_probe_is_remembered_until_it_is_asked_for_anew() -> None:
     async def conversation() -> None:
         backend = FakeBackend()
-        backends = Backends({"local": backend})
+        backends = Backends({"local": backend}, works)
         await backends.probe("local")
         backend.proven = frozenset()
         assert (await backends.probe("local")).capabilities
@@ -72,20 +81,24 @@ def test_a_probe_is_remembered_until_it_is_asked_for_anew() -> None:
 
 @pytest.mark.parametrize("name", ["sprites", "docker", "kubernetes"])
 def test_a_known_backend_that_is_absent_is_unavailable(name: str) -> None:
-    work = Backends({"local": FakeBackend()}).place(compile_nothing(), RunOptions(backend=name))
+    work = Backends({"local": FakeBackend()}, works).place(
+        compile_nothing(), RunOptions(backend=name)
+    )
     code, message = refused(work)
     assert code is Code.BACKEND_UNAVAILABLE
     assert "not built yet" in message
 
 
 def test_an_unknown_backend_is_unavailable_too() -> None:
-    work = Backends({"local": FakeBackend()}).place(compile_nothing(), RunOptions(backend="moon"))
+    work = Backends({"local": FakeBackend()}, works).place(
+        compile_nothing(), RunOptions(backend="moon")
+    )
     assert "there is none of this name" in refused(work)[1]
 
 
 def test_a_policy_can_forbid_another_backend_than_its_own() -> None:
     fixed = policy("backends: {default: local, allow_overrides: false}\n")
-    backends = Backends({"local": FakeBackend()})
+    backends = Backends({"local": FakeBackend()}, works)
     work = backends.place(fixed, RunOptions(backend="sprites"))
     assert "allow_overrides: false" in refused(work)[1]
     assert asyncio.run(backends.place(fixed, RunOptions(backend="local"))).name == "local"

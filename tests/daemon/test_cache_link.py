@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def gateway(store: Store) -> Iterator[socket.socket]:
-    link = CacheLink(store)
+    link = CacheLink(lambda: store)
     sock = link.theirs.dup()
     sock.settimeout(30)
     link.start()
@@ -81,5 +81,5 @@ def test_a_store_that_fails_is_said_and_does_not_end_the_link(
 
 
 def test_a_link_that_was_never_started_can_be_closed(store: Store) -> None:
-    link = CacheLink(store)
+    link = CacheLink(lambda: store)
     link.close()

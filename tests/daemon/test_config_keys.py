@@ -23,4 +23,5 @@ def test_every_section_is_a_table_too() -> None:
         "limits",
         "daemon",
         "mise",
+        "cache",
     ]

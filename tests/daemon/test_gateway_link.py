@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from cleanroom.backends.base import DoorSockets
 from cleanroom.daemon.clock import SystemClock
-from cleanroom.daemon.gateway_link import GatewayLink, TlsTrust
+from cleanroom.daemon.content import Content
+from cleanroom.daemon.gateway_link import GatewayLink, Supplies
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.errors import Code, Fault, Refused
 from cleanroom.events import NetworkEvent
@@ -57,16 +59,19 @@ async def linked(
     journal: Journal, settings: GatewaySettings | None = None, roots: str = ""
 ) -> AsyncIterator[GatewayLink]:
     """Run a gateway for a block."""
-    link = await GatewayLink.start(
-        settings or GatewaySettings(),
-        journal.record,
-        journal.lose,
-        TlsTrust(roots, SystemClock()),
-    )
-    try:
-        yield link
-    finally:
-        await link.stop()
+    with tempfile.TemporaryDirectory(prefix="cr") as folder:
+        content = Content(Path(folder), 1 << 30, lambda: 0.0)
+        link = await GatewayLink.start(
+            settings or GatewaySettings(),
+            journal.record,
+            journal.lose,
+            Supplies(roots, SystemClock(), content),
+        )
+        try:
+            yield link
+        finally:
+            await link.stop()
+            content.close()
 
 
 @asynccontextmanager

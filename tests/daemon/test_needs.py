@@ -20,7 +20,8 @@ sandbox:
     allow:
       - {host: a.example, inspect: true}
 registries:
-  npm: {enable: true, allowed_hosts: [a.example]}
+  npm: {enable: true, allowed_hosts: [a.example], cache_ref: other}
+  cargo: {enable: true, allowed_hosts: [a.example]}
 """
 
 
@@ -39,7 +40,9 @@ def test_each_missing_capability_is_named_with_what_needs_it() -> None:
     needed = needs.needs_of(compiled, compiled.sandbox.isolation)
     found = needs.missing(compiled, needed, probe(*ALWAYS, limit_memory="no cgroup is delegated"))
     reasons = {each.capability: (each.needed_by, each.reason) for each in found}
-    assert reasons["registry_enforcement"] == ("registries.npm.enable: true", "not enforced yet")
+    assert reasons["registry_enforcement"][0] == "registries.npm.enable: true"
+    assert reasons["registry_cargo"] == ("registries.cargo.enable: true", "not enforced yet")
+    assert reasons["named_cache"] == ("registries.npm.cache_ref: other", "not enforced yet")
     assert reasons["limit_memory"] == ("sandbox.resources.memory", "no cgroup is delegated")
     assert reasons["limit_pids"][1] == "this host did not prove it"
     assert reasons["custom_image"][0] == "sandbox.image"

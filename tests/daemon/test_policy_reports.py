@@ -36,7 +36,7 @@ secrets:
 
 def test_the_plan_says_everything_that_is_enforced_and_what_is_missing() -> None:
     policy = compile_policy(parse_policy(TEXT, "cleanroom.yaml"))
-    place = asyncio.run(Backends({"local": FakeBackend()}).place(policy, RunOptions()))
+    place = asyncio.run(Backends({"local": FakeBackend()}, lambda: "").place(policy, RunOptions()))
     report = report_of(policy, place, ["a note"])
     (rule,) = report.allow
     assert (rule.host, rule.ports, rule.line) == ("*.example.com", [443], 9)

@@ -32,7 +32,7 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.store = Store.open(folder, 10**9, self.clock)
-        self.link = CacheLink(self.store)
+        self.link = CacheLink(lambda: self.store)
         self.reactor = Reactor()
         self.shelf = Shelf(self.reactor, self.link.theirs.dup())
         self.link.start()

@@ -7,17 +7,15 @@ from hypothesis import strategies as st
 from cleanroom.gateway import control
 from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
-from tests.decide.policies import policy, rule
 from tests.gateway.test_budgets import denied
 
-POLICY = policy("a.test:443", "*.b.test:22", rule("c.test:443", ech=True), deny=("x.b.test:22",))
 TO_GATEWAY: list[control.ToGateway] = [
     control.Configure(("10.0.0.0/8",), ("a.corp",), ("9.9.9.9",), "proxy:3128"),
     control.Trust("roots"),
     control.MakeAuthority("sbx_1", (OpenedName("a.test"), OpenedName("b.test", True)), 1, 2),  # noqa: FBT003
     control.HoldSecret("sbx_1", SecretBinding("gh", "GH", ("a.test",), paths=("/x",))),
-    control.OpenDoor("sbx_1", POLICY),
-    control.NarrowPolicy("sbx_1", POLICY),
+    control.OpenDoor("sbx_1"),
+    control.NarrowPolicy("sbx_1"),
     control.CloseDoor("sbx_1"),
     control.Acknowledge(7),
 ]
@@ -44,13 +42,6 @@ def test_messages_survive_the_way_in_any_pieces(piece: int) -> None:
             for body in inbox.bodies(data[at : at + piece])
         ]
         assert [decode(body) for body in bodies] == messages
-
-
-def test_a_policy_arrives_with_its_places() -> None:
-    (body,) = control.Inbox().bodies(control.encode(control.OpenDoor("sbx_1", POLICY)))
-    arrived = control.decode_for_gateway(body)
-    assert isinstance(arrived, control.OpenDoor)
-    assert [rule.place.line for rule in arrived.policy.network.allow_rules] == [7, 7, 7]
 
 
 def test_a_message_that_is_too_long_is_neither_sent_nor_read() -> None:

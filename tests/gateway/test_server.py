@@ -9,9 +9,10 @@ from ipaddress import ip_address
 import pytest
 
 from cleanroom.gateway import control
+from cleanroom.gateway.handover import policy_file
 from cleanroom.gateway.resolver import Resolved
 from cleanroom.gateway.server import Gateway
-from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy
 from tests.gateway.certificates import TODAY, authority
@@ -39,11 +40,18 @@ class Daemon:
         self.asked.append(name)
         return Resolved((ip_address("127.0.0.1"),))
 
-    def send(self, message: control.ToGateway, sockets: list[socket.socket] | None = None) -> None:
-        descriptors = [sock.fileno() for sock in sockets or []]
+    def send(
+        self,
+        message: control.ToGateway,
+        sockets: list[socket.socket] | None = None,
+        judged_by: CompiledPolicy | None = None,
+    ) -> None:
+        descriptors = [sock.detach() for sock in sockets or []]
+        if judged_by is not None:
+            descriptors.insert(0, policy_file(judged_by))
         socket.send_fds(self.link, [control.encode(message)], descriptors)
-        for sock in sockets or []:
-            sock.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def next(self) -> control.ToDaemon:
         while not self.received:
@@ -76,7 +84,7 @@ def open_door(daemon: Daemon, *allow: str) -> list[tuple[str, int]]:
     sockets = make_door_sockets()
     places = [sock.getsockname()[:2] for sock in sockets]
     daemon.send(control.Configure(private_hosts=("127.0.0.0/8",)))
-    daemon.send(control.OpenDoor("sbx_1", policy(*allow)), sockets)
+    daemon.send(control.OpenDoor("sbx_1"), sockets, policy(*allow))
     assert daemon.next() == control.DoorOpened("sbx_1")
     return places
 
@@ -109,8 +117,8 @@ def test_a_door_is_served_reported_and_closed(daemon: Daemon) -> None:
 
 def test_a_policy_may_be_narrowed(daemon: Daemon) -> None:
     places = open_door(daemon, "a.test:443")
-    daemon.send(control.NarrowPolicy("sbx_1", policy("b.test:443")))
-    daemon.send(control.NarrowPolicy("sbx_unknown", policy()))
+    daemon.send(control.NarrowPolicy("sbx_1"), judged_by=policy("b.test:443"))
+    daemon.send(control.NarrowPolicy("sbx_unknown"), judged_by=policy())
     daemon.send(control.CloseDoor("sbx_unknown"))
     assert daemon.next() == control.DoorClosed("sbx_unknown")
     with ask(places[2], "a.test"):
@@ -151,7 +159,7 @@ def test_ends_are_reported_without_anybody_asking(daemon: Daemon) -> None:
         address = f"127.0.0.1:{proxy.getsockname()[1]}"
         daemon.send(control.Configure(private_hosts=("127.0.0.0/8",), proxy=address))
         allowed = policy(f"127.0.0.1/32:{place[1]}")
-        daemon.send(control.OpenDoor("sbx_1", allowed), sockets)
+        daemon.send(control.OpenDoor("sbx_1"), sockets, allowed)
         assert daemon.next() == control.DoorOpened("sbx_1")
         with socket.create_connection(place, timeout=10):
             tunnel, _ = proxy.accept()
@@ -222,7 +230,8 @@ def test_what_cannot_be_kept_is_said_and_harms_nobody(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        control.OpenDoor("sbx_1", policy()),  # without its sockets
+        control.OpenDoor("sbx_1"),  # without its descriptors
+        control.NarrowPolicy("sbx_1"),
         control.HoldSecret("sbx_1", GH),  # without its value
         control.Configure(resolvers=("no address",)),
         control.Configure(proxy="no port"),
@@ -242,7 +251,7 @@ def test_garbage_is_its_end(daemon: Daemon, data: bytes) -> None:
 
 def test_a_second_door_of_one_sandbox_is_its_end(daemon: Daemon) -> None:
     open_door(daemon, "a.test:443")
-    daemon.send(control.OpenDoor("sbx_1", policy()), make_door_sockets())
+    daemon.send(control.OpenDoor("sbx_1"), make_door_sockets(), policy())
     assert daemon.has_ended()
 
 

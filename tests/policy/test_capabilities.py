@@ -22,6 +22,10 @@ ASKED = {
         Capability.REGISTRY_ENFORCEMENT,
         "registries.npm.enable: true",
     ),
+    "registries: {go: {enable: true, allowed_hosts: [a.example]}}": (
+        Capability.REGISTRY_GO,
+        "registries.go.enable: true",
+    ),
     "secrets: [{id: a, env: A, allowed_hosts: [a.example]}]": (
         Capability.SECRET_ISOLATION,
         "secrets",

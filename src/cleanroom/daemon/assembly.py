@@ -12,6 +12,7 @@ from cleanroom.daemon.approvals import Approvals
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
+from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.journal import Journal
@@ -38,6 +39,7 @@ class World:
     backends: Mapping[str, Backend]
     start_gateway: StartGateway
     workspaces: Workspaces
+    content: Content
     tools_path: str
 
 
@@ -70,10 +72,11 @@ def join(world: World) -> Host:
         store=store,
         journal=journal,
         gateways=gateways,
-        backends=Backends(world.backends),
+        backends=Backends(world.backends, world.content.prove),
         workspaces=world.workspaces,
         sandboxes=sandboxes,
         policies=Policies(),
+        content=world.content,
         approvals=Approvals(store, journal, world.workspaces, settings.approvals),
         observability=Observability(world.paths.runs, world.tools_path),
         outputs=Outputs(world.paths.outputs, settings.limits),

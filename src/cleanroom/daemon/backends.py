@@ -4,8 +4,9 @@ In: a policy, a caller's flags, probes. Out: a Place. Never: another backend tha
 one that did not prove everything.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cleanroom.api.policy_types import MissingCapability
@@ -19,6 +20,8 @@ KNOWN: Final = ("local", "sprites", "docker", "kubernetes")
 
 # What the daemon itself enforces for every backend.
 _OWN: Final = frozenset({Capability.LIMIT_OUTPUT, Capability.MISE_BOOTSTRAP})
+# What it enforces with a content cache that works, for every backend whose TLS can be opened.
+_WITH_CACHE: Final = Capability.REGISTRY_ENFORCEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,14 @@ class Place:
 
 
 class Backends:
-    """The backends of this host. A probe is remembered while the daemon lives."""
+    """The backends of this host. A probe is remembered while the daemon lives.
 
-    def __init__(self, present: Mapping[str, Backend]) -> None:
+    `prove_cache` tries the content cache: "", or why it does not work. It blocks.
+    """
+
+    def __init__(self, present: Mapping[str, Backend], prove_cache: Callable[[], str]) -> None:
         self._present = dict(present)
+        self._prove_cache = prove_cache
         self._probes: dict[str, Probe] = {}
 
     @property
@@ -50,7 +57,16 @@ class Backends:
             if not probe.ready:
                 return probe  # asked again next time: the person may be repairing the host
             self._probes[name] = probe
-        return self._probes[name]
+        return await self._with_registries(self._probes[name])
+
+    async def _with_registries(self, probe: Probe) -> Probe:
+        if Capability.TLS_INSPECTION not in probe.capabilities:
+            return probe
+        why = await asyncio.to_thread(self._prove_cache)
+        if why:
+            return replace(probe, missing={**probe.missing, str(_WITH_CACHE): why})
+        missing = {each: why for each, why in probe.missing.items() if each != _WITH_CACHE}
+        return replace(probe, capabilities=probe.capabilities | {_WITH_CACHE}, missing=missing)
 
     async def that_proves(self, policy: CompiledPolicy, options: RunOptions) -> Place:
         """Return where to run. Raises UserError, Refused(backend_unavailable, …_mismatch)."""
@@ -73,7 +89,7 @@ class Backends:
             for each in needs.missing(policy, needed, probe)
             if Capability(each.capability) not in _OWN
         ]
-        return Place(name, self._present[name], needed - _OWN, missing)
+        return Place(name, self._present[name], needed - _OWN - {_WITH_CACHE}, missing)
 
     def _named(self, policy: CompiledPolicy, asked: str | None) -> str:
         wanted = policy.backends.default

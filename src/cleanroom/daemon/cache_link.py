@@ -39,8 +39,8 @@ class _Request:
 class CacheLink:
     """Serves one gateway process until its end closes, in threads of its own."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store  # opens it; may raise what a store that fails raises
         self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests: dict[int, _Request] = {}
         self._keepers = ThreadPoolExecutor(_KEEPERS, "cache-keep")
@@ -98,10 +98,10 @@ class CacheLink:
             case wire.Keep():
                 self._begin_to_keep(message, request)
             case wire.Validated():
-                self._quietly(lambda: self._store.validated(request.key))
+                self._quietly(lambda: self._store().validated(request.key))
             case wire.Damaged():
                 _log.warning("a damaged file was removed from the content cache: %s", request.found)
-                self._quietly(lambda: self._store.discard(request.found))
+                self._quietly(lambda: self._store().discard(request.found))
             case wire.Drop():
                 del self._requests[message.request]
                 _close(request.room)
@@ -115,8 +115,9 @@ class CacheLink:
         key = Key(message.host, message.path, message.form)
         request = self._requests[message.request] = _Request(key)
         try:
-            first_seen = self._store.first_seen(key)
-            found = self._store.find(key)
+            store = self._store()
+            first_seen = store.first_seen(key)
+            found = store.find(key)
         except _FAILURES as error:
             self._fail(message.request, error)
             return
@@ -125,21 +126,16 @@ class CacheLink:
             return
         entry, descriptor = found
         request.found = entry.digests.sha256
-        self._send(wire.Found(message.request, self._stored(entry), first_seen), descriptor)
-
-    def _stored(self, entry: Entry) -> wire.Stored:
-        digests, fields = entry.digests, entry.fields
-        said = wire.Said(fields.content_type, fields.etag, fields.last_modified)
-        age_s = self._store.age_s(entry)
-        return wire.Stored(digests.sha256, digests.sha512, digests.sha1, digests.size, said, age_s)
+        stored = _stored(entry, store.age_s(entry))
+        self._send(wire.Found(message.request, stored, first_seen), descriptor)
 
     def _open_room(self, number: int, request: _Request) -> None:
         _close(request.room)
         request.room = -1
         try:
-            request.room = self._store.spool()
+            request.room = self._store().spool()
             descriptor = os.dup(request.room)
-        except OSError as error:
+        except _FAILURES as error:
             self._fail(number, error)
             return
         self._send(wire.Room(number), descriptor)
@@ -148,7 +144,9 @@ class CacheLink:
         if request.room < 0:
             error = "it was to keep a file that it does not have"
             raise wire.PacketError(error)
-        self._keepers.submit(self._keep, message, request, os.dup(request.room))
+        room = os.dup(request.room)
+        kept = self._keepers.submit(self._keep, message, request, room)
+        kept.add_done_callback(lambda _: os.close(room))  # also when it is cancelled
 
     def _keep(self, message: wire.Keep, request: _Request, room: int) -> None:
         """Run in a thread of the keepers."""
@@ -156,17 +154,16 @@ class CacheLink:
         fields = Fields(said.content_type, said.etag, said.last_modified)
         wanted = (f"sha256:{sha256}",)
         try:
-            first_seen = self._store.first_seen(request.key) if message.first_seen else ""
+            store = self._store()
+            first_seen = store.first_seen(request.key) if message.first_seen else ""
             if first_seen in ("", sha256):
-                self._store.keep(request.key, room, fields, wanted)
+                store.keep(request.key, room, fields, wanted)
                 if message.first_seen:
-                    first_seen = self._store.see(request.key, sha256)
+                    first_seen = store.see(request.key, sha256)
         except _FAILURES as error:
             self._fail(message.request, error)
         else:
             self._send(wire.Kept(message.request, first_seen))
-        finally:
-            os.close(room)
 
     # --- answers --------------------------------------------------------------------------
 
@@ -190,6 +187,12 @@ class CacheLink:
             _log.debug("the gateway is gone")
         finally:
             _close(descriptor)
+
+
+def _stored(entry: Entry, age_s: float) -> wire.Stored:
+    digests, fields = entry.digests, entry.fields
+    said = wire.Said(fields.content_type, fields.etag, fields.last_modified)
+    return wire.Stored(digests.sha256, digests.sha512, digests.sha1, digests.size, said, age_s)
 
 
 def _close(descriptor: int) -> None:

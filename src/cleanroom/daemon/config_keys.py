@@ -6,6 +6,7 @@ In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 from typing import Final
 
 from cleanroom.daemon.settings import (
+    CacheSettings,
     DaemonSettings,
     GatewaySettings,
     LimitSettings,
@@ -169,6 +170,16 @@ KEPT_TOOLS: Final = Key(
 )
 
 
+_CACHE: Final = CacheSettings()
+CACHE_SIZE: Final = Key(
+    "size",
+    values.size(1 << 20, 1 << 44),
+    _CACHE.size,
+    "How much space packages and their metadata may take; those not used for longest go first.",
+    "10GiB",
+)
+
+
 def _build_gateway(fields: Fields) -> GatewaySettings:
     return GatewaySettings(
         private_hosts=fields.read(PRIVATE_HOSTS),
@@ -264,6 +275,14 @@ MISE: Final = Key(
 )
 
 
+CACHE: Final = Key(
+    "cache",
+    Section((CACHE_SIZE,), lambda fields: CacheSettings(size=fields.read(CACHE_SIZE))),
+    _CACHE,
+    "The content cache of registries.",
+)
+
+
 def _build(fields: Fields) -> Settings:
     return Settings(
         tools=fields.read(TOOLS),
@@ -272,11 +291,12 @@ def _build(fields: Fields) -> Settings:
         limits=fields.read(LIMITS),
         daemon=fields.read(DAEMON),
         mise=fields.read(MISE),
+        cache=fields.read(CACHE),
     )
 
 
 CONFIG: Final[Section[Settings]] = Section(
-    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, MISE),
+    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, MISE, CACHE),
     _build,
     elsewhere={"private_hosts": "it belongs under 'gateway'"},
 )

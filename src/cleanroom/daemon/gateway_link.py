@@ -19,7 +19,8 @@ from typing import Final, Self, assert_never
 import cleanroom
 from cleanroom.backends.base import DoorSockets
 from cleanroom.backends.process import Child, Launch, start
-from cleanroom.daemon.clock import Clock, SystemClock
+from cleanroom.daemon.clock import Clock
+from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateway_answers import (
     checked_certificate,
     checked_secret,
@@ -34,6 +35,7 @@ from cleanroom.daemon.tasks import Tasks
 from cleanroom.errors import Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
+from cleanroom.gateway.handover import policy_file
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import opened_names
 
@@ -47,21 +49,24 @@ SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority t
 
 
 @dataclass(frozen=True, slots=True)
-class TlsTrust:
-    """What opened connections need: the certificates (PEM) of upstreams' authorities, the time."""
+class Supplies:
+    """What every gateway process is given: the certificates (PEM) that upstreams are verified by,
+    the time, and the content cache.
+    """
 
     roots: str
     clock: Clock
+    content: Content
 
 
 class GatewayLink:
     """One gateway process. Use `start`."""
 
     def __init__(
-        self, settings: GatewaySettings, record: Record, lost: Lost, trust: TlsTrust | None = None
+        self, settings: GatewaySettings, record: Record, lost: Lost, supplies: Supplies
     ) -> None:
         self._settings = settings
-        self._trust = trust or TlsTrust("", SystemClock())
+        self._supplies = supplies
         self._is_trust_sent = False
         self._record = record
         self._lost = lost
@@ -76,17 +81,18 @@ class GatewayLink:
         self._served: set[str] = set()
         self._socket: socket.socket | None = None
         self._child: Child | None = None
+        self._cache = supplies.content.link()
 
     @classmethod
     async def start(
-        cls, settings: GatewaySettings, record: Record, lost: Lost, trust: TlsTrust | None = None
+        cls, settings: GatewaySettings, record: Record, lost: Lost, supplies: Supplies
     ) -> Self:
         """Start a gateway process. `lost` is called once if it ends without `stop`.
 
         `record` is called for each event, in order; when it returns, the line must be written.
         Raises Fault(gateway_lost, runtime_launch_failed).
         """
-        link = cls(settings, record, lost, trust)
+        link = cls(settings, record, lost, supplies)
         link._launch()
         return link
 
@@ -112,12 +118,12 @@ class GatewayLink:
         names = opened_names(policy)
         if not names:
             return ""
-        now = int(self._trust.clock.now().timestamp())
+        now = int(self._supplies.clock.now().timestamp())
         until = now + policy.sandbox.ttl_s + SKEW_S
         try:
             if not self._is_trust_sent:
                 self._is_trust_sent = True
-                self._send(control.Trust(self._trust.roots))
+                self._send(control.Trust(self._supplies.roots))
             made: asyncio.Future[str] = self._loop.create_future()
             self._authorising[sandbox_id] = made
             self._served.add(sandbox_id)
@@ -160,9 +166,10 @@ class GatewayLink:
         descriptors: tuple[int, ...] = _descriptors(sockets)
         try:
             self._configure()
+            descriptors = (policy_file(policy), *descriptors)
             done = self._opening[sandbox_id] = self._loop.create_future()
             self._served.add(sandbox_id)
-            self._send(control.OpenDoor(sandbox_id, policy), descriptors)
+            self._send(control.OpenDoor(sandbox_id), descriptors)
             descriptors = ()  # closed when sent
             async with asyncio.timeout(_ANSWER_S):
                 await done
@@ -176,7 +183,7 @@ class GatewayLink:
     async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
         """Judge a live sandbox by a narrower policy from now on."""
         if self.alive and sandbox_id in self._served:
-            self._send(control.NarrowPolicy(sandbox_id, policy))
+            self._send(control.NarrowPolicy(sandbox_id), (policy_file(policy),))
 
     async def close_door(self, sandbox_id: str) -> None:
         """Cut everything of this sandbox; all its events were recorded when this returns."""
@@ -200,6 +207,7 @@ class GatewayLink:
         self._served.clear()
         self._disconnect()
         await self._tasks.close(grace_s=2.0)
+        await asyncio.to_thread(self._cache.close)
 
     # --- the process ----------------------------------------------------------------------
 
@@ -207,22 +215,24 @@ class GatewayLink:
         ours, theirs = socket.socketpair()
         root = os.geteuid() == 0
         who = (str(GATEWAY_ID), str(GATEWAY_ID)) if root else ()
-        number = theirs.fileno()
+        numbers = (theirs.fileno(), self._cache.theirs.fileno())
         module = ("-P", "-s", "-m", "cleanroom.gateway_main")
         try:
             self._child = start(
                 Launch(
-                    argv=(sys.executable, *module, str(number), *who),
+                    argv=(sys.executable, *module, *map(str, numbers), *who),
                     environment={"LANG": "C.UTF-8", "PYTHONPATH": _package_folder()},
-                    pass_fds=(number,),
+                    pass_fds=numbers,
                     stderr=2,
                 )
             )
         except Fault:
             ours.close()
+            self._cache.close()
             raise
         finally:
             theirs.close()
+        self._cache.start()
         ours.setblocking(False)  # noqa: FBT003
         self._socket = ours
         self._loop.add_reader(ours.fileno(), self._readable)

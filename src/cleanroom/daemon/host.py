@@ -9,6 +9,7 @@ from cleanroom.daemon.approvals import Approvals
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
+from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.mise import Mise
@@ -36,6 +37,7 @@ class Host:
     workspaces: Workspaces
     sandboxes: Sandboxes
     policies: Policies
+    content: Content
     approvals: Approvals
     observability: Observability
     outputs: Outputs

@@ -22,7 +22,8 @@ from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.daemon.assembly import World, join
 from cleanroom.daemon.clock import SystemClock
 from cleanroom.daemon.config import Config, load_config
-from cleanroom.daemon.gateway_link import GatewayLink, TlsTrust
+from cleanroom.daemon.content import Content
+from cleanroom.daemon.gateway_link import GatewayLink, Supplies
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.logs import log_to_stderr
 from cleanroom.daemon.parts import Lost, RecordEvent
@@ -42,10 +43,11 @@ def real_host(paths: Paths, config: Config) -> Host:
     clock = SystemClock()
     settings = config.settings
     facts = read_host(settings.tools, settings.gateway.trust)
-    trust = TlsTrust(facts.ca_bundle.decode("ascii", "replace"), clock)
+    content = Content(paths.content, settings.cache.size, lambda: clock.now().timestamp())
+    supplies = Supplies(facts.ca_bundle.decode("ascii", "replace"), clock, content)
 
     async def start_gateway(record: RecordEvent, lost: Lost) -> GatewayLink:
-        return await GatewayLink.start(settings.gateway, record, lost, trust)
+        return await GatewayLink.start(settings.gateway, record, lost, supplies)
 
     bins = [folder for tool in facts.tools for folder in tool.bins]
     world = World(
@@ -56,6 +58,7 @@ def real_host(paths: Paths, config: Config) -> Host:
         backends={"local": NamespacesBackend(paths.state)},
         start_gateway=start_gateway,
         workspaces=LocalWorkspaces(facts, homes_of(os.geteuid(), os.environ.get("HOME", ""))),
+        content=content,
         tools_path=":".join([*bins, "/usr/local/bin", "/usr/bin", "/bin"]),
     )
     return join(world)

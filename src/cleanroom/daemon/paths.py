@@ -50,6 +50,11 @@ class Paths:
         return self.state / "outputs"
 
     @property
+    def content(self) -> Path:
+        """The folder of the content cache."""
+        return self.cache / "content"
+
+    @property
     def sandboxes(self) -> Path:
         """The folder of the sandboxes' own folders."""
         return self.state / "sandboxes"

@@ -64,6 +64,7 @@ async def serve(
             finally:
                 await host.store.close()
     finally:
+        host.content.close()
         host.journal.close()
         lock.release()
 

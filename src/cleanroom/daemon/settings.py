@@ -54,6 +54,13 @@ class MiseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """The content cache of packages."""
+
+    size: int = 10_240 * MIB  # bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything config.yaml can say."""
 
@@ -63,3 +70,4 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     mise: MiseSettings = field(default_factory=MiseSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)

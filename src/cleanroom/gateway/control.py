@@ -1,8 +1,9 @@
 """Messages between the daemon and the gateway process, and their bytes.
 
 In: values, or bytes from the other end of the control socket. Out: bytes, or values.
-Never: I/O, a value of a secret; descriptors travel beside a message by SCM_RIGHTS: those of a door
-with OpenDoor (see DOOR_DESCRIPTORS), one anonymous file with HoldSecret.
+Never: I/O, a value of a secret; descriptors travel beside a message by SCM_RIGHTS: one anonymous
+file with HoldSecret, the policy's with OpenDoor and NarrowPolicy (gateway/handover.py), and behind
+it those of the door (DOOR_DESCRIPTORS).
 
 A message is 4 bytes of big-endian length and that many bytes of JSON. The gateway answers
 MakeAuthority with AuthorityMade, HoldSecret with SecretHeld, OpenDoor with DoorOpened, CloseDoor
@@ -16,7 +17,7 @@ from typing import Final
 import msgspec
 
 from cleanroom.events import NetworkEvent
-from cleanroom.policy.model import CompiledPolicy, SecretBinding
+from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
 
 # tcp4, tcp6, dns4, dns6, udp4, udp6: the order of backends.base.DoorSockets
@@ -72,17 +73,15 @@ class HoldSecret(Message, frozen=True):
 
 
 class OpenDoor(Message, frozen=True):
-    """Serve this sandbox; six descriptors come with it."""
+    """Serve this sandbox; its policy and the six sockets of its door come as descriptors."""
 
     sandbox_id: str
-    policy: CompiledPolicy
 
 
 class NarrowPolicy(Message, frozen=True):
-    """From now on judge by this policy; live connections it does not allow are cut."""
+    """Judge by the policy that comes as a descriptor; connections it does not allow are cut."""
 
     sandbox_id: str
-    policy: CompiledPolicy
 
 
 class CloseDoor(Message, frozen=True):

@@ -22,6 +22,7 @@ from cleanroom.gateway.ca import Authority, Validity, upstream_context
 from cleanroom.gateway.cached import CachedSource
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.door import Door
+from cleanroom.gateway.handover import read_policy
 from cleanroom.gateway.ledger import Ledger
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
@@ -173,7 +174,8 @@ class Gateway:
                 self._prepare(message)
             case control.OpenDoor():
                 self._open(message)
-            case control.NarrowPolicy(sandbox_id=sandbox_id, policy=policy):
+            case control.NarrowPolicy(sandbox_id=sandbox_id):
+                policy = read_policy(self._take_descriptors(1)[0])
                 if sandbox_id in self._doors:
                     self._doors[sandbox_id].narrow(policy)
             case control.CloseDoor(sandbox_id=sandbox_id):
@@ -224,17 +226,22 @@ class Gateway:
         self._send(answer)
 
     def _open(self, message: control.OpenDoor) -> None:
-        if len(self._descriptors) < control.DOOR_DESCRIPTORS or message.sandbox_id in self._doors:
-            error = "a door came without its sockets, or twice"
-            raise control.ControlError(error)
-        sockets = [
-            socket.socket(fileno=self._descriptors.popleft())
-            for _ in range(control.DOOR_DESCRIPTORS)
-        ]
         sandbox_id = message.sandbox_id
+        if sandbox_id in self._doors:
+            error = "a door came twice"
+            raise control.ControlError(error)
+        file, *door = self._take_descriptors(1 + control.DOOR_DESCRIPTORS)
+        sockets = [socket.socket(fileno=each) for each in door]
+        policy = read_policy(file)
         authority = self._authorities.get(sandbox_id)
-        self._doors[sandbox_id] = Door(self, sandbox_id, message.policy, sockets, authority)
+        self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, authority)
         self._send(control.DoorOpened(sandbox_id))
+
+    def _take_descriptors(self, count: int) -> list[int]:
+        if len(self._descriptors) < count:
+            error = "a message came without its descriptors"
+            raise control.ControlError(error)
+        return [self._descriptors.popleft() for _ in range(count)]
 
     def _authorise(self, message: control.MakeAuthority) -> None:
         if message.sandbox_id in self._authorities:

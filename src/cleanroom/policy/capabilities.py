@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleanroom.policy.model import (
+    CONTENT_CACHE,
     Capability,
     NetworkPolicy,
     RegistryPolicy,
@@ -30,6 +31,16 @@ ISOLATION: Final = {
 }
 
 
+# Whose requests and artifacts are understood: all are judged by one mechanism, or not yet at all.
+BY_MANAGER: Final = {
+    "npm": Capability.REGISTRY_ENFORCEMENT,
+    "pypi": Capability.REGISTRY_ENFORCEMENT,
+    "cargo": Capability.REGISTRY_CARGO,
+    "go": Capability.REGISTRY_GO,
+    "git": Capability.REGISTRY_GIT,
+}
+
+
 def needs(
     network: NetworkPolicy,
     registries: tuple[RegistryPolicy, ...],
@@ -38,15 +49,19 @@ def needs(
 ) -> dict[Capability, str]:
     """Return each needed capability with the words of the policy that need it, in enum order."""
     found = dict.fromkeys(ALWAYS, "every policy")
-    for manager in (each.manager for each in registries if each.enabled):
-        found.setdefault(Capability.REGISTRY_ENFORCEMENT, f"registries.{manager}.enable: true")
+    for each in registries:
+        if each.enabled:
+            found.setdefault(BY_MANAGER[each.manager], f"registries.{each.manager}.enable: true")
+        if each.enabled and each.cache_ref not in (None, CONTENT_CACHE):
+            named = f"registries.{each.manager}.cache_ref: {each.cache_ref}"
+            found.setdefault(Capability.NAMED_CACHE, named)
     if secrets:
         found[Capability.SECRET_ISOLATION] = "secrets"
     for rule in network.allow_rules:
         if rule.inspect:
             found.setdefault(Capability.TLS_INSPECTION, f"inspect: true of {rule.rule_id}")
     found.update(_sandbox_needs(sandbox))
-    return {each: found[each] for each in Capability if each in found}
+    return {need: found[need] for need in Capability if need in found}
 
 
 def _sandbox_needs(sandbox: SandboxPolicy) -> Iterator[tuple[Capability, str]]:

@@ -8,14 +8,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cleanroom.policy.capabilities import needs
+from cleanroom.policy.capabilities import BY_MANAGER, needs
 from cleanroom.policy.merge import host_text
-from cleanroom.policy.model import Capability, CompiledPolicy, NetworkPolicy, Rule, RuleKind
+from cleanroom.policy.model import (
+    Capability,
+    CompiledPolicy,
+    NetworkPolicy,
+    RegistryPolicy,
+    Rule,
+    RuleKind,
+)
 
 # What is parsed today and enforced by no backend: a policy that needs it refuses to run.
 NOT_ENFORCED_YET: Final = frozenset(
     {
-        Capability.REGISTRY_ENFORCEMENT,
+        Capability.REGISTRY_CARGO,
+        Capability.REGISTRY_GO,
+        Capability.REGISTRY_GIT,
+        Capability.NAMED_CACHE,
         Capability.SECRET_ISOLATION,
         Capability.CUSTOM_IMAGE,
         Capability.ISOLATION_GVISOR,
@@ -61,7 +71,7 @@ def explain(policy: CompiledPolicy) -> Plan:
     found = needs(policy.network, policy.registries, policy.secrets, policy.sandbox)
     wanted = tuple(Need(capability, because) for capability, because in found.items())
     return Plan(
-        reach=tuple(map(_reach, policy.network.allow_rules)),
+        reach=(*map(_reach, policy.network.allow_rules), *_packages(policy)),
         refused=(*map(_refused, policy.network.deny_rules), "everything else"),
         sandbox=tuple(_sandbox(policy)),
         needs=wanted,
@@ -92,6 +102,23 @@ def _reach(rule: Rule) -> str:
     return f"{rule_words(rule)}{inspected}{hidden} (line {rule.place.line})"
 
 
+def _packages(policy: CompiledPolicy) -> Iterator[str]:
+    for registry in policy.registries:
+        if registry.enabled and BY_MANAGER[registry.manager] not in NOT_ENFORCED_YET:
+            hosts = ", ".join(registry.allowed_hosts)
+            yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
+
+
+def _held(registry: RegistryPolicy) -> str:
+    lockfile = registry.lockfile
+    named = ", ".join(lockfile.lockfiles)
+    if not lockfile.enabled or lockfile.mode == "off":
+        return ", whatever it has"
+    if lockfile.mode == "warn":
+        return f", with a warning about what {named} does not pin"
+    return f", only what {named} pins"
+
+
 def _refused(rule: Rule) -> str:
     return f"{rule_words(rule)} (line {rule.place.line})"
 
@@ -110,7 +137,8 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
     for need in wanted:
         if need.capability in NOT_ENFORCED_YET:
             yield f"{need.because} is parsed, not enforced yet: this policy cannot run"
-    if policy.source_path and not policy.network.allow_rules:
+    has_registry = any(each.enabled for each in policy.registries)
+    if policy.source_path and not policy.network.allow_rules and not has_registry:
         yield "sandbox.network allows nothing: every connection is refused"
     yield from _half_denied(policy.network)
     for registry in policy.registries:

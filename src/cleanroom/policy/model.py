@@ -18,6 +18,10 @@ class Capability(StrEnum):
     AUDIT_EVENT_EMISSION = "audit_event_emission"
     SECRET_ISOLATION = "secret_isolation"  # noqa: S105 -- a capability's name
     REGISTRY_ENFORCEMENT = "registry_enforcement"
+    REGISTRY_CARGO = "registry_cargo"
+    REGISTRY_GO = "registry_go"
+    REGISTRY_GIT = "registry_git"
+    NAMED_CACHE = "named_cache"
     TLS_INSPECTION = "tls_inspection"
     CUSTOM_IMAGE = "custom_image"
     MISE_BOOTSTRAP = "mise_bootstrap"
@@ -30,6 +34,9 @@ class Capability(StrEnum):
     LIMIT_DISK = "limit_disk"
     LIMIT_OPEN_FILES = "limit_open_files"
     LIMIT_OUTPUT = "limit_output"
+
+
+CONTENT_CACHE = "content-cache"  # the name of the one content cache that a daemon has
 
 
 class RuleKind(StrEnum):

@@ -5,8 +5,9 @@ In: fields. Out: one RegistryPolicy a manager that is written. Never: a host out
 
 from typing import Final
 
+from cleanroom.policy.capabilities import BY_MANAGER
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
-from cleanroom.policy.model import LockfilePolicy, RegistryException, RegistryPolicy
+from cleanroom.policy.model import Capability, LockfilePolicy, RegistryException, RegistryPolicy
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
 from cleanroom.policy.values import choice, duration, flag, host, text
 
@@ -14,7 +15,7 @@ MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
 MAX_HOSTS: Final = 64
 MAX_EXCEPTIONS: Final = 256
 _DAY_S: Final = 86_400
-_LATER = "an enabled registry refuses to run"
+_LATER: Final = "`enable: true` refuses to run"
 
 _PURL = Key(
     "purl",
@@ -56,7 +57,6 @@ _LOCK_ENABLED = Key(
     default=False,
     meaning="Hold artifacts to the lock files.",
     shown="false",
-    later=_LATER,
 )
 _MODE = Key(
     "mode",
@@ -64,7 +64,6 @@ _MODE = Key(
     "deny_unknown",
     "What happens to an artifact that no lock file pins.",
     shown="deny_unknown",
-    later=_LATER,
 )
 _LOCKFILES = Key(
     "lockfiles",
@@ -72,7 +71,6 @@ _LOCKFILES = Key(
     (),
     "Lock files, as paths or globs beside the policy.",
     shown="[]",
-    later=_LATER,
 )
 
 
@@ -100,7 +98,6 @@ _ENABLE = Key(
     default=False,
     meaning="Open this registry through the content cache.",
     shown="false",
-    later="`true` refuses to run",
 )
 _HOSTS = Key(
     "allowed_hosts",
@@ -108,7 +105,6 @@ _HOSTS = Key(
     (),
     "The registry's hosts; they need no network rule.",
     shown="[]",
-    later=_LATER,
 )
 _CACHE = Key(
     "cache_ref",
@@ -116,8 +112,7 @@ _CACHE = Key(
         r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", "a name of lower-case letters, digits, hyphens"
     ),
     None,
-    "Which content cache of the operator.",
-    later=_LATER,
+    "Which content cache of the operator: `content-cache` is the only one, others refuse to run.",
 )
 _FALLBACK = Key(
     "fallback",
@@ -125,14 +120,12 @@ _FALLBACK = Key(
     "deny",
     "What happens when the cache itself fails; never applies to a refusal.",
     shown="deny",
-    later=_LATER,
 )
 _COOLDOWN = Key(
     "cooldown",
     duration(1, 3650 * _DAY_S),
     None,
     "Hide versions younger than this.",
-    later=_LATER,
 )
 _EXCEPTIONS = Key(
     "exceptions",
@@ -140,15 +133,13 @@ _EXCEPTIONS = Key(
     (),
     "Packages that pass although unlocked or too young.",
     shown="[]",
-    later=_LATER,
 )
 _READ_ONLY = Key(
     "read_only",
     flag(),
     default=True,
-    meaning="Refuse publish, audit, search and login.",
+    meaning="Refuse whatever is no package or its metadata. Writing is refused either way.",
     shown="true",
-    later=_LATER,
 )
 
 
@@ -173,7 +164,8 @@ def _registry(manager: str) -> Key[RegistryPolicy | None]:
     section = Section(
         (_ENABLE, _HOSTS, _CACHE, _FALLBACK, LOCKFILE, _COOLDOWN, _EXCEPTIONS, _READ_ONLY), build
     )
-    return Key(manager, section, None, f"Packages of {manager}.")
+    later = "" if BY_MANAGER[manager] is Capability.REGISTRY_ENFORCEMENT else _LATER
+    return Key(manager, section, None, f"Packages of {manager}.", later=later)
 
 
 _REGISTRIES = tuple(map(_registry, MANAGERS))
@@ -197,5 +189,4 @@ REGISTRIES: Final = Key(
     Section(_REGISTRIES, _build_registries, elsewhere=_ALIASES),
     (),
     "Package registries opened by name.",
-    later="`enable: true` refuses to run",
 )
