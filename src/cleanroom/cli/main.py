@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "config": "settings in force, and where each comes from",
     "schema": "the JSON Schema of cleanroom.yaml",
     "explain": "what a code means",
+    "completion": "commands, flags and ids completed in your shell",
     "version": "versions of this program and the daemon",
 }
 ALIASES: Final = {

@@ -29,13 +29,13 @@ class Connection:
         self._where = ""  # the request under way, for messages
 
     @classmethod
-    def open(cls, path: str) -> Self:
+    def open(cls, path: str, patience_s: float = ANSWER_TIMEOUT_S) -> Self:
         """Connect. Raises FileNotFoundError or ConnectionRefusedError if no daemon listens."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(CONNECT_TIMEOUT_S)
             sock.connect(path)
-            sock.settimeout(ANSWER_TIMEOUT_S)
+            sock.settimeout(patience_s)
         except BaseException:
             sock.close()
             raise

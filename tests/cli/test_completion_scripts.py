@@ -1,0 +1,144 @@
+"""Real shells, the tab key pressed in a terminal, and a daemon that knows one sandbox."""
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen as Process  # noqa: TID251 -- a person's shell, not one of ours
+
+import pytest
+
+from cleanroom.cli.completion_scripts import SCRIPTS
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+
+PATIENCE_S = 60
+DEV = {"id": "sbx_1", "name": "dev", "state": "ready", "workspace": "/w:x"}
+FISH = shutil.which("fish") or ""
+zsh = pytest.mark.skipif(not shutil.which("zsh"), reason="this machine lacks zsh")
+fish = pytest.mark.skipif(not FISH, reason="this machine lacks fish")
+
+
+@pytest.fixture
+def environ(cli: CommandLine) -> dict[str, str]:
+    """A shell's environment, with `cleanroom` on PATH."""
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [DEV]})
+    program = cli.folder.parent / "bin" / "cleanroom"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m cleanroom "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:/usr/local/bin:/usr/bin:/bin"
+    return {**os.environ, "PATH": path, "TERM": "dumb", "PS1": "> "}
+
+
+class Typist:
+    """A shell on a terminal, and what it has shown."""
+
+    def __init__(self, words: list[str], environ: dict[str, str], folder: Path) -> None:
+        self._keyboard, end = pty.openpty()
+        self.shown = b""
+        self._process = Process(
+            words,
+            cwd=folder,
+            env=environ,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+        )
+        os.close(end)
+
+    def type(self, text: bytes, until: bytes) -> None:
+        """Type, and wait until this is shown after it."""
+        self.shown = b""
+        os.write(self._keyboard, text)
+        self.see(until)
+
+    def see(self, text: bytes) -> None:
+        """Wait until this is shown."""
+        end = time.monotonic() + PATIENCE_S
+        while text not in self.shown:
+            assert select.select([self._keyboard], [], [], end - time.monotonic())[0], self.shown
+            self.shown += os.read(self._keyboard, 65536)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._keyboard)
+
+
+@pytest.fixture
+def shells(environ: dict[str, str], cli: CommandLine) -> Iterator[dict[str, Typist]]:
+    """Interactive shells by name, started when they are asked for."""
+
+    class Shells(dict[str, Typist]):
+        def __missing__(self, line: str) -> Typist:
+            self[line] = Typist(line.split(), environ, cli.folder)
+            self[line].see(b"> ")
+            return self[line]
+
+    started = Shells()
+    yield started
+    for each in started.values():
+        each.close()
+
+
+def test_bash_completes_a_command_a_flag_and_a_name(
+    shells: dict[str, Typist], cli: CommandLine
+) -> None:
+    bash = shells["bash --norc --noprofile -i"]
+    bash.type(b'source <(cleanroom completion bash); echo do""ne\n', b"\ndone")
+    bash.type(b"cleanroom stop d\t", b"stop dev ")
+    bash.type(b"\x15cleanroom sandb\t", b"sandboxes ")
+    bash.type(b"\x15cleanroom exec --sandbox=d\t", b"--sandbox=dev ")
+    bash.type(b"\x15cleanroom policy check --no-a\t", b"--no-autostart ")
+    (cli.folder / "a-file").touch()
+    bash.type(b"\x15cleanroom exec -- cat a-f\t", b"a-file")
+
+
+@zsh
+def test_zsh_completes_a_command_and_a_name(shells: dict[str, Typist]) -> None:
+    typist = shells["zsh -f -i"]
+    typist.type(b"autoload -Uz compinit; compinit -D; echo re''ady\n", b"\nready")
+    typist.type(b"source <(cleanroom completion zsh); echo do''ne\n", b"\ndone")
+    typist.type(b"cleanroom stop d\t", b"ev ")
+    typist.type(b"\x15cleanroom sandb\t", b"oxes ")
+
+
+@fish
+def test_fish_completes_with_meanings_and_else_with_files(
+    environ: dict[str, str], cli: CommandLine
+) -> None:
+    def ask(line: str) -> list[str]:
+        script = f"cleanroom completion fish | source; complete -C '{line}'"
+        done = subprocess.run(
+            [FISH, "--no-config", "-c", script],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return done.stdout.splitlines()
+
+    assert ask("cleanroom stop ") == ["dev\tready: /w:x"]
+    assert ask("cleanroom sandb")[0].startswith("sandboxes\t")
+    (cli.folder / "a-file").touch()
+    assert ask("cleanroom exec -- cat a-f") == ["a-file"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_sound(name: str, cli: CommandLine) -> None:
+    script = cli("completion", name).out
+    assert script == SCRIPTS[name]
+    if shutil.which(name):
+        done = subprocess.run(
+            [name, "-n"], input=script, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
