@@ -22,6 +22,7 @@ def test_every_section_is_a_table_too() -> None:
         "gateway",
         "limits",
         "daemon",
+        "workspace",
         "mise",
         "cache",
     ]

@@ -101,3 +101,18 @@ def test_a_failed_run_leaves_its_sandbox_if_asked(short_path: Path) -> None:
             assert (status, again["sandbox_id"]) == (201, bad["sandbox_id"])
 
     play(conversation())
+
+
+def test_what_it_shows_of_the_host_differs_too(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            data = [{"path": "/data", "at": "/d"}]
+            first = (await start(daemon, sandbox="dev", mounts=data))[1]["sandbox_id"]
+            same = (await start(daemon, sandbox="dev", mounts=data))[1]["sandbox_id"]
+            assert same == (await start(daemon, sandbox="dev"))[1]["sandbox_id"] == first
+            status, problem = await start(daemon, sandbox="dev", mounts=[{"path": "/else"}])
+            assert (status, "another --mount: /data" in problem["detail"]) == (409, True)
+            status, problem = await start(daemon, sandbox="dev", workspace_mode="ro")
+            assert (status, "another --workspace: cow" in problem["detail"]) == (409, True)
+
+    play(conversation())

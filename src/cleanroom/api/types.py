@@ -19,6 +19,7 @@ from cleanroom.api.message import (
     SignalName,
     Word,
 )
+from cleanroom.api.mount_types import MountRequests, WorkspaceMode
 from cleanroom.api.policy_types import MissingCapability, PolicyText
 
 # --- the daemon itself --------------------------------------------------------------------
@@ -133,6 +134,8 @@ class RunOptions(Message, frozen=True):
     recreate: bool = False  # end the one that is meant first
     stdin: bool = False  # the client will send standard input; otherwise it is closed at once
     detach: bool = False  # nobody attaches
+    workspace_mode: WorkspaceMode | None = None  # None: what the daemon's configuration says
+    mounts: MountRequests = field(default_factory=list)
     approved_policy: Word = ""  # the one hash that may run, whatever was approved here before
 
 

@@ -28,6 +28,7 @@ from cleanroom.cli.detached import refuse_waiting_flags, run_detached
 from cleanroom.cli.environment import given_environment, look_like_credentials
 from cleanroom.cli.exec_output import JsonReport, Report, result_fields
 from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_status
+from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
@@ -44,7 +45,7 @@ RARE: Final = frozenset(
     (
         *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
         *("--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
-        *("--fail-on-denied", "--host", "--no-autostart", "--quiet"),
+        *("--workspace", "--mount", "--fail-on-denied", "--host", "--no-autostart", "--quiet"),
     )
 )
 
@@ -64,6 +65,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.values("-e --env", "K[=V]", "set a variable; K alone takes your value")
     parser.values("--env-file", "FILE", "set variables from lines NAME=VALUE")
     parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
+    add_folder_flags(parser)
     parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
     parser.switch("-d --detach", "start it, print its sandbox and execution, and leave")
     parser.switch("--reuse", "run in this workspace's sandbox that was kept, if there is one")
@@ -147,6 +149,7 @@ def run_request(
         "tty": options.tty,
         "detach": options.detach,
         "approved_policy": approved_policy(shell),
+        **folder_options(options),
     }
     if streams.terminal is not None:
         wanted["rows"], wanted["columns"] = streams.terminal.size

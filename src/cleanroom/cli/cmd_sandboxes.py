@@ -7,6 +7,7 @@ import argparse
 import re
 
 from cleanroom.cli.approval import approved_policy
+from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.lines import event_text
 from cleanroom.cli.parser import Parser
@@ -43,6 +44,7 @@ def create_parser() -> Parser:
     parser.value("-C", "DIR", "the folder to make it for: its repository, its policy")
     parser.value("--backend", "NAME", "where to make it, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
+    add_folder_flags(parser)
     return parser
 
 
@@ -67,6 +69,7 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
         "backend": options.backend,
         "isolation": options.isolation,
         "approved_policy": approved_policy(shell),
+        **folder_options(options),
     }
     body = {
         "workspace": workspace.root,

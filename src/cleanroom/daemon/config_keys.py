@@ -3,8 +3,9 @@
 In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 """
 
-from typing import Final
+from typing import Final, cast, get_args
 
+from cleanroom.api.mount_types import WorkspaceMode
 from cleanroom.daemon.settings import (
     CacheSettings,
     DaemonSettings,
@@ -12,9 +13,10 @@ from cleanroom.daemon.settings import (
     LimitSettings,
     MiseSettings,
     Settings,
+    WorkspaceSettings,
 )
 from cleanroom.policy import values
-from cleanroom.policy.fields import Fields, Key, ListOf, Section
+from cleanroom.policy.fields import Fields, Key, Leaf, ListOf, Section
 
 _ADDRESS: Final = r"[0-9A-Fa-f:.\[\]]{2,60}"
 _ENDPOINT: Final = r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}"
@@ -145,6 +147,14 @@ ATTACH_WAIT: Final = Key(
     "5s",
 )
 
+_WORKSPACE: Final = WorkspaceSettings()
+MODE: Final = Key(
+    "mode",
+    cast("Leaf[WorkspaceMode]", values.choice(*get_args(WorkspaceMode))),
+    _WORKSPACE.mode,
+    "How sandboxes have the workspace without --workspace: copy-on-write or read-only.",
+    "cow",
+)
 
 _MISE: Final = MiseSettings()
 PROGRAM: Final = Key(
@@ -212,6 +222,10 @@ def _build_daemon(fields: Fields) -> DaemonSettings:
     )
 
 
+def _build_workspace(fields: Fields) -> WorkspaceSettings:
+    return WorkspaceSettings(mode=fields.read(MODE))
+
+
 def _build_mise(fields: Fields) -> MiseSettings:
     return MiseSettings(
         program=fields.read(PROGRAM),
@@ -267,6 +281,13 @@ DAEMON: Final = Key(
     "The daemon's process.",
 )
 
+WORKSPACE: Final = Key(
+    "workspace",
+    Section((MODE,), _build_workspace),
+    _WORKSPACE,
+    "How workspaces are shown to sandboxes.",
+)
+
 MISE: Final = Key(
     "mise",
     Section((PROGRAM, SHA256, KEPT_TOOLS), _build_mise),
@@ -290,13 +311,14 @@ def _build(fields: Fields) -> Settings:
         gateway=fields.read(GATEWAY),
         limits=fields.read(LIMITS),
         daemon=fields.read(DAEMON),
+        workspace=fields.read(WORKSPACE),
         mise=fields.read(MISE),
         cache=fields.read(CACHE),
     )
 
 
 CONFIG: Final[Section[Settings]] = Section(
-    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, MISE, CACHE),
+    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, WORKSPACE, MISE, CACHE),
     _build,
     elsewhere={"private_hosts": "it belongs under 'gateway'"},
 )

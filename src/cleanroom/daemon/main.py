@@ -26,6 +26,7 @@ from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateway_link import GatewayLink, Supplies
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.logs import log_to_stderr
+from cleanroom.daemon.mounts import Closed
 from cleanroom.daemon.parts import Lost, RecordEvent
 from cleanroom.daemon.paths import Paths, make_private, paths_of
 from cleanroom.daemon.serve import Listening, serve
@@ -49,6 +50,7 @@ def real_host(paths: Paths, config: Config) -> Host:
     async def start_gateway(record: RecordEvent, lost: Lost) -> GatewayLink:
         return await GatewayLink.start(settings.gateway, record, lost, supplies)
 
+    homes = homes_of(os.geteuid(), os.environ.get("HOME", ""))
     bins = [folder for tool in facts.tools for folder in tool.bins]
     world = World(
         paths=paths,
@@ -57,11 +59,16 @@ def real_host(paths: Paths, config: Config) -> Host:
         audit=AuditLog(paths.audit, lambda: clock.now().timestamp()),
         backends={"local": NamespacesBackend(paths.state)},
         start_gateway=start_gateway,
-        workspaces=LocalWorkspaces(facts, homes_of(os.geteuid(), os.environ.get("HOME", ""))),
         content=content,
+        workspaces=LocalWorkspaces(facts, Closed(homes, _own_folders(paths))),
         tools_path=":".join([*bins, "/usr/local/bin", "/usr/bin", "/bin"]),
     )
     return join(world)
+
+
+def _own_folders(paths: Paths) -> tuple[str, ...]:
+    own = (paths.state, paths.cache, paths.config.parent, paths.socket.parent)
+    return tuple(os.path.realpath(folder) for folder in own)
 
 
 async def run_daemon(

@@ -4,7 +4,7 @@ In: nothing. Out: Protocols and the values they exchange. Never: an implementati
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -91,6 +91,7 @@ class Prepared:
 
     spec: SandboxSpec
     notes: tuple[str, ...] = ()
+    options: RunOptions = field(default_factory=RunOptions)  # those it was made with
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,26 @@ from cleanroom.daemon.host import Host
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.parts import Order, Wanted
 from cleanroom.daemon.policies import notes_of
+from cleanroom.daemon.settle import settle
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 
 async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
     policy = host.policies.compile(request.policy)
-    place = await host.backends.place(policy, request.options)
+    options = settle(request.options, host.config.settings)
+    place = await host.backends.place(policy, options)
     finding = await host.approvals.look(Workspace(request.workspace, who), policy)
     asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
     identifier = new_id("sbx")
-    order = Order(
-        identifier, request.workspace, policy, place.needs, request.options, request.facts
-    )
+    order = Order(identifier, request.workspace, policy, place.needs, options, request.facts)
     folder = host.paths.sandboxes / identifier
     folder.mkdir(mode=0o700, parents=True)
     try:
         prepared = await host.workspaces.prepare(order, folder)
     finally:
         await host.workspaces.forget(folder)
-    wanted = Wanted(tuple(request.command), request.subfolder, request.options)
+    wanted = Wanted(tuple(request.command), request.subfolder, options)
     command = host.workspaces.command(prepared, wanted)
     return RunPlan(
         backend=place.name,

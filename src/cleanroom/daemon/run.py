@@ -24,6 +24,7 @@ from cleanroom.daemon.parts import Wanted
 from cleanroom.daemon.policies import notes_of
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
+from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.taking import take_sandbox
 from cleanroom.errors import CleanroomError, Code, Refused, UserError
@@ -43,7 +44,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     watch = Stopwatch(host.clock)
     policy = host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
-    options = request.options
+    options = settle(request.options, host.config.settings)
     at = Workspace(request.workspace, who)
     notes = await host.approvals.admit(at, policy, options.approved_policy)
     watch.lap("policy_resolution_ms")
@@ -68,7 +69,10 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
 async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSandbox) -> LiveRun:
     """Run one more command in a living sandbox. Raises UserError for options of a new one."""
     options = request.options
-    of_new_one = ("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure")
+    of_new_one = (
+        *("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure"),
+        *("workspace_mode", "mounts"),
+    )
     if any(getattr(options, name) for name in of_new_one):
         message = f"cannot change a living sandbox: one of {', '.join(of_new_one)} is set"
         raise UserError(Code.REQUEST_INVALID, message, "create another one")

@@ -121,6 +121,7 @@ class LiveSandbox:
         self.facts = creation.facts
         self.needs = creation.place.needs
         self.equipment = creation.equipment
+        self.options = creation.options
         self.folder = folder
         self.events = events
         self.runs: dict[str, LiveRun] = {}  # those that have not finished

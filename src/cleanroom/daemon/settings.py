@@ -6,6 +6,8 @@ In: nothing. Out: Settings with its defaults. Never: a policy; nothing here wide
 
 from dataclasses import dataclass, field
 
+from cleanroom.api.mount_types import WorkspaceMode
+
 MIB = 1024 * 1024
 
 
@@ -45,6 +47,13 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceSettings:
+    """How workspaces are shown where the person does not say."""
+
+    mode: WorkspaceMode = "cow"
+
+
+@dataclass(frozen=True, slots=True)
 class MiseSettings:
     """Where the mise program is, what it must be, how much its tools may take."""
 
@@ -69,5 +78,6 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     mise: MiseSettings = field(default_factory=MiseSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)

@@ -7,7 +7,7 @@ workspace or place, or a difference that is not said.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from cleanroom.api.types import Failure
+from cleanroom.api.types import Failure, RunOptions
 from cleanroom.daemon.executions import Ending
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.sandbox import Creation, LiveSandbox
@@ -83,4 +83,13 @@ def _differs(found: LiveSandbox, creation: Creation) -> str:
         return f"policy: {'; '.join([*said[:_SHOWN], *more])}".removesuffix(": ")
     if not creation.place.needs <= found.needs:
         return f"isolation: it lacks {', '.join(sorted(creation.place.needs - found.needs))}"
+    return _shows_else(found.options, creation.options)
+
+
+def _shows_else(had: RunOptions, wanted: RunOptions) -> str:
+    """Return what of the host it shows that is not wanted, or the reverse; more mounts are fine."""
+    if had.workspace_mode != wanted.workspace_mode:
+        return f"--workspace: {had.workspace_mode}"
+    if any(mount not in had.mounts for mount in wanted.mounts):
+        return f"--mount: {', '.join(mount.path for mount in had.mounts) or 'none'}"
     return ""

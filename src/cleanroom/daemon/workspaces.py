@@ -15,6 +15,7 @@ from cleanroom.api.types import (
     Change,
     ChangeSet,
     ClientFacts,
+    RunOptions,
     SkippedPath,
 )
 from cleanroom.backends.base import Command
@@ -28,6 +29,7 @@ from cleanroom.backends.workspace.prepare import prepare
 from cleanroom.backends.workspace.scan import ScanCache
 from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.daemon.mise_volumes import DATA, make_layers
+from cleanroom.daemon.mounts import NOTHING_CLOSED, Closed, mount_views
 from cleanroom.daemon.parts import Order, Prepared, Wanted
 from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.daemon.workspace_rule import judge_workspace
@@ -35,6 +37,7 @@ from cleanroom.errors import Code, UserError
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView, trusting
 from cleanroom.sandbox.mise import Equipment, equip
+from cleanroom.sandbox.places import add_places
 from cleanroom.sandbox.spec import SandboxSpec
 from cleanroom.sandbox.tools import outside_view
 
@@ -42,35 +45,48 @@ from cleanroom.sandbox.tools import outside_view
 class LocalWorkspaces:
     """Views of folders of this host. `host` was read once, at the daemon's start."""
 
-    def __init__(self, host: HostFacts, homes: tuple[str, ...] = ()) -> None:
-        """`homes` are folders that no workspace may hold."""
+    def __init__(self, host: HostFacts, closed: Closed = NOTHING_CLOSED) -> None:
+        """`closed`: what no workspace may hold, and nobody may mount."""
         self._host = host
-        self._homes = homes
+        self._closed = closed
         self._cache = ScanCache()
         self._one_scan = asyncio.Lock()  # the cache is shared; scans are short
 
     async def mark(self, workspace: str) -> str:
         """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
-        await asyncio.to_thread(judge_workspace, workspace, os.geteuid(), self._homes)
+        await asyncio.to_thread(judge_workspace, workspace, os.geteuid(), self._closed.homes)
         return await asyncio.to_thread(workspace_mark, workspace)
 
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
-        await asyncio.to_thread(judge_workspace, order.workspace, os.geteuid(), self._homes)
-        async with self._one_scan:
-            view = await asyncio.to_thread(prepare, order.workspace, folder, self._cache)
+        await asyncio.to_thread(judge_workspace, order.workspace, os.geteuid(), self._closed.homes)
+        view, *mounts = await self._views(order.options, order.workspace, folder)
         client = client_environment(order.facts)
         host = trusting(self._host, order.authority)
         spec = build_spec(order.policy, order.sandbox_id, view, host, client)
+        spec = add_places(spec, [overlay for mount in mounts for overlay in mount.overlays])
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
-        return Prepared(replace(spec, needs=order.needs), view.notes)
+        notes = tuple(note for each in (view, *mounts) for note in each.notes)
+        return Prepared(replace(spec, needs=order.needs), notes, order.options)
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""
+        views = await self._views(prepared.options, workspace, folder)
+        return replace(prepared, notes=tuple(note for each in views for note in each.notes))
+
+    async def _views(
+        self, options: RunOptions, workspace: str, folder: Path
+    ) -> tuple[WorkspaceView, ...]:
+        """Make the workspace's view, then those of the mounts."""
+        writable = options.workspace_mode != "ro"
+        into = folder, self._cache
         async with self._one_scan:
-            view = await asyncio.to_thread(prepare, workspace, folder, self._cache)
-        return replace(prepared, notes=view.notes)
+            view = await asyncio.to_thread(prepare, workspace, *into, writable=writable)
+            mounts = await asyncio.to_thread(
+                mount_views, options.mounts, workspace, self._closed, into
+            )
+        return view, *mounts
 
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return what the agent is to start. Raises UserError."""

@@ -23,7 +23,8 @@ class Overlay:
     """A copy-on-write view: `lowers` (topmost first) under `upper`, at each of `targets`.
 
     Without `upper` it is read-only, and still refuses host sockets and FIFOs, which a bind does
-    not. `owner_uid` is the host uid that owns the files of the lowest layer.
+    not. `owner_uid` is the host uid that owns the files of the lowest layer. `follows`: it is
+    mounted anew before a command, so that edits of the host show, also if it is read-only.
     """
 
     targets: tuple[str, ...]
@@ -32,6 +33,7 @@ class Overlay:
     work: str | None = None
     owner_uid: int = 0
     owner_gid: int = 0
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Never: a whole home, /run, /sys, a socket, a private key, or anything writable b
 upper layer and folders in memory.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from cleanroom.sandbox.host import CA_BUNDLE, HOME, JAVA_TRUST, WORKSPACE, HostFacts, WorkspaceView
@@ -86,13 +87,9 @@ def _memory() -> tuple[Mount, ...]:
 def _placed(workspace: WorkspaceView) -> tuple[Mount, ...]:
     """The repository at /workspace and at its host path, so that virtual environments work."""
     return tuple(
-        Overlay(
-            tuple(dict.fromkeys(target for target in overlay.targets if not _is_own(target))),
-            overlay.lowers,
-            overlay.upper,
-            overlay.work,
-            overlay.owner_uid,
-            overlay.owner_gid,
+        replace(
+            overlay,
+            targets=tuple(dict.fromkeys(each for each in overlay.targets if not _is_own(each))),
         )
         for overlay in workspace.overlays
     )

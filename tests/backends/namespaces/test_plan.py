@@ -216,3 +216,10 @@ def test_a_refresh_takes_the_old_views_away_before_it_makes_the_new() -> None:
 
 def test_without_a_writable_overlay_there_is_nothing_to_refresh() -> None:
     assert make_refresh(spec(Overlay(("/t",), ("/tools",))), ANN) == ()
+
+
+def test_a_read_only_overlay_that_follows_the_host_is_refreshed_too() -> None:
+    follows = Overlay(("/data",), ("/state/mask", "/data"), follows=True)
+    refresh = make_refresh(spec(follows, Overlay(("/t",), ("/tools",))), ANN)
+    assert Step("detach", ("/data",)) in refresh
+    assert [step.arguments[1] for step in refresh if step.op == "attach"] == ["/data"]

@@ -179,3 +179,41 @@ def test_what_is_known_is_not_looked_through_again(workspace: Workspace) -> None
 
 def _group() -> int | None:
     return None if os.geteuid() == 0 else os.getegid()
+
+
+def test_a_read_only_view_has_no_upper_layer_and_no_changes(workspace: Workspace) -> None:
+    workspace.write("a")
+    workspace.write(".env")
+    view = module.prepare(str(workspace.root), workspace.folder, workspace.cache, writable=False)
+    (overlay,) = view.overlays
+    assert (overlay.upper, overlay.work, overlay.follows) == (None, None, True)
+    assert view.left_out == (".env",)
+    assert workspace.changes().changes == ()
+
+
+def test_a_mount_hides_what_a_workspace_would_hide(workspace: Workspace) -> None:
+    workspace.write(".git/config", "[credential]\n\thelper = store\n[core]\n\tbare = false\n")
+    workspace.write("sub/.env")
+    view = module.prepare_mount(
+        str(workspace.root), "/data", workspace.folder / "mounts/0", workspace.cache
+    )
+    (overlay,) = view.overlays
+    mask = workspace.folder / "mounts/0/mask"
+    assert (overlay.targets, overlay.lowers) == (("/data",), (str(mask), str(workspace.root)))
+    assert view.left_out == ("sub/.env",)
+    assert view.notes == ("/data: left out of the sandbox: sub/.env (see .cleanroomignore)",)
+    assert "credential" not in (mask / ".git/config").read_text()
+
+
+def test_the_folder_that_makes_a_name_a_secret_may_be_the_root(workspace: Workspace) -> None:
+    workspace.write(".docker/config.json")
+    cache = workspace.cache
+    view = module.prepare_mount(
+        str(workspace.root / ".docker"), "/d", workspace.folder / "mounts/0", cache
+    )
+    assert view.left_out == ("config.json",)
+
+
+def test_a_mount_that_is_gone_is_said(workspace: Workspace) -> None:
+    with pytest.raises(Fault, match="cannot make a view of /gone"):
+        module.prepare_mount("/gone", "/d", workspace.folder / "mounts/0", workspace.cache)

@@ -6,6 +6,7 @@ Never: a change in the repository, or a file in the view that `credentials` name
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from cleanroom.sandbox.spec import Overlay
 _SHOWN: Final = 3  # names in a note
 
 
-def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
+def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True) -> WorkspaceView:
     """Make the view of `root` (canonical) in `folder`, which exists and is the sandbox's own.
 
     Called again for the same folder it keeps the upper layer and makes the mask anew. As root the
@@ -35,7 +36,7 @@ def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
         git = find_git_folder(root)
         seen = scan(root, os.getegid() if rootless else None, cache)
         started_ns = _first_start(places, root)
-        uncopied = copy_foreign(root, places.upper, seen.foreign)
+        uncopied = copy_foreign(root, places.upper, seen.foreign) if writable else 0
         overlays = [
             Overlay(
                 (WORKSPACE, root),
@@ -52,8 +53,34 @@ def prepare(root: str, folder: Path, cache: ScanCache) -> WorkspaceView:
     except OSError as error:
         message = f"cannot make a view of the workspace: {error.strerror} ({error.filename})"
         raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from error
+    if not writable:
+        overlays = [_read_only(overlay) for overlay in overlays]
     notes = tuple(_notes(git, seen, uncopied))
     return WorkspaceView(root, tuple(overlays), seen.left_out, notes, started_ns)
+
+
+def prepare_mount(root: str, target: str, folder: Path, cache: ScanCache) -> WorkspaceView:
+    """Make a read-only view of `root`, at `target` only, with the same files left out.
+
+    `folder` is made. Raises Fault.
+    """
+    try:
+        facts = os.lstat(root)
+        seen = scan(root, None, cache)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mask = _mask(
+            folder / "mask", root, seen.left_out, _configs(root, find_git_folder(root), seen)
+        )
+    except OSError as error:
+        message = f"cannot make a view of {root}: {error.strerror} ({error.filename})"
+        raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from error
+    overlay = Overlay((target,), (mask, root), None, None, facts.st_uid, facts.st_gid, follows=True)
+    notes = tuple(f"{target}: {note}" for note in _notes(GitFolder(), seen, 0))
+    return WorkspaceView(root, (overlay,), seen.left_out, notes)
+
+
+def _read_only(overlay: Overlay) -> Overlay:
+    return replace(overlay, upper=None, work=None, follows=True)
 
 
 def _first_start(places: Places, root: str) -> int:

@@ -133,7 +133,8 @@ class _Scanner:
                 # SECURITY: a `!` line takes back only what the same file added: the repository may
                 # hide more than the built-in list, never show a file that the list hides.
                 added = self._patterns.match(inside, folder=is_folder)
-                if added or _is_secret_name(entry.name, inside, is_folder):
+                # By its whole path: `credentials` is one also if the root is `.aws`.
+                if added or _is_secret_name(entry.name, f"{self._root}/{inside}", is_folder):
                     secrets.append(inside)
                     continue
                 if self._group is not None and _group_of(entry) != self._group:

@@ -16,6 +16,7 @@ from cleanroom.daemon.history import past_events
 from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.daemon.sandboxes import STOPPED
+from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.streams import NdjsonStream
 
@@ -31,7 +32,7 @@ async def create(call: Call) -> web.StreamResponse:
         request.workspace,
         policy,
         place,
-        request.options,
+        settle(request.options, call.host.config.settings),
         request.facts,
         call.who,
         ephemeral=False,
