@@ -25,6 +25,10 @@ class NetworkEvent:
     `phase`: "verdict" before any byte flows, "closed" with byte counts afterwards; "served" when a
     registry's request was answered whole.
     `rule` is the rule's text and `rule_line` its line in the policy file (0: no line).
+
+    Of packages, `artifact` says which ("left-pad 1.3.0"), `strength` and `pin` what it is held to
+    ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
+    ("hit", "miss", "stale") and `digest` what it is ("sha256:<hex>").
     """
 
     phase: str
@@ -34,7 +38,7 @@ class NetworkEvent:
     address: str  # the address dialled (verdict allowed) or asked for (denied), "" for DNS
     port: int
     code: str  # reason code; "" if allowed
-    reason: str  # one sentence; "" if allowed
+    reason: str  # one sentence; "" if allowed, but for what `mode: warn` has to say
     rule: str = ""
     rule_line: int = 0
     connection_id: int = 0  # joins "verdict" and "closed" of one connection, per sandbox
@@ -44,6 +48,11 @@ class NetworkEvent:
     bytes_out: int = 0  # from the sandbox
     repeated: int = 0  # how many more equal events this one stands for (rate limiting)
     through_proxy: bool = False  # the operator's proxy was dialled; `address` is the proxy's
+    artifact: str = ""
+    strength: str = ""
+    pin: str = ""
+    cache: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,23 @@ def test_a_verdict_names_rule_and_line() -> None:
     )
 
 
+def test_a_package_is_named_with_where_it_came_from() -> None:
+    line = {
+        "allowed": True,
+        "protocol": "https",
+        "name": "npm.example",
+        "port": 443,
+        "rule": "npm.example:443",
+        "bytes_in": 20,
+        "artifact": "left-pad 1.3.0",
+        "cache": "hit",
+    }
+    assert verdict_text(Reply.of(line)) == (
+        "allowed https npm.example:443 left-pad 1.3.0 by npm.example:443 0 bytes out, 20 in"
+        " (cache: hit)"
+    )
+
+
 def test_without_a_name_the_address_is_shown() -> None:
     line = {"allowed": False, "protocol": "tcp", "name": "", "address": "203.0.113.1", "port": 22}
     assert verdict_text(Reply.of(line)) == "denied tcp 203.0.113.1:22 : "

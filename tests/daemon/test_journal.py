@@ -1,6 +1,7 @@
 """Audit first, then those who watch; what cannot be written did not happen (C11)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,25 @@ def test_allowed_verdicts_and_ends_of_connections_are_no_refusals() -> None:
         journal.network(sandbox.record.id, event)
     assert one.denials == []
     assert len(audit.records) == 2
+
+
+def test_what_passed_with_a_warning_is_noted_once_and_within_a_bound() -> None:
+    sandbox, one = living(), live_run(1)
+    journal = Journal(MemoryAudit())
+    journal.watch(sandbox)
+    sandbox.runs[one.record.id] = one
+    one.note("something else")
+    event = replace(denied("npm.example", 443), allowed=True, code="")
+    for number in [0, 0, *range(50)]:
+        reason = f"p {number} is not in a lock file; mode: warn lets it pass"
+        journal.network(sandbox.record.id, replace(event, reason=reason))
+    assert one.record.notes[:2] == [
+        "something else",
+        "p 0 is not in a lock file; mode: warn lets it pass",
+    ]
+    assert len(one.record.notes) == 1 + 20 + 1
+    assert one.record.notes[-1].startswith("more packages are in no lock file")
+    assert one.denials == []
 
 
 def test_late_events_of_an_ended_sandbox_are_audited() -> None:

@@ -26,6 +26,10 @@ ASKED = {
         Capability.REGISTRY_GO,
         "registries.go.enable: true",
     ),
+    "registries: {npm: {enable: true, allowed_hosts: [a.example], cache_ref: b}}": (
+        Capability.NAMED_CACHE,
+        "registries.npm.cache_ref: b",
+    ),
     "secrets: [{id: a, env: A, allowed_hosts: [a.example]}]": (
         Capability.SECRET_ISOLATION,
         "secrets",
@@ -54,7 +58,9 @@ ASKED = {
 @pytest.mark.parametrize("text", ASKED)
 def test_what_a_policy_asks_for_must_be_proven_and_the_word_is_named(text: str) -> None:
     capability, because = ASKED[text]
-    assert needed(text) == needed("") | {capability: because}
+    more = {Capability.REGISTRY_ENFORCEMENT: "registries.npm.enable: true"}
+    others = more if capability is Capability.NAMED_CACHE else {}
+    assert needed(text) == needed("") | {capability: because} | others
     assert capability in compiled(f"version: 1\n{text}").required_capabilities
 
 
@@ -74,3 +80,13 @@ def test_the_isolation_level_is_needed_as_written(level: str) -> None:
 )
 def test_what_is_switched_off_needs_nothing(text: str) -> None:
     assert tuple(needed(text)) == BASE
+
+
+def test_a_secret_for_a_registrys_host_is_named_with_both() -> None:
+    text = """\
+registries: {npm: {enable: %s, allowed_hosts: [b.example, a.example]}}
+secrets: [{id: token, env: A, allowed_hosts: [a.example, c.example]}]
+"""
+    both = needed(text % "true")[Capability.REGISTRY_CREDENTIALS]
+    assert both == "secret token to a.example, a host of registries.npm"
+    assert Capability.REGISTRY_CREDENTIALS not in needed(text % "false")

@@ -58,6 +58,11 @@ class NetworkLine(Message, frozen=True, tag="network"):
     bytes_in: int = 0
     bytes_out: int = 0
     repeated: int = 0
+    artifact: str = ""  # of a registry, e.g. "left-pad 1.3.0"
+    strength: str = ""  # "lockfile", "first-seen", "exception" or "unlocked"
+    pin: str = ""  # where it is pinned, e.g. "package-lock.json:12"
+    cache: str = ""  # "hit", "miss" or "stale"
+    digest: str = ""  # "sha256:<hex>" of what was served
 
 
 class RecordLine(Message, frozen=True, tag="record"):

@@ -202,6 +202,7 @@ class Denial(Message, frozen=True):
     code: str
     reason: str
     count: int = 1
+    artifact: str = ""  # of a registry, e.g. "left-pad 1.3.0"
 
 
 class Execution(Message, frozen=True):

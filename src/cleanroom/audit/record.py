@@ -132,6 +132,11 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["bytes_in"] = event.bytes_in
     members["bytes_out"] = event.bytes_out
     members["repeated"] = event.repeated
+    members["artifact"] = event.artifact
+    members["strength"] = event.strength
+    members["pin"] = event.pin
+    members["cache"] = event.cache
+    members["digest"] = event.digest
     if event.through_proxy:
         members["through_proxy"] = True
 

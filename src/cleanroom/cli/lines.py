@@ -19,7 +19,7 @@ def event_text(line: Reply) -> str:
 
 def verdict_text(line: Reply) -> str:
     """Return e.g. "denied tls evil.test:443 host_not_allowed: no rule names evil.test:443"."""
-    target = target_text(line)
+    target = " ".join(filter(None, (target_text(line), line.text("artifact", ""))))
     protocol = line.text("protocol", "")
     if line.flag("allowed"):
         rule = line.text("rule", "")
@@ -28,6 +28,8 @@ def verdict_text(line: Reply) -> str:
         sent = line.maybe_number("bytes_out") or 0
         received = line.maybe_number("bytes_in") or 0
         carried = f" {sent} bytes out, {received} in" if sent or received else ""
+        cache = line.text("cache", "")
+        carried += f" (cache: {cache})" if cache else ""
         return f"allowed {protocol} {target} by {rule}{place}{carried}"
     return f"denied {protocol} {target} {line.text('code', '')}: {line.text('reason', '')}"
 

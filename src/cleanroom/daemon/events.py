@@ -80,4 +80,9 @@ def line_of(event: Event, sequence: int, time: str) -> EventLine | NetworkLine:
         bytes_in=event.bytes_in,
         bytes_out=event.bytes_out,
         repeated=event.repeated,
+        artifact=event.artifact,
+        strength=event.strength,
+        pin=event.pin,
+        cache=event.cache,
+        digest=event.digest,
     )

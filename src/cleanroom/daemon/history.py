@@ -37,6 +37,11 @@ class _Record(msgspec.Struct):
     bytes_in: int = 0
     bytes_out: int = 0
     repeated: int = 0
+    artifact: str = ""
+    strength: str = ""
+    pin: str = ""
+    cache: str = ""
+    digest: str = ""
 
 
 async def past_events(host: Host, sandbox_id: str) -> list[EventLine | NetworkLine]:

@@ -62,10 +62,14 @@ class Journal:
         else:
             self._append(event, sandbox, only.record.execution_id, only.record.id)
         sandbox.events.add(event)
-        if not event.allowed and event.phase == "verdict":
-            # With several commands at once nobody knows whose it was: each is told.
-            for run in sandbox.runs.values():
+        if event.phase != "verdict":
+            return
+        # With several commands at once nobody knows whose it was: each is told.
+        for run in sandbox.runs.values():
+            if not event.allowed:
                 run.denied(event)
+            elif event.reason:
+                run.warn(event.reason)
 
     def close(self) -> None:
         """Release the log. Idempotent; after it every event is refused."""

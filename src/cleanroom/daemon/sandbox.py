@@ -19,6 +19,7 @@ from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending, LiveExecution
 from cleanroom.daemon.notices import Notices
 from cleanroom.daemon.parts import Prepared
+from cleanroom.decide.artifact import PASSES
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import CompiledPolicy
@@ -26,6 +27,7 @@ from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.state import SandboxState, next_sandbox_state
 
 _DENIALS_KEPT: Final = 1000
+_WARNINGS_KEPT: Final = 20
 
 
 class LiveRun:
@@ -46,12 +48,12 @@ class LiveRun:
         self.live: LiveExecution | None = None
         self.ended = asyncio.Event()  # the command has ended, and the audit says so
         self.finished = asyncio.Event()  # so has the run: its record is complete
-        self._denials: dict[tuple[str, int, str], Denial] = {}
+        self._denials: dict[tuple[str, int, str, str], Denial] = {}
         self._fresh_denials: list[Denial] = []
 
     def denied(self, event: NetworkEvent) -> None:
         """Count a refusal; the first of its kind is told at once."""
-        key = (event.name or event.address, event.port, event.code)
+        key = (event.name or event.address, event.port, event.code, event.artifact)
         known = self._denials.get(key)
         if known is not None:
             more = known.count + 1 + event.repeated
@@ -90,6 +92,15 @@ class LiveRun:
         """Return those that came up since the last call; the store keeps them."""
         fresh, self._fresh_denials = self._fresh_denials, []
         return fresh
+
+    def warn(self, text: str) -> None:
+        """Note what was let pass with a warning; each once, and not without end."""
+        warned = [note for note in self.record.notes if note.endswith(PASSES)]
+        if text in warned or len(warned) > _WARNINGS_KEPT:
+            return
+        if len(warned) == _WARNINGS_KEPT:
+            text = f"more packages are in no lock file (cleanroom audit names them); {PASSES}"
+        self.note(text)
 
     def note(self, text: str) -> None:
         """Tell the person something, now and in the record."""
@@ -165,4 +176,5 @@ def denial_of(event: NetworkEvent) -> Denial:
         code=event.code,
         reason=event.reason,
         count=1 + event.repeated,
+        artifact=event.artifact,
     )

@@ -66,6 +66,25 @@ MIGRATIONS: Final = (
     ) STRICT;
     CREATE INDEX approvals_mark ON approvals (mark);
     """,
+    """
+    ALTER TABLE denials RENAME TO denials_of_hosts;
+    CREATE TABLE denials (
+        run_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        address TEXT NOT NULL,
+        port INTEGER NOT NULL,
+        protocol TEXT NOT NULL,
+        code TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        artifact TEXT NOT NULL,
+        UNIQUE (run_id, name, address, port, code, artifact)
+    ) STRICT;
+    INSERT INTO denials
+        SELECT run_id, name, address, port, protocol, code, reason, count, ''
+        FROM denials_of_hosts ORDER BY rowid;
+    DROP TABLE denials_of_hosts;
+    """,
 )
 
 

@@ -146,7 +146,7 @@ class Store:
     async def denials(self, run_id: str) -> list[Denial]:
         """Return what a run was refused."""
         query = (
-            "SELECT name, address, port, protocol, code, reason, count"
+            "SELECT name, address, port, protocol, code, reason, count, artifact"
             " FROM denials WHERE run_id = ? ORDER BY rowid"
         )
         rows = await self._call(_select, self._file, query, (run_id,))
@@ -227,7 +227,7 @@ class Store:
 
 
 _ALL: Final = Page(limit=1_000_000)
-_DENIAL: Final = ("name", "address", "port", "protocol", "code", "reason", "count")
+_DENIAL: Final = ("name", "address", "port", "protocol", "code", "reason", "count", "artifact")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -305,11 +305,12 @@ def _put_approval(file: sqlite3.Connection, approval: Approval) -> None:
 
 def _put_denials(file: sqlite3.Connection, run_id: str, denials: list[Denial]) -> None:
     file.executemany(
-        "INSERT INTO denials (run_id, name, address, port, protocol, code, reason, count)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, name, address, port, code)"
+        "INSERT INTO denials (run_id, name, address, port, protocol, code, reason, count, artifact)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (run_id, name, address, port, code, artifact)"
         " DO UPDATE SET count = excluded.count",
         [
-            (run_id, d.name, d.address, d.port, d.protocol, d.code, d.reason, d.count)
+            (run_id, d.name, d.address, d.port, d.protocol, d.code, d.reason, d.count, d.artifact)
             for d in denials
         ],
     )

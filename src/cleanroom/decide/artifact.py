@@ -23,6 +23,7 @@ from cleanroom.policy.model import (
     UnpinnedArtifact,
 )
 
+PASSES: Final = "mode: warn lets it pass"  # how a warning ends
 FORBIDDEN: Final = 403
 BAD_REQUEST: Final = 400
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -219,7 +220,7 @@ def warns_of(registry: Registry, grant: Grant) -> str:
     """Return what `mode: warn` has to say about an artifact that passes; "" if nothing."""
     if grant.strength != "unlocked" or not _enforces(registry.policy, "warn"):
         return ""
-    return f"{grant.label} is not in {registry.lockfiles}; mode: warn lets it pass"
+    return f"{grant.label} is not in {registry.lockfiles}; {PASSES}"
 
 
 # --- pins ------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class TokenBucket:
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
 
-_Key = tuple[str, bool, str, str, str, int, str]
+_Key = tuple[str, bool, str, str, str, int, str, str]
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Folder:
     many it stands for besides itself.
 
     A window lasts `window_s`; in it the first `shown` equal events pass. With `kinds` different
-    ones in a window, whatever else comes is one kind, without its name, address and port.
+    ones in a window, whatever else comes is one kind, without its name, address, port, artifact.
     """
 
     def __init__(self, window_s: float = 5.0, shown: int = 5, kinds: int = 256) -> None:
@@ -75,7 +75,7 @@ class Folder:
         """Return the event if it is to be written now, None if it was folded."""
         seen = self._seen.get(_key(event))
         if seen is None and len(self._seen) >= self._kinds:
-            event = replace(event, name="", address="", port=0, rule="", rule_line=0)
+            event = replace(event, name="", address="", port=0, artifact="", rule="", rule_line=0)
             seen = self._seen.get(_key(event))
         if seen is None:
             self._seen[_key(event)] = _Seen(now + self._window_s, 1, None)
@@ -107,7 +107,7 @@ class Folder:
 
 def _key(event: NetworkEvent) -> _Key:
     asked = (event.protocol, event.name, event.address, event.port)
-    return event.phase, event.allowed, *asked, event.code
+    return event.phase, event.allowed, *asked, event.code, event.artifact
 
 
 SWEEP_S: Final = 1.0  # how often `due` is asked

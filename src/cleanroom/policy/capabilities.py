@@ -49,12 +49,7 @@ def needs(
 ) -> dict[Capability, str]:
     """Return each needed capability with the words of the policy that need it, in enum order."""
     found = dict.fromkeys(ALWAYS, "every policy")
-    for each in registries:
-        if each.enabled:
-            found.setdefault(BY_MANAGER[each.manager], f"registries.{each.manager}.enable: true")
-        if each.enabled and each.cache_ref not in (None, CONTENT_CACHE):
-            named = f"registries.{each.manager}.cache_ref: {each.cache_ref}"
-            found.setdefault(Capability.NAMED_CACHE, named)
+    found.update(_registry_needs([each for each in registries if each.enabled], secrets))
     if secrets:
         found[Capability.SECRET_ISOLATION] = "secrets"
     for rule in network.allow_rules:
@@ -62,6 +57,23 @@ def needs(
             found.setdefault(Capability.TLS_INSPECTION, f"inspect: true of {rule.rule_id}")
     found.update(_sandbox_needs(sandbox))
     return {need: found[need] for need in Capability if need in found}
+
+
+def _registry_needs(
+    registries: list[RegistryPolicy], secrets: tuple[SecretBinding, ...]
+) -> dict[Capability, str]:
+    found: dict[Capability, str] = {}
+    for each in registries:
+        key = f"registries.{each.manager}"
+        found.setdefault(BY_MANAGER[each.manager], f"{key}.enable: true")
+        if each.cache_ref not in (None, CONTENT_CACHE):
+            found.setdefault(Capability.NAMED_CACHE, f"{key}.cache_ref: {each.cache_ref}")
+        for secret in secrets:
+            # SECURITY: what a registry sends to a credential may not be found without it.
+            for host in sorted(set(secret.allowed_hosts).intersection(each.allowed_hosts)):
+                words = f"secret {secret.secret_id} to {host}, a host of {key}"
+                found.setdefault(Capability.REGISTRY_CREDENTIALS, words)
+    return found
 
 
 def _sandbox_needs(sandbox: SandboxPolicy) -> Iterator[tuple[Capability, str]]:

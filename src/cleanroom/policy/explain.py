@@ -25,6 +25,7 @@ NOT_ENFORCED_YET: Final = frozenset(
         Capability.REGISTRY_CARGO,
         Capability.REGISTRY_GO,
         Capability.REGISTRY_GIT,
+        Capability.REGISTRY_CREDENTIALS,
         Capability.NAMED_CACHE,
         Capability.SECRET_ISOLATION,
         Capability.CUSTOM_IMAGE,

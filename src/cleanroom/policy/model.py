@@ -21,6 +21,7 @@ class Capability(StrEnum):
     REGISTRY_CARGO = "registry_cargo"
     REGISTRY_GO = "registry_go"
     REGISTRY_GIT = "registry_git"
+    REGISTRY_CREDENTIALS = "registry_credentials"
     NAMED_CACHE = "named_cache"
     TLS_INSPECTION = "tls_inspection"
     CUSTOM_IMAGE = "custom_image"

@@ -34,7 +34,7 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
-from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
+from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.playbook import Verdict
 
@@ -53,8 +53,8 @@ ALLOWED = Allow(rule("npm.test:443", inspect=True))
 class Talk:
     """One connection to npm.test."""
 
-    def __init__(self) -> None:
-        visit = Visit("sbx_1", POLICY, make_registries(POLICY), lambda: "2026-11-27")
+    def __init__(self, judged_by: CompiledPolicy = POLICY) -> None:
+        visit = Visit("sbx_1", judged_by, make_registries(judged_by), lambda: "2026-11-27")
         self.layer = RegistryLayer(visit, Target("npm.test", "198.18.0.9", 443, 3), ALLOWED)
         self.take(Opened())
 
@@ -99,9 +99,11 @@ def test_an_answer_is_framed_anew_and_the_next_request_read() -> None:
     assert len(talk.asks(GET + GET)) == 3  # the second waits
     said = talk.answers(Answer(200, (("etag", "x"),), 5), b"hel", b"lo")
     assert said == b"HTTP/1.1 200 OK\r\netag: x\r\ncontent-length: 5\r\n\r\nhello"
-    report, resume, *more = talk.take(FetchEnded(Served("miss", "")))
+    report, resume, *more = talk.take(FetchEnded(Served("miss", "sha256:0")))
     assert isinstance(report, Report)
-    assert (report.event.phase, report.event.bytes_in) == ("served", 5)
+    event = report.event
+    assert (event.phase, event.bytes_in, event.artifact) == ("served", 5, "left-pad")
+    assert (event.cache, event.digest) == ("miss", "sha256:0")
     assert resume == Resume(SANDBOX)
     assert [type(command) for command in more] == [Pause, Report, Fetch]
 
@@ -165,6 +167,33 @@ def test_what_no_lock_file_pins_is_refused_in_every_form_a_client_shows() -> Non
     assert json.loads(body)["code"] == "lockfile_violation"
     assert json.loads(body)["errors"][0]["code"] == "DENIED"
     assert event == Verdict("lockfile_violation", path="/left-pad/-/left-pad-1.3.1.tgz")
+
+
+def _with(mode: str, *pins: ArtifactPin) -> CompiledPolicy:
+    (registry,) = POLICY.registries
+    changed = replace(registry, lockfile=replace(LOCK, mode=mode), artifact_allowlist=pins)
+    return replace(POLICY, registries=(changed,))
+
+
+def test_what_an_artifact_is_held_to_is_in_every_line_about_it() -> None:
+    pin = ArtifactPin("left-pad", "1.3.1", digests=("sha512:0",), source="package-lock.json:7")
+    for last in (FetchEnded(Served("hit", "sha256:1")), FetchFailed(Deny(Code.RESOURCE_LIMIT, ""))):
+        talk = Talk(_with("deny_unknown", pin))
+        _, first, _ = talk.asks(ARTIFACT)
+        talk.answers(Answer(200, (), 2), b"ok" if isinstance(last, FetchEnded) else b"o")
+        for report in (first, talk.take(last)[0]):
+            assert isinstance(report, Report)
+            event = report.event
+            said = (event.artifact, event.strength, event.pin)
+            assert said == ("left-pad 1.3.1", "lockfile", "package-lock.json:7")
+
+
+def test_what_passes_with_a_warning_says_so_in_its_verdict() -> None:
+    _, report, _ = Talk(_with("warn")).asks(ARTIFACT)
+    assert isinstance(report, Report)
+    assert report.event.allowed
+    warning = "left-pad 1.3.1 is not in package-lock.json; mode: warn lets it pass"
+    assert (report.event.reason, report.event.strength) == (warning, "unlocked")
 
 
 @pytest.mark.parametrize(

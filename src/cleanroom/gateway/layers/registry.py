@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request
+from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
 from cleanroom.decide.http import decide_host_header
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
@@ -144,7 +144,10 @@ class RegistryLayer:
         )
         self._asked = _Asked(request, verdict)
         self._is_last = self._is_last or not request.persistent
-        return [Pause(Side.SANDBOX), Report(self._event(request, self._allow)), Fetch(want)]
+        event = replace(
+            _of(verdict, self._event(request, self._allow)), reason=self._warning(verdict)
+        )
+        return [Pause(Side.SANDBOX), Report(event), Fetch(want)]
 
     def _objection(self, request: RequestHead) -> Refusal | None:
         target = self._target
@@ -168,7 +171,7 @@ class RegistryLayer:
         write = plain_denial if is_plain else denial_response
         head_only = request is not None and request.method == "HEAD"
         answer = write(refusal.deny, status=refusal.status, head_only=head_only)
-        report = Report(self._event(request, refusal.deny))
+        report = Report(replace(self._event(request, refusal.deny), artifact=refusal.label))
         return [report, Send(Side.SANDBOX, answer), *self._over(Finish())]
 
     # --- the answer --------------------------------------------------------------------------
@@ -226,7 +229,8 @@ class RegistryLayer:
             status = status_of(deny)
             return self._refuse(Refusal(deny, status, asked.grant.label), asked.request)
         # The client must not take what it has for whole.
-        return [Report(self._event(asked.request, deny)), *self._over(Abort())]
+        event = _of(asked.grant, self._event(asked.request, deny))
+        return [Report(event), *self._over(Abort())]
 
     # --- reports -----------------------------------------------------------------------------
 
@@ -238,13 +242,29 @@ class RegistryLayer:
         return replace(event, method=request.method, path=path)
 
     def _served(self, asked: _Asked, served: Served) -> NetworkEvent:
-        del served
-        event = self._event(asked.request, self._allow)
-        return replace(event, phase="served", bytes_in=asked.sent)
+        event = _of(asked.grant, self._event(asked.request, self._allow))
+        return replace(
+            event,
+            phase="served",
+            bytes_in=asked.sent,
+            cache=served.cache,
+            digest=served.digest,
+        )
+
+    def _warning(self, grant: Grant) -> str:
+        registry = self._visit.registries.get(self._target.name)
+        return warns_of(registry, grant) if registry is not None else ""
 
     def _over(self, command: Command) -> list[Command]:
         self._is_over = True
         return [command]
+
+
+def _of(grant: Grant, event: NetworkEvent) -> NetworkEvent:
+    """Say which artifact it is about, and what it is held to."""
+    if grant.kind != "artifact":
+        return replace(event, artifact=grant.name)
+    return replace(event, artifact=grant.label, strength=grant.strength, pin=grant.pin)
 
 
 def _has_body(request: RequestHead, answer: Answer) -> bool:
