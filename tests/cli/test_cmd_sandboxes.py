@@ -23,7 +23,7 @@ def test_a_list_is_a_table(cli: CommandLine) -> None:
     unnamed = {**SANDBOX, "id": "sbx_2", "name": None, "workspace": "/x\x1b[2J"}
     cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [SANDBOX, unnamed]})
     lines = cli("sandboxes", "list", "--all").out.splitlines()
-    assert lines[0].split() == ["ID", "NAME", "STATE", "BACKEND", "CREATED", "WORKSPACE"]
+    assert lines[0].split() == ["ID", "NAME", "STATE", "BACKEND", "AGE", "WORKSPACE"]
     assert lines[1].split()[:2] == ["sbx_1", "dev"]
     assert lines[2].split()[1] == "-"
     assert "\x1b" not in lines[2]

@@ -1,7 +1,17 @@
 """Lines of streams as people read them."""
 
-from cleanroom.cli.lines import event_text, record_text, verdict_text
+from datetime import UTC, datetime, timedelta
+
+from cleanroom.cli.lines import age, event_text, record_text, verdict_text
 from cleanroom.client.reply import Reply
+
+
+def test_an_age_is_short() -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    for ago, said in ((0, "0s"), (59, "59s"), (-9, "0s"), (61, "1m"), (7300, "2h"), (9e5, "10d")):
+        assert age((now - timedelta(seconds=ago)).isoformat(), now.timestamp()) == said
+    assert age("2026-01-02T03:04:05.250Z", now.timestamp()) == "0s"
+    assert age("T", 0) == "T"
 
 
 def test_an_event_has_its_details() -> None:

@@ -43,6 +43,17 @@ def test_values_are_read(parser: Parser) -> None:
     assert options.host_port == "h:1"
 
 
+def test_flags_may_stand_between_operands_that_are_optional() -> None:
+    made = Parser("logs", "Show.", "cleanroom logs")
+    made.operand("SANDBOX", "its id", "?")
+    made.operand("EXECUTION", "its id", "?")
+    made.switch("-f --follow", "go on")
+    for words in (["dev", "-f", "exe"], ["-f", "dev", "exe"], ["dev", "exe", "-f"]):
+        options = made.read(words)
+        assert (options.sandbox, options.execution, options.follow) == ("dev", "exe", True)
+    assert made.read(["-f"]).sandbox is None
+
+
 @pytest.mark.parametrize("words", [["--verb"], ["-x"], ["a", "b"], ["-n"], ["--verbose=1"]])
 def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
     with pytest.raises(UsageError, match="cannot read the command line") as caught:

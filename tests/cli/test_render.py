@@ -1,11 +1,17 @@
 """What is shown, and in which colour."""
 
+import fcntl
 import io
 import json
+import os
+import pty
+import struct
+import sys
+import termios
 
 import pytest
 
-from cleanroom.cli.render import Screen, plain, wants_colour
+from cleanroom.cli.render import Screen, plain, table_lines, wants_colour
 from cleanroom.errors import Code, UserError
 
 
@@ -79,6 +85,43 @@ def test_json_has_its_version_first(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_is_aligned_and_plain(capsys: pytest.CaptureFixture[str]) -> None:
     Screen({}).table(("ID", "NAME"), [("1", "long\x07"), ("22", "")])
     assert capsys.readouterr().out == "ID  NAME\n1   long\\x07\n22\n"
+
+
+ROWS = [("sbx_0123456789", "dev", "/home/a/long/way/down"), ("sbx_1", "-", "npm run a-long-one")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (0, ["ID              NAME  WHAT", f"{ROWS[0][0]}  dev   {ROWS[0][2]}", "…"]),
+        (43, ["ID              NAME  WHAT", f"{ROWS[0][0]}  dev   {ROWS[0][2]}", "…"]),
+        (36, ["ID              NAME  WHAT", f"{ROWS[0][0]}  dev   …long/way/down", "…"]),
+        (30, ["ID    sbx_0123456789", "NAME  dev", "WHAT  /home/a/long/way/down", "", "…"]),
+    ],
+)
+def test_a_table_fits_the_terminal_and_never_cuts_an_id(columns: int, expected: list[str]) -> None:
+    lines = table_lines(("ID", "NAME", "WHAT"), ROWS, columns)
+    assert lines[: len(expected) - 1] == expected[:-1]
+    if columns > 30:
+        assert max(map(len, lines)) <= columns
+    if columns == 36:
+        assert lines[2] == "sbx_1           -     npm run a-lon…"
+
+
+def test_an_empty_table_is_its_heads_also_where_it_is_narrow() -> None:
+    assert table_lines(("ID", "NAME"), [], 80) == ["ID  NAME"]
+    assert table_lines(("ID", "NAME"), [], 3) == []
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyboard, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with open(end, "w") as terminal:  # noqa: PTH123 -- a descriptor
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert Screen({}).columns() == 40
+    os.close(keyboard)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert Screen({}).columns() == 0
 
 
 def test_a_hint_that_is_a_command_is_only_the_command(capsys: pytest.CaptureFixture[str]) -> None:

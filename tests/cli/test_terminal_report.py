@@ -41,6 +41,16 @@ def test_what_is_hostile_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
     assert seen.out == "a\x1b]52;c;eA==\x07b"
 
 
+def test_the_way_back_has_a_line_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    seen = Seen(capfd)
+    seen.report.output(1, b"$ ")
+    seen.report.left("back")
+    assert seen.out == "$ \nback\n"
+    seen.report.output(1, b"done\r\n")
+    seen.report.left("back")
+    assert seen.out == "done\r\nback\n"
+
+
 def test_the_terminal_knows_what_to_undo_before_it_is_done(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

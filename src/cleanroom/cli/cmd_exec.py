@@ -180,7 +180,7 @@ def _run(request: dict[str, object], caller: Caller, result: TextIO | None) -> i
             ended = attach(way, streams, report, shell.screen)
     except Left as left:
         ids = run.text("sandbox_id"), run.text("execution_id")
-        shell.screen.say(how_back(*ids, canceled=left.canceled))
+        report.left(how_back(*ids, canceled=left.canceled))
         return LEFT
     except BrokenPipeError:
         return UNREAD  # the closed connection cancels the command

@@ -6,9 +6,11 @@ end.
 
 import argparse
 
+from cleanroom.cli.chosen import add_chosen, chosen
 from cleanroom.cli.exit_status import execution_status
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.joined import attach, attach_parser
+from cleanroom.cli.lines import age
 from cleanroom.cli.log_output import LogOutput
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
@@ -18,7 +20,18 @@ WAIT_S = 60  # of one request; `wait` asks again
 
 
 def _parser(name: str, summary: str) -> Parser:
-    parser = Parser(f"executions {name}", summary, f"cleanroom executions {name} SANDBOX EXECUTION")
+    """Return the parser of a command that looks at one; without words, at the last."""
+    parser = Parser(f"executions {name}", summary, f"cleanroom executions {name} dev")
+    add_chosen(parser)
+    parser.switch("--json", "JSON on stdout")
+    add_daemon_flags(parser)
+    return parser
+
+
+def _ending_parser(name: str, summary: str) -> Parser:
+    """Return the parser of a command that ends one: it has to be named."""
+    example = f"cleanroom executions {name} dev exe_0123456789abcdef0123"
+    parser = Parser(f"executions {name}", summary, example)
     parser.operand("SANDBOX", "its id or name")
     parser.operand("EXECUTION", "its id")
     parser.switch("--json", "JSON on stdout")
@@ -51,7 +64,7 @@ def logs_parser() -> Parser:
 
 def kill_parser() -> Parser:
     """Return the parser of `executions kill`."""
-    parser = _parser("kill", "Send a signal to a command.")
+    parser = _ending_parser("kill", "Send a signal to a command.")
     parser.value("--signal", "NAME", "the signal", default="KILL")
     return parser
 
@@ -73,27 +86,27 @@ def list_all(options: argparse.Namespace, shell: Shell) -> int:
             execution.text("id"),
             execution.text("state"),
             "-" if (code := execution.maybe_number("exit_code")) is None else str(code),
-            execution.text("created_at"),
+            age(execution.text("created_at"), shell.now_s()),
             " ".join(execution.texts("command")),
         )
         for execution in found
     ]
-    shell.screen.table(("ID", "STATE", "EXIT", "CREATED", "COMMAND"), rows)
+    shell.screen.table(("ID", "STATE", "EXIT", "AGE", "COMMAND"), rows)
     return 0
 
 
 def get(options: argparse.Namespace, shell: Shell) -> int:
     """Show all that is known of one."""
     with shell.connect(options) as connection:
-        execution = connection.call(Call("get_execution", _path(options)))
+        execution = connection.call(Call("get_execution", chosen(options, connection)))
     shell.fields(execution, as_json=options.json)
     return 0
 
 
 def wait(options: argparse.Namespace, shell: Shell) -> int:
     """Wait until it ends and exit as it did."""
-    call = Call("get_execution", _path(options), {"wait_s": str(WAIT_S)})
     with shell.connect(options) as connection:
+        call = Call("get_execution", chosen(options, connection), {"wait_s": str(WAIT_S)})
         execution = connection.call(call)
         while execution.text("state") in ("queued", "running"):
             execution = connection.call(call)
@@ -126,7 +139,8 @@ def logs(options: argparse.Namespace, shell: Shell) -> int:
         query["follow"] = "true"
     written = LogOutput(shell.screen, timestamps=options.timestamps)
     with shell.connect(options) as connection:
-        for line in connection.lines(Call("execution_output", _path(options), query)):
+        path = chosen(options, connection)
+        for line in connection.lines(Call("execution_output", path, query)):
             if options.json:
                 shell.screen.json(line.fields)
             else:
@@ -153,7 +167,7 @@ SUBS = {
     "logs": Sub(logs_parser, logs),
     "attach": Sub(attach_parser, attach),
     "wait": Sub(lambda: _parser("wait", "Wait for its end and exit as it did."), wait),
-    "cancel": Sub(lambda: _parser("cancel", "End it: TERM, a grace, KILL."), cancel),
+    "cancel": Sub(lambda: _ending_parser("cancel", "End it: TERM, a grace, KILL."), cancel),
     "kill": Sub(kill_parser, kill),
 }
 

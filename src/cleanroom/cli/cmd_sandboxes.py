@@ -9,7 +9,7 @@ import re
 from cleanroom.cli.approval import approved_policy
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import Sub, run_group
-from cleanroom.cli.lines import event_text
+from cleanroom.cli.lines import age, event_text
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages, policy_fields
@@ -133,12 +133,12 @@ def list_all(options: argparse.Namespace, shell: Shell) -> int:
             sandbox.text("name", "-"),
             sandbox.text("state"),
             sandbox.text("backend"),
-            sandbox.text("created_at"),
+            age(sandbox.text("created_at"), shell.now_s()),
             sandbox.text("workspace"),
         )
         for sandbox in found
     ]
-    shell.screen.table(("ID", "NAME", "STATE", "BACKEND", "CREATED", "WORKSPACE"), rows)
+    shell.screen.table(("ID", "NAME", "STATE", "BACKEND", "AGE", "WORKSPACE"), rows)
     return 0
 
 

@@ -40,6 +40,10 @@ class Report(Protocol):
         """The first signal was seen, and the command is being canceled."""
         ...
 
+    def left(self, way_back: str) -> None:
+        """The person left a command that goes on, and the terminal is theirs again."""
+        ...
+
     def ended(self, run: Reply, status: int) -> None:
         """The run has ended; `status` is what the command line will exit with."""
         ...
@@ -95,6 +99,10 @@ class PlainReport:
         """Say what a second Ctrl-C does."""
         if number == signal.SIGINT:
             self._screen.say("cleanroom: canceling; Ctrl-C again leaves it to end by itself")
+
+    def left(self, way_back: str) -> None:
+        """Say how to come back."""
+        self._screen.say(way_back)
 
     def ended(self, run: Reply, status: int) -> None:
         """Say what was denied and changed, each with the next command."""
@@ -165,6 +173,10 @@ class JsonReport:
 
     def canceling(self, number: int) -> None:
         """Programs do not press Ctrl-C twice."""
+
+    def left(self, way_back: str) -> None:
+        """Say how to come back: on stderr, for a person who looks on."""
+        self._screen.say(way_back)
 
     def ended(self, run: Reply, status: int) -> None:
         """Write the end."""

@@ -20,6 +20,7 @@ from cleanroom.cli.attached import (
     terminal_streams,
 )
 from cleanroom.cli.attached import attach as carry
+from cleanroom.cli.chosen import add_chosen, chosen
 from cleanroom.cli.exec_output import JsonReport, Report
 from cleanroom.cli.exit_status import LEFT, UNREAD, execution_status, exit_status
 from cleanroom.cli.parser import Parser
@@ -39,10 +40,9 @@ def attach_parser() -> Parser:
     parser = Parser(
         "executions attach",
         "Join a running command: its output, your input, its status.",
-        "cleanroom executions attach dev exe_0123456789abcdef0123",
+        "cleanroom executions attach dev",
     )
-    parser.operand("SANDBOX", "its id or name")
-    parser.operand("EXECUTION", "its id")
+    add_chosen(parser)
     parser.value("--from", "WHERE", "left: where the last client left it; or start", "left")
     parser.switch("--no-stdin", "send it nothing")
     add_terminal_flags(parser)
@@ -67,9 +67,9 @@ def attach(options: argparse.Namespace, shell: Shell) -> int:
     if begin not in BEGINS:
         message = f"cannot begin at {begin!r}"
         raise UsageError(Code.REQUEST_INVALID, message, f"one of: {', '.join(BEGINS)}")
-    path = {"sandbox_id": options.sandbox, "execution_id": options.execution}
     shell.screen.escapes = shell.screen.escapes or options.terminal_escapes
     with shell.connect(options) as connection, Interrupts() as interrupts:
+        path = chosen(options, connection)
         execution = connection.call(Call("get_execution", path))
         streams = joining_streams(execution, options)
         report: Report = plain_report(shell.screen, streams, verbose=False)
@@ -83,7 +83,7 @@ def attach(options: argparse.Namespace, shell: Shell) -> int:
             ended = carry(way, streams, report, shell.screen)
         except Left as left:
             ids = execution.text("sandbox_id"), execution.text("id")
-            shell.screen.say(how_back(*ids, canceled=left.canceled))
+            report.left(how_back(*ids, canceled=left.canceled))
             return LEFT
         except BrokenPipeError:
             return UNREAD

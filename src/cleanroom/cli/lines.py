@@ -1,10 +1,25 @@
-"""Lines of streams for people: events, verdicts, audit records.
+"""Lines for people: events, verdicts, audit records; how long ago.
 
 In: one line of a stream. Out: one line of text. Never: a control character (the screen sees to it).
 """
 
+from datetime import datetime
+
 from cleanroom.cli.exec_output import target_text
 from cleanroom.client.reply import Reply
+
+
+def age(created: str, now_s: float) -> str:
+    """Return how long ago an RFC 3339 time was, e.g. "3m"; the text itself if it is none."""
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    seconds = now_s - then.timestamp()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
 
 
 def event_text(line: Reply) -> str:

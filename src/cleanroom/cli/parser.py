@@ -48,6 +48,7 @@ class Parser(argparse.ArgumentParser):
         self.example = example
         self.flags: list[Flag] = []
         self.operands: list[tuple[str, str]] = []
+        self._optional = False
         self.rare = frozenset({"--help"})  # what a screen of help can do without
         self.switch("-h --help", "show this help")
 
@@ -70,11 +71,14 @@ class Parser(argparse.ArgumentParser):
         """Add a word; `count` is argparse's nargs ("?", "*")."""
         shown = {"?": f"[{name}]", "*": f"[{name}…]"}.get(count or "", name)
         self.operands.append((shown, text))
+        self._optional = self._optional or count is not None
         self.add_argument(re.sub(r"\W", "_", name.lower()), nargs=count, metavar=name)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the flags and operands, or raise UsageError."""
-        return self.parse_args(list(words))
+        # Otherwise `logs dev -f exe_1` has no second operand (argparse, bpo-15112).
+        parse = self.parse_intermixed_args if self._optional else self.parse_args
+        return parse(list(words))
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
         """Split flags from the workload's words: at `--`, else at the first plain word."""

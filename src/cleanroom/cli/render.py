@@ -6,6 +6,7 @@ came from a sandbox.
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ BOLD: Final = "1"
 RED: Final = "31"
 YELLOW: Final = "33"
 DIM: Final = "2"
+GAP: Final = "  "  # between the columns of a table
+LEAST: Final = 12  # characters of a last column that is cut
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -34,6 +37,33 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
 def plain(text: str) -> str:
     """Return `text` with control and direction-changing characters made visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def table_lines(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], columns: int) -> list[str]:
+    """Return a table for this width (0: any): its last column cut, or one cell a line."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    room = columns - sum(widths[:-1]) - len(GAP) * (len(widths) - 1) if columns else widths[-1]
+    if room < min(widths[-1], LEAST):
+        width = max(map(len, heads))
+        blocks = [
+            [f"{head.ljust(width)}{GAP}{cell}" for head, cell in zip(heads, row, strict=True)]
+            for row in rows
+        ]
+        return [line for block in blocks for line in (*block, "")][:-1]
+    widths[-1] = min(widths[-1], room)
+
+    def one_line(cells: tuple[str, ...]) -> str:
+        shown = (*cells[:-1], _cut(cells[-1], room))
+        return GAP.join(map(str.ljust, shown, widths)).rstrip()
+
+    return [one_line(cells) for cells in (heads, *rows)]
+
+
+def _cut(text: str, room: int) -> str:
+    """Shorten: of a path its end says more, of a command its begin."""
+    if len(text) <= room:
+        return text
+    return f"…{text[1 - room :]}" if text.startswith("/") else f"{text[: room - 1]}…"
 
 
 class Screen:
@@ -69,11 +99,16 @@ class Screen:
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write rows in columns; nothing but the heads if there are none."""
-        lines = [tuple(heads), *(tuple(plain(cell) for cell in row) for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            self.out("  ".join(cells).rstrip())
+        shown = [tuple(plain(cell) for cell in row) for row in rows]
+        for line in table_lines(tuple(heads), shown, self.columns()):
+            self.out(line)
+
+    def columns(self) -> int:
+        """Return the width of the terminal that shows results, 0 if they go elsewhere."""
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns
+        except (OSError, ValueError):  # ValueError: it is no file at all
+            return 0
 
     def error(self, error: CleanroomError) -> None:
         """Write what failed, where, why, its code and the next command."""

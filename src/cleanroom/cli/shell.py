@@ -7,6 +7,7 @@ Never: a policy read here; the daemon does.
 import argparse
 import json
 import os
+import time
 from collections.abc import Mapping
 
 from cleanroom.cli.parser import Parser
@@ -32,6 +33,10 @@ class Shell:
     def home(self) -> str:
         """The caller's home folder."""
         return home_of(self.environ, self.uid)
+
+    def now_s(self) -> float:
+        """The time, to say how long ago something was."""
+        return time.time()  # noqa: TID251 -- the only clock of the command line
 
     def connect(self, options: argparse.Namespace) -> Connection:
         """Return a connection to the daemon that the flags mean."""

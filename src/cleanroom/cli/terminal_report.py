@@ -65,6 +65,12 @@ class TerminalReport(PlainReport):
             case _:
                 pass
 
+    def left(self, way_back: str) -> None:
+        """Say how to come back, below the line that the cursor was in."""
+        if self._in_line:
+            self._write(b"\n")
+        super().left(way_back)
+
     def ended(self, run: Reply, status: int) -> None:
         """Say what is left to say. The terminal is the person's again."""
         for message in self._waiting:
