@@ -195,12 +195,20 @@ def test_doctor_lists_the_firecracker_items(person: Person) -> None:
         assert f" {item} " in done.stdout
 
 
+def write_lockfile(person: Person) -> None:
+    """Give the repository the lock file that its policy names."""
+    lockfile = Path(__file__).parent.parent / "examples" / "node" / "package-lock.json"
+    (person.work / "package-lock.json").write_bytes(lockfile.read_bytes())
+
+
 def test_registries_are_explained_and_run(person: Person) -> None:
-    (person.work / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {}}')
     person.policy(POLICY.format(registries=REGISTRIES))
+    assert "none of them exists: package-lock.json" in person.types("policy", "validate").stderr
+    write_lockfile(person)
     told = person.types("policy", "validate")
     assert told.returncode == 0, told.stderr
-    assert "registry npm: enabled" in told.stdout
+    assert "registry npm: enabled, deny_unknown, " in told.stdout
+    assert "yarn.lock does not exist and pins nothing" in told.stderr
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 0, done.stderr
     assert "tested" in done.stdout
@@ -210,6 +218,7 @@ def test_registries_are_explained_and_run(person: Person) -> None:
 def test_a_registry_that_waits_is_explained_and_refused_by_name(
     person: Person, manager: str
 ) -> None:
+    write_lockfile(person)
     person.policy(POLICY.format(registries=REGISTRIES.replace("npm", manager, 1)))
     told = person.types("policy", "validate")
     assert (told.returncode, "not enforced yet" in told.stderr) == (1, True), told.stderr

@@ -40,6 +40,47 @@ def test_validate_shows_the_plan_and_fails_where_it_cannot_run(cli: CommandLine)
     assert body["policy"]["text"] == "version: 1\n"
 
 
+@pytest.mark.parametrize(
+    ("registry", "said"),
+    [
+        ({"enabled": False}, "not enabled"),
+        ({"enabled": True}, "enabled, lock files not enforced"),
+        ({"enabled": True, "lockfile_mode": "warn", "pinned": 2}, "enabled, warn, 2 artifacts"),
+        (
+            {"enabled": True, "lockfile_mode": "deny_unknown", "pinned": 2, "first_seen": 1},
+            "enabled, deny_unknown, 3 artifacts pinned, 1 of them by name and version only",
+        ),
+    ],
+)
+def test_validate_says_how_a_registry_is_held(
+    cli: CommandLine, registry: dict[str, object], said: str
+) -> None:
+    report = {**REPORT, "registries": [{"manager": "npm", **registry}]}
+    cli.script.answers["POST /v1/policy/validate"] = Answer(report)
+    assert f"  registry npm: {said}" in cli("policy", "validate").out
+
+
+def test_lock_files_are_sent_with_the_policy_that_names_them(cli: CommandLine) -> None:
+    cli.policy("version: 1 # lockfiles\n")
+    (cli.folder / "a.lock").write_text("pins")
+    cli.script.answers["POST /v1/policy/lockfiles"] = Answer({"patterns": ["*.lock", "gone"]})
+    cli.script.answers["POST /v1/policy/explain"] = Answer({"lines": [], "notes": []})
+    assert cli("policy", "explain").status == 0
+    assert "lockfiles" not in cli.daemon.sent("POST", "/v1/policy/lockfiles").json()["policy"]
+    body = cli.daemon.sent("POST", "/v1/policy/explain").json()
+    assert body["policy"]["lockfiles"] == {"a.lock": "pins"}
+
+
+def test_faults_are_placed_also_when_the_lock_files_are_asked_for(cli: CommandLine) -> None:
+    cli.policy("version: 1 # lockfiles\n")
+    error = {"path": "cleanroom.yaml", "line": 2, "column": 1, "message": "unknown key"}
+    cli.script.answers["POST /v1/policy/lockfiles"] = problem(
+        "policy_invalid", "cannot use the policy", 422, errors=[error]
+    )
+    done = cli("policy", "validate", "--json")
+    assert (done.status, json.loads(done.out)["errors"][0]["line"]) == (1, 2)
+
+
 def test_validate_json_is_the_report(cli: CommandLine) -> None:
     cli.script.answers["POST /v1/policy/validate"] = Answer({**REPORT, "runnable": True})
     done = cli("policy", "validate", "--json")

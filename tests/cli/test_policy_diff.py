@@ -21,7 +21,7 @@ def test_a_wider_file_is_an_answer_of_no(cli: CommandLine) -> None:
     assert (done.status, done.out) == (1, "+ host a.example on port 443\n")
     body = cli.daemon.sent("POST", "/v1/policy/diff").json()
     assert body["old"]["text"] is None
-    assert body["new"] == {"path": "cleanroom.yaml", "text": "version: 1\n"}
+    assert body["new"] == {"path": "cleanroom.yaml", "text": "version: 1\n", "shadowed": False}
 
 
 def test_equal_files_say_so(cli: CommandLine) -> None:

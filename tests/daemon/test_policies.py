@@ -1,41 +1,123 @@
-"""Texts are compiled once, and what is odd about them is said."""
+"""Texts are compiled once, with their lock files, and what is odd about them is said."""
+
+import asyncio
 
 import pytest
 
 from cleanroom.api.policy_types import PolicyText
-from cleanroom.daemon.policies import NO_POLICY, SHADOWED, Policies, notes_of
+from cleanroom.daemon import policies as module
+from cleanroom.daemon.policies import NO_POLICY, SHADOWED, Compiled, Policies, lockfiles_of
 from cleanroom.policy.problems import PolicyErrors
+
+REGISTRY = """version: 1
+registries:
+  pypi:
+    enable: true
+    allowed_hosts: [index.example]
+    lockfile_enforcement:
+      enabled: true
+      lockfiles: [requirements.txt, '**/uv.lock']
+"""
+PINNED = f"foo==1.0 --hash=sha256:{'a' * 64}\n"
+
+
+def text(policy: str = "version: 1\n", **lockfiles: str) -> PolicyText:
+    """Return a policy with lock files, named by words without their dot."""
+    named = {name.replace("_", "."): content for name, content in lockfiles.items()}
+    return PolicyText(path="cleanroom.yaml", text=policy, lockfiles=named)
+
+
+def compiled(*texts: PolicyText) -> list[Compiled]:
+    """Return what one daemon makes of texts, one after the other."""
+
+    async def work() -> list[Compiled]:
+        policies = Policies()
+        return [await policies.compile(each) for each in texts]
+
+    return asyncio.run(work())
 
 
 def test_the_same_text_is_compiled_once() -> None:
-    policies = Policies()
-    text = PolicyText(path="cleanroom.yaml", text="version: 1\n")
-    assert policies.compile(text) is policies.compile(text)
-    assert policies.compile(text).source_path == "cleanroom.yaml"
+    first, second = compiled(text(), text())
+    assert first.policy is second.policy
+    assert first.policy.source_path == "cleanroom.yaml"
 
 
 def test_no_policy_denies_everything_and_says_so() -> None:
-    compiled = Policies().compile(PolicyText())
-    assert compiled.network.allow_rules == ()
-    assert notes_of(PolicyText()) == [NO_POLICY]
+    (nothing,) = compiled(PolicyText())
+    assert nothing.policy.network.allow_rules == ()
+    assert nothing.notes == (NO_POLICY,)
 
 
-def test_a_shadowed_policy_is_said() -> None:
-    text = PolicyText(path="cleanroom.yaml", text="version: 1\n", shadowed=True)
-    assert notes_of(text) == [SHADOWED]
+def test_a_shadowed_policy_is_said_to_those_who_have_one() -> None:
+    shadowed = PolicyText(path="cleanroom.yaml", text="version: 1\n", shadowed=True)
+    first, second = compiled(shadowed, text())
+    assert (first.notes, second.notes) == ((SHADOWED,), ())
+    assert first.policy is second.policy
 
 
 def test_a_wrong_text_is_wrong_each_time() -> None:
-    policies = Policies()
-    for _ in range(2):
-        with pytest.raises(PolicyErrors):
-            policies.compile(PolicyText(path="cleanroom.yaml", text="version: 2\n"))
+    async def work() -> None:
+        policies = Policies()
+        for _ in range(2):
+            with pytest.raises(PolicyErrors):
+                await policies.compile(text("version: 2\n"))
+            with pytest.raises(PolicyErrors, match="none of them exists"):
+                await policies.compile(text(REGISTRY))
+            with pytest.raises(PolicyErrors, match=r"requirements\.txt:1:1"):
+                await policies.compile(text(REGISTRY, requirements_txt="--what"))
+
+    asyncio.run(work())
 
 
-def test_the_cache_is_bounded() -> None:
-    policies = Policies()
-    first = PolicyText(path="cleanroom.yaml", text="version: 1\n")
-    compiled = policies.compile(first)
-    for number in range(100):
-        policies.compile(PolicyText(path=f"{number}.yaml", text="version: 1\n"))
-    assert policies.compile(first) is not compiled
+def test_the_cache_is_bounded_in_policies() -> None:
+    others = [PolicyText(path=f"{number}.yaml", text="version: 1\n") for number in range(100)]
+    made = compiled(text(), *others, text())
+    assert made[0].policy is not made[-1].policy
+
+
+def test_the_cache_is_bounded_in_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = text(REGISTRY, requirements_txt=PINNED), text(REGISTRY, requirements_txt="bar==1")
+    first, _, again = compiled(one, two, one)
+    assert first.policy is again.policy
+    monkeypatch.setattr(module, "_CACHED_PINS", 1)
+    first, _, again = compiled(one, two, one)
+    assert first.policy is not again.policy
+
+
+def test_lock_files_are_part_of_the_policy() -> None:
+    pinned, same, loose = compiled(
+        text(REGISTRY, requirements_txt=PINNED),
+        text(REGISTRY, requirements_txt=PINNED),
+        text(REGISTRY, requirements_txt="foo==1.0\n"),
+    )
+    assert pinned.policy is same.policy
+    assert [pin.name for pin in pinned.policy.registries[0].artifact_allowlist] == ["foo"]
+    assert pinned.policy.policy_hash != loose.policy.policy_hash
+    assert pinned.notes == ("registries.pypi: **/uv.lock does not exist and pins nothing",)
+
+
+def test_those_who_come_together_share_one_compilation() -> None:
+    async def work() -> list[Compiled]:
+        policies = Policies()
+        one = text(REGISTRY, requirements_txt=PINNED)
+        return list(await asyncio.gather(*(policies.compile(one) for _ in range(5))))
+
+    assert len({id(each.policy) for each in asyncio.run(work())}) == 1
+
+
+def test_names_and_texts_of_lock_files_do_not_run_into_each_other() -> None:
+    first, second = compiled(
+        text(REGISTRY, requirements_txt="foo==1\n#"),
+        PolicyText(
+            path="cleanroom.yaml", text=REGISTRY, lockfiles={"requirements.txt": "foo==1\n# "}
+        ),
+    )
+    assert first.policy is not second.policy
+
+
+def test_the_client_is_told_which_files_to_send() -> None:
+    assert lockfiles_of(text(REGISTRY)) == ("**/uv.lock", "requirements.txt")
+    assert lockfiles_of(PolicyText()) == ()
+    with pytest.raises(PolicyErrors):
+        lockfiles_of(text("version: 2\n"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cleanroom.api.endpoints import ENDPOINTS
+from cleanroom.daemon.call import MAX_BODY
+from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.routes import HANDLERS
 from tests.daemon.daemons import Setting, play, run_request, running
 
@@ -77,10 +79,15 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(short_path: Path)
     async def conversation() -> None:
         setting = Setting(short_path)
         async with running(setting):
-            for length in ("1048577", "300000000", "1000000000000"):
-                head = f"POST /v1/runs HTTP/1.1\r\nHost: d\r\nContent-Length: {length}\r\n\r\n"
+            for path, length in (
+                ("/v1/policy/lockfiles", MAX_BODY + 1),
+                ("/v1/policy/lockfiles", 300_000_000),
+                ("/v1/runs", MAX_POLICY_BODY + 1),
+                ("/v1/runs", 1_000_000_000_000),
+            ):
+                head = f"POST {path} HTTP/1.1\r\nHost: d\r\nContent-Length: {length}\r\n\r\n"
                 answer = await raw(setting, head.encode())
-                assert answer.split(b" ")[1] == b"413"
+                assert answer.split(b" ")[1] == b"413", (path, length)
 
     play(conversation())
 
@@ -90,7 +97,8 @@ def test_a_body_that_grows_too_large_is_cut(short_path: Path) -> None:
         setting = Setting(short_path)
         async with running(setting) as daemon:
             reader, writer = await asyncio.open_unix_connection(str(setting.paths.socket))
-            writer.write(b"POST /v1/runs HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n")
+            head = b"POST /v1/policy/lockfiles HTTP/1.1\r\nHost: d\r\n"
+            writer.write(head + b"Transfer-Encoding: chunked\r\n\r\n")
             for _ in range(20):
                 writer.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
             assert (await reader.read(100)).split(b" ")[1] == b"413"

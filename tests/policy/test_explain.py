@@ -1,5 +1,10 @@
+from dataclasses import replace
+
+import pytest
+
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.explain import explain
+from cleanroom.policy.model import ArtifactPin, CompiledPolicy, UnpinnedArtifact
 from tests.policy.reading import compiled
 
 TEXT = """\
@@ -68,3 +73,52 @@ def test_a_policy_that_allows_nothing_says_so() -> None:
 
 def test_nothing_is_noted_of_a_file_that_is_not_there() -> None:
     assert explain(compile_nothing()).notes == ()
+
+
+def registry(mode: str, *, pins: int = 0, loose: int = 0, unpinned: int = 0) -> CompiledPolicy:
+    """Return a policy with one registry whose lock files were read."""
+    text = (
+        "version: 1\nregistries: {npm: {enable: true, allowed_hosts: [r.example],"
+        f" lockfile_enforcement: {{enabled: true, mode: {mode}, lockfiles: [a]}}}}}}"
+    )
+    policy = compiled(text)
+    (one,) = policy.registries
+    held = [ArtifactPin(str(number), "1", digests=("sha512:0",)) for number in range(pins)]
+    seen = [ArtifactPin(f"x{number}", "1", strength="first-seen") for number in range(loose)]
+    left = [UnpinnedArtifact(f"u{number}", "", "why", f"a:{number}") for number in range(unpinned)]
+    one = replace(one, artifact_allowlist=(*held, *seen), unpinned=tuple(left))
+    return replace(policy, registries=(one,))
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (
+            "deny_unknown",
+            "only what a pins (3 artifacts, 1 by name and version only)",
+        ),
+        (
+            "warn",
+            "with a warning about all but what a pins (3 artifacts, 1 by name and version only)",
+        ),
+    ],
+)
+def test_a_registry_is_reached_as_far_as_its_lock_files_say(mode: str, said: str) -> None:
+    assert explain(registry(mode, pins=2, loose=1)).reach == (
+        f"packages of npm at r.example, TLS opened, {said}",
+    )
+
+
+def test_a_registry_without_enforcement_is_reached_whole() -> None:
+    assert explain(registry("off")).reach == (
+        "packages of npm at r.example, TLS opened, whatever it has",
+    )
+
+
+def test_what_lock_files_do_not_pin_is_listed_to_a_bound() -> None:
+    notes = explain(registry("deny_unknown", unpinned=12)).notes
+    assert notes[-2:] == (
+        "a:9: u9 is not pinned: why",
+        "registries.npm: 2 more entries of lock files are not pinned",
+    )
+    assert len([note for note in notes if "u" in note and "not pinned: why" in note]) == 10

@@ -38,6 +38,7 @@ _DAEMON: Final = (
 
 # The client sends texts; nothing below the API opens a repository file for policy.
 _POLICY: Final = (
+    Endpoint("name_lockfiles", "POST", "/v1/policy/lockfiles", "PolicyRequest", "LockfileNames"),
     Endpoint("validate_policy", "POST", "/v1/policy/validate", "PolicyRequest", "PolicyReport"),
     Endpoint("explain_policy", "POST", "/v1/policy/explain", "PolicyRequest", "PolicyExplanation"),
     Endpoint("check_policy", "POST", "/v1/policy/check", "PolicyCheckRequest", "PolicyCheck"),

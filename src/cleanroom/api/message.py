@@ -17,6 +17,7 @@ HostPath = Annotated[str, Meta(max_length=4096)]
 Word = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=65_536)]  # one file of the caller, such as a policy
 # a name to find or to give, or an id to find
+LockText = Annotated[str, Meta(max_length=16 * 1024 * 1024)]  # a lock file, or many together
 SandboxWord = Annotated[str, Meta(pattern=f"^([a-z0-9][a-z0-9-]{{0,62}}|sbx_[0-9a-f]{{20}}){END}")]
 SignalName = Annotated[str, Meta(pattern=f"^[A-Z][A-Z0-9]{{1,8}}{END}")]  # "TERM"
 Offset = Annotated[int, Meta(ge=0, le=2**53)]  # of a byte in a stream

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from cleanroom.api.message import HostPath, Message, Text, Word
+from cleanroom.api.message import HostPath, LockText, Message, Text, Word
+from cleanroom.lockfile.paths import MAX_FILES
 
 
 class PolicyText(Message, frozen=True):
@@ -17,6 +18,9 @@ class PolicyText(Message, frozen=True):
     path: HostPath = ""  # relative to the workspace
     text: Text | None = None
     shadowed: bool = False  # .buildkite/cleanroom.yaml exists too, and is ignored
+    lockfiles: Annotated[dict[HostPath, LockText], Meta(max_length=MAX_FILES)] = field(
+        default_factory=dict
+    )  # path relative to the workspace -> text, of those that it names
 
 
 class PolicyRequest(Message, frozen=True):
@@ -24,6 +28,12 @@ class PolicyRequest(Message, frozen=True):
 
     policy: PolicyText
     backend: Word | None = None
+
+
+class LockfileNames(Message, frozen=True):
+    """Paths and globs of the lock files whose texts have to come with this policy."""
+
+    patterns: list[str]
 
 
 class PolicyRule(Message, frozen=True):
@@ -48,6 +58,9 @@ class RegistryReport(Message, frozen=True):
     fallback: str = "deny"
     lockfile_mode: str = "off"
     lockfiles: list[str] = field(default_factory=list)
+    pinned: int = 0  # artifacts that the lock files hold by digest
+    first_seen: int = 0  # those held by name and version, then by the digest seen first
+    unpinned: list[str] = field(default_factory=list)  # entries that nothing can be held to
 
 
 class SecretReport(Message, frozen=True):

@@ -11,11 +11,10 @@ import sys
 from typing import Final
 
 from cleanroom.cli.parser import Parser
-from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
+from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
-from cleanroom.client.workspace import Workspace
 from cleanroom.errors import Code
 
 VARIABLE: Final = "CLEANROOM_APPROVED_POLICY"
@@ -42,7 +41,7 @@ def approve(options: argparse.Namespace, shell: Shell) -> int:
     workspace = shell.workspace(options.C)
     body: dict[str, object] = {
         "workspace": workspace.root,
-        "policy": policy_fields(workspace),
+        "policy": shell.policy(workspace, options),
         "check": options.check,
         "policy_hash": options.hash or "",
     }
@@ -72,9 +71,11 @@ def change_lines(reply: Reply) -> list[str]:
     return [f"{signs[each.text('effect')]} {each.text('text')}" for each in reply.items("changes")]
 
 
-def next_step(connection: Connection, workspace: Workspace) -> str:
+def next_step(connection: Connection, options: argparse.Namespace, shell: Shell) -> str:
     """Return the command after the policy was written: `exec`, or first the approval of it."""
-    body = {"workspace": workspace.root, "policy": policy_fields(workspace), "check": True}
+    workspace = shell.workspace(options.C)
+    policy = shell.policy(workspace, options)
+    body = {"workspace": workspace.root, "policy": policy, "check": True}
     needed = connection.call(Call("approve_policy", body=body)).flag("needed")
     return "cleanroom policy approve" if needed else "cleanroom exec -- COMMAND"
 

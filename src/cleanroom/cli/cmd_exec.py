@@ -32,7 +32,7 @@ from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
-from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
+from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.attach import Left
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
@@ -157,7 +157,7 @@ def run_request(
         "workspace": workspace.root,
         "subfolder": workspace.subfolder,
         "command": command,
-        "policy": policy_fields(workspace),
+        "policy": shell.policy(workspace, options),
         "options": {name: value for name, value in wanted.items() if value},
         "facts": client_facts(shell.environ, shell.home),
     }

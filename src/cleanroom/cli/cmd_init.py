@@ -53,9 +53,7 @@ def init(options: argparse.Namespace, shell: Shell) -> int:
     with shell.connect(options) as connection:
         made = connection.call(Call("init_policy", body=facts))
         path = None if options.print else write_policy(workspace, made.text("text"))
-        step = (
-            next_step(connection, shell.workspace(options.C)) if path and not options.json else ""
-        )
+        step = next_step(connection, options, shell) if path and not options.json else ""
     if options.json:
         shell.screen.json({**made.fields, "path": str(path) if path else None})
         return 0

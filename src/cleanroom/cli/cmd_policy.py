@@ -13,7 +13,8 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_diff import diff, diff_parser
 from cleanroom.cli.policy_file import changed_lines, write_policy
-from cleanroom.cli.shell import Shell, add_daemon_flags, policy_fields
+from cleanroom.cli.render import plain
+from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
 from cleanroom.client.workspace import POLICY_PATHS, Workspace
@@ -72,10 +73,10 @@ def suggest_parser() -> Parser:
 def validate(options: argparse.Namespace, shell: Shell) -> int:
     """Show the effective plan; 1 if the policy is invalid or could not run."""
     workspace = shell.workspace(options.C)
-    body: dict[str, object] = {"policy": policy_fields(workspace)}
-    if options.backend:
-        body["backend"] = options.backend
     try:
+        body: dict[str, object] = {"policy": shell.policy(workspace, options)}
+        if options.backend:
+            body["backend"] = options.backend
         with shell.connect(options) as connection:
             report = connection.call(Call("validate_policy", body=body))
     except RemoteError as error:
@@ -100,8 +101,7 @@ def _show_plan(report: Reply, shell: Shell) -> None:
             out(f"  {word} {rule.text('rule')}" + (f"  (line {line})" if line else ""))
     out(f"  {report.text('default_action')} everything else")
     for registry in report.items("registries"):
-        enabled = "enabled" if registry.flag("enabled") else "not enabled"
-        out(f"  registry {registry.text('manager')}: {enabled}")
+        out(f"  registry {registry.text('manager')}: {_registry(registry)}")
     for secret in report.items("secrets"):
         out(f"  secret {secret.text('id')} for {', '.join(secret.texts('allowed_hosts'))}")
     out(f"  needs {', '.join(report.texts('required_capabilities'))}")
@@ -114,10 +114,22 @@ def _show_plan(report: Reply, shell: Shell) -> None:
         shell.screen.say(f"note: {note}")
 
 
+def _registry(registry: Reply) -> str:
+    if not registry.flag("enabled"):
+        return "not enabled"
+    mode = registry.text("lockfile_mode", "off")
+    if mode == "off":
+        return "enabled, lock files not enforced"
+    loose = registry.maybe_number("first_seen") or 0
+    pinned = (registry.maybe_number("pinned") or 0) + loose
+    some = f", {loose} of them by name and version only" if loose else ""
+    return f"enabled, {mode}, {pinned} artifacts pinned{some}"
+
+
 def explain(options: argparse.Namespace, shell: Shell) -> int:
     """Show the policy in sentences."""
     workspace = shell.workspace(options.C)
-    call = Call("explain_policy", body={"policy": policy_fields(workspace)})
+    call = Call("explain_policy", body={"policy": shell.policy(workspace, options)})
     with shell.connect(options) as connection:
         explanation = connection.call(call)
     if options.json:
@@ -126,7 +138,7 @@ def explain(options: argparse.Namespace, shell: Shell) -> int:
     for line in explanation.texts("lines"):
         shell.screen.out(line)
     for note in explanation.texts("notes"):
-        shell.screen.out(f"note: {note}")
+        shell.screen.out(f"note: {plain(note)}")
     return 0
 
 
@@ -134,7 +146,7 @@ def check(options: argparse.Namespace, shell: Shell) -> int:
     """Show the verdict on one target."""
     host, port = target(options.host_port)
     workspace = shell.workspace(options.C)
-    body = {"policy": policy_fields(workspace), "host": host, "port": port}
+    body = {"policy": shell.policy(workspace, options), "host": host, "port": port}
     with shell.connect(options) as connection:
         verdict = connection.call(Call("check_policy", body=body))
     allowed = verdict.flag("allowed")
@@ -165,7 +177,10 @@ def target(text: str) -> tuple[str, int]:
 def suggest(options: argparse.Namespace, shell: Shell) -> int:
     """Show, or write, the rules that would have let a run through."""
     workspace = shell.workspace(options.C)
-    body: dict[str, object] = {"policy": policy_fields(workspace), "workspace": workspace.root}
+    body: dict[str, object] = {
+        "policy": shell.policy(workspace, options),
+        "workspace": workspace.root,
+    }
     if options.run_id:
         body["run_id"] = options.run_id
     with shell.connect(options) as connection:
@@ -174,7 +189,7 @@ def suggest(options: argparse.Namespace, shell: Shell) -> int:
         step = "cleanroom policy suggest --write"
         if options.write and changed:
             write_policy(workspace, suggestion.text("text"))
-            step = "" if options.json else next_step(connection, shell.workspace(options.C))
+            step = "" if options.json else next_step(connection, options, shell)
     if options.json:
         shell.screen.json({**suggestion.fields, "written": options.write and changed})
         return 0

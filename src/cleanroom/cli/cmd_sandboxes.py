@@ -12,7 +12,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.lines import age, event_text
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
-from cleanroom.cli.shell import Shell, add_daemon_flags, pages, policy_fields
+from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.reply import Reply
@@ -73,7 +73,7 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
     }
     body = {
         "workspace": workspace.root,
-        "policy": policy_fields(workspace),
+        "policy": shell.policy(workspace, options),
         "options": {name: value for name, value in wanted.items() if value},
         "facts": client_facts(shell.environ, shell.home),
     }

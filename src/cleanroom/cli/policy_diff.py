@@ -5,15 +5,17 @@ compared here; the daemon does, as it does before a run.
 """
 
 # pathlib costs 3 ms of every exec:
-# ruff: noqa: PTH119, PTH123
+# ruff: noqa: PTH100, PTH119, PTH120, PTH123
 import argparse
 import os
 
 from cleanroom.cli.approval import change_lines
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call
-from cleanroom.client.workspace import POLICY_LIMIT
+from cleanroom.client.lockfiles import with_lockfiles
+from cleanroom.client.workspace import POLICY_LIMIT, Policy, names_lockfiles
 from cleanroom.errors import Code, UserError
 
 
@@ -33,8 +35,11 @@ def diff_parser() -> Parser:
 
 def diff(options: argparse.Namespace, shell: Shell) -> int:
     """Show every change, the wider ones first."""
-    body = {"old": _text_of(options.old), "new": _text_of(options.new)}
     with shell.connect(options) as connection:
+        body = {
+            "old": _policy_of(options.old, connection, shell),
+            "new": _policy_of(options.new, connection, shell),
+        }
         found = connection.call(Call("diff_policy", body=body))
     if options.json:
         shell.screen.json(found.fields)
@@ -44,7 +49,16 @@ def diff(options: argparse.Namespace, shell: Shell) -> int:
     return 1 if found.flag("wider") else 0
 
 
-def _text_of(path: str) -> dict[str, object]:
+def _policy_of(path: str, connection: Connection, shell: Shell) -> dict[str, object]:
+    """Return PolicyText of a file, with the lock files that lie beside it."""
+    fields = _text_of(path)
+    if not names_lockfiles(fields.text):
+        return fields._asdict()
+    folder = os.path.dirname(os.path.abspath(path))
+    return with_lockfiles(connection, folder, fields._asdict(), shell.uid)
+
+
+def _text_of(path: str) -> Policy:
     try:
         with open(path, "rb") as file:
             data = file.read(POLICY_LIMIT + 1)
@@ -56,4 +70,4 @@ def _text_of(path: str) -> dict[str, object]:
     if len(data) > POLICY_LIMIT:
         message = f"cannot read {path}: it is larger than 64 KiB"
         raise UserError(Code.POLICY_INVALID, message)
-    return {"path": os.path.basename(path), "text": text or None}
+    return Policy(os.path.basename(path), text or None)

@@ -18,7 +18,7 @@ from cleanroom.client.connect import Caller, connect
 from cleanroom.client.endpoint import home_of, passwd_home
 from cleanroom.client.reply import Reply
 from cleanroom.client.workspace import Caller as Owner
-from cleanroom.client.workspace import Workspace, find_workspace
+from cleanroom.client.workspace import Workspace, find_workspace, names_lockfiles
 
 
 class Shell:
@@ -54,6 +54,16 @@ class Shell:
             )
         return workspace
 
+    def policy(self, workspace: Workspace, options: argparse.Namespace) -> dict[str, object]:
+        """Return PolicyText (api/policy_types.py) of this workspace, with its lock files."""
+        fields: dict[str, object] = workspace.policy._asdict()
+        if not names_lockfiles(workspace.policy.text):
+            return fields
+        from cleanroom.client.lockfiles import with_lockfiles  # noqa: PLC0415 -- 2 ms
+
+        with self.connect(options) as connection:
+            return with_lockfiles(connection, workspace.root, fields, self.uid)
+
     def fields(self, reply: Reply, *, as_json: bool) -> None:
         """Show every field of an answer, one a line, or as it is."""
         if as_json:
@@ -83,8 +93,3 @@ def add_daemon_flags(parser: Parser) -> None:
     parser.value("--host", "URL", "the daemon's address: unix:///PATH (CLEANROOM_HOST)")
     parser.switch("--no-autostart", "do not start a daemon (CLEANROOM_AUTOSTART=0)")
     parser.switch("-q --quiet", "say nothing but results and errors")
-
-
-def policy_fields(workspace: Workspace) -> dict[str, object]:
-    """Return PolicyText (api/policy_types.py) of this workspace."""
-    return workspace.policy._asdict()

@@ -86,11 +86,30 @@ def read_policy(root: str, uid: int) -> Policy:
     found = [path for path in POLICY_PATHS if os.path.lexists(os.path.join(root, path))]
     if not found:
         return Policy()
-    return Policy(found[0], _read_inside(root, found[0], uid), shadowed=len(found) > 1)
+    data = read_inside(root, found[0], uid, POLICY_LIMIT)
+    if len(data) > POLICY_LIMIT:
+        _refuse(found[0], "it is larger than 64 KiB")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        _refuse(found[0], "it is not UTF-8")
+    return Policy(found[0], text, shadowed=len(found) > 1)
 
 
-def _read_inside(root: str, path: str, uid: int) -> str:
-    """Read a small regular file of the caller's. SECURITY: judged on the open descriptor."""
+def names_lockfiles(text: str | None) -> bool:
+    """Tell whether the daemon has to be asked which lock files this policy names.
+
+    Without this word it names none. Who writes it with YAML's escapes is refused by the daemon, as
+    where none of the files exists; everybody else saves a call.
+    """
+    return "lockfiles" in (text or "")
+
+
+def read_inside(root: str, path: str, uid: int, limit: int) -> bytes:
+    """Read a regular file of the caller's, at most one byte above the limit.
+
+    Raises UserError. SECURITY: judged on the open descriptor.
+    """
     real = os.path.realpath(os.path.join(root, path))
     if not _contains(root, real):
         _refuse(path, "it leads out of the workspace")
@@ -105,15 +124,9 @@ def _read_inside(root: str, path: str, uid: int) -> str:
             _refuse(path, "it is not a regular file")
         if found.st_uid != uid:
             _refuse(path, f"it belongs to uid {found.st_uid}, not to you")
-        data = os.read(descriptor, POLICY_LIMIT + 1)
+        return os.read(descriptor, limit + 1)
     finally:
         os.close(descriptor)
-    if len(data) > POLICY_LIMIT:
-        _refuse(path, "it is larger than 64 KiB")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        _refuse(path, "it is not UTF-8")
 
 
 def _refuse(path: str, why: str | None) -> NoReturn:

@@ -117,8 +117,8 @@ class Approvals:
             return Finding(mark, first=False, same=True, reason="", difference=_NONE)
         approved, reason = compile_nothing(), ""
         if own is not None:
-            try:
-                approved = msgspec.json.decode(own.document, type=Approved).policy
+            try:  # in a thread, as below: with all pins it may be megabytes
+                approved = await asyncio.to_thread(_policy_of, own.document)
             except msgspec.DecodeError:
                 reason = "its approval was recorded by another version of cleanroom"
         elif rows:
@@ -131,7 +131,7 @@ class Approvals:
     async def _record(self, at: Workspace, policy: CompiledPolicy, mark: str, how: str) -> None:
         details = [("workspace", at.path), ("mark", mark), ("policy_hash", policy.policy_hash)]
         self._journal.daemon("policy.approved", [*details, ("who", at.who), ("how", how)])
-        document = msgspec.json.encode(Approved(policy, at.who, how))
+        document = await asyncio.to_thread(msgspec.json.encode, Approved(policy, at.who, how))
         await self._store.put_approval(Approval(at.path, mark, policy.policy_hash, document))
 
 
@@ -146,6 +146,11 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
     if reach.is_nothing:
         return []
     return [f"first run here, approved with {line}" for line in reach.lines()]
+
+
+def _policy_of(document: bytes) -> CompiledPolicy:
+    """Return the recorded policy. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(document, type=Approved).policy
 
 
 def _how(finding: Finding, wanted: str) -> str:

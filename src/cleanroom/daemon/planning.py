@@ -8,14 +8,13 @@ from cleanroom.daemon.approvals import NEXT, Workspace
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.parts import Order, Wanted
-from cleanroom.daemon.policies import notes_of
 from cleanroom.daemon.settle import settle
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 
 async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
-    policy = host.policies.compile(request.policy)
+    policy, notes = await host.policies.compile(request.policy)
     options = settle(request.options, host.config.settings)
     place = await host.backends.place(policy, options)
     finding = await host.approvals.look(Workspace(request.workspace, who), policy)
@@ -39,7 +38,7 @@ async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
         mounts=[mount_text(mount) for mount in prepared.spec.mounts],
         required_capabilities=sorted(place.needs),
         missing_capabilities=place.missing,
-        notes=[*notes_of(request.policy), *asked, *prepared.notes],
+        notes=[*notes, *asked, *prepared.notes],
     )
 
 

@@ -1,46 +1,100 @@
 """Policy texts compiled once: the only way from a client's text to what is enforced.
 
-In: a PolicyText. Out: the CompiledPolicy and what a person should know of it, by digest from the
-cache. Never: a file opened; the client sends the text.
+In: a PolicyText, with the texts of its lock files. Out: the CompiledPolicy and what a person should
+know of it, by digest from the cache. Never: a file opened, the client sends the texts; a large lock
+file read while others wait for the loop.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from cleanroom.api.policy_types import PolicyText
+from cleanroom.lockfile.paths import MAX_BYTES
 from cleanroom.policy.compile import compile_nothing, compile_policy
 from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
+from cleanroom.policy.pins import lock_patterns, pin_policy
 
 NO_POLICY: Final = (
     "no cleanroom.yaml here, so every connection is refused; write one with: cleanroom init"
 )
 SHADOWED: Final = "cleanroom.yaml is used, and .buildkite/cleanroom.yaml beside it is ignored"
+# Of a request with a policy: JSON writes a quote or a line end of a lock file as two bytes.
+MAX_POLICY_BODY: Final = 2 * MAX_BYTES + 2 * 1024 * 1024
 
 _CACHED: Final = 64
+_CACHED_PINS: Final = 200_000
+
+
+class Compiled(NamedTuple):
+    """What is enforced, and what a person should be told of where it came from."""
+
+    policy: CompiledPolicy
+    notes: tuple[str, ...]
 
 
 class Policies:
     """The compiler with its cache."""
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[bytes, CompiledPolicy] = OrderedDict()
+        self._cache: OrderedDict[bytes, Compiled] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
 
-    def compile(self, policy: PolicyText) -> CompiledPolicy:
-        """Return the compiled policy. Raises PolicyErrors with every fault of the text."""
+    async def compile(self, policy: PolicyText) -> Compiled:
+        """Return the compiled policy. Raises PolicyErrors with every fault of the texts."""
         if policy.text is None:
-            return compile_nothing()
-        digest = hashlib.sha256(f"{policy.path}\0{policy.text}".encode()).digest()
-        if digest not in self._cache:
-            self._cache[digest] = compile_policy(parse_policy(policy.text, policy.path))
+            return Compiled(compile_nothing(), (NO_POLICY, *_shadowed(policy)))
+        if policy.lockfiles:
+            # One at a time: who comes late finds what the first has made.
+            async with self._one_at_a_time:
+                digest = await asyncio.to_thread(_digest, policy)
+                made = self._cache.get(digest)
+                if made is None:
+                    made = await asyncio.to_thread(_compile, policy)
+                self._keep(digest, made)
+        else:
+            digest = _digest(policy)
+            made = self._cache.get(digest) or _compile(policy)
+            self._keep(digest, made)
+        return Compiled(made.policy, (*_shadowed(policy), *made.notes))
+
+    def _keep(self, digest: bytes, made: Compiled) -> None:
+        self._cache[digest] = made
         self._cache.move_to_end(digest)
-        while len(self._cache) > _CACHED:
+        while len(self._cache) > 1 and (
+            len(self._cache) > _CACHED or sum(map(_pins, self._cache.values())) > _CACHED_PINS
+        ):
             self._cache.popitem(last=False)
-        return self._cache[digest]
 
 
-def notes_of(policy: PolicyText) -> list[str]:
-    """Return what a person should be told about where the policy came from."""
-    notes = [NO_POLICY] if policy.text is None else []
-    return notes + ([SHADOWED] if policy.shadowed else [])
+def lockfiles_of(policy: PolicyText) -> tuple[str, ...]:
+    """Return the paths and globs whose files the client has to send. Raises PolicyErrors."""
+    if policy.text is None:
+        return ()
+    return lock_patterns(parse_policy(policy.text, policy.path))
+
+
+def _compile(policy: PolicyText) -> Compiled:
+    pinned = pin_policy(parse_policy(policy.text or "", policy.path), policy.lockfiles)
+    return Compiled(compile_policy(pinned.policy), pinned.notes)
+
+
+def _digest(policy: PolicyText) -> bytes:
+    """Return what equal texts share: each length is written before its text."""
+    digest = hashlib.sha256()
+    lockfiles = (each for pair in sorted(policy.lockfiles.items()) for each in pair)
+    for word in (policy.path, policy.text or "", *lockfiles):
+        data = word.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return digest.digest()
+
+
+def _pins(made: Compiled) -> int:
+    return sum(len(each.artifact_allowlist) + len(each.unpinned) for each in made.policy.registries)
+
+
+def _shadowed(policy: PolicyText) -> tuple[str, ...]:
+    return (SHADOWED,) if policy.shadowed else ()

@@ -4,6 +4,9 @@ In: a CompiledPolicy and where it would run. Out: PolicyReport, PolicyRule, Poli
 Never: a secret's value; there is none in a policy.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
 from cleanroom.api.policy_types import (
     PolicyChange,
     PolicyCheck,
@@ -16,12 +19,14 @@ from cleanroom.api.policy_types import (
 )
 from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
-from cleanroom.policy.explain import explain
+from cleanroom.policy.explain import explain, first_seen, unpinned_text
 from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind
 from cleanroom.policy.widening import Difference
 
+_UNPINNED: Final = 1000  # entries that a report lists
 
-def report_of(policy: CompiledPolicy, place: Place, notes: list[str]) -> PolicyReport:
+
+def report_of(policy: CompiledPolicy, place: Place, notes: Iterable[str]) -> PolicyReport:
     """Return the effective plan of a policy at a place."""
     return PolicyReport(
         policy_hash=policy.policy_hash,
@@ -103,6 +108,9 @@ def _registries(policy: CompiledPolicy) -> list[RegistryReport]:
             fallback=each.fallback,
             lockfile_mode=each.lockfile.mode if each.lockfile.enabled else "off",
             lockfiles=list(each.lockfile.lockfiles),
+            pinned=len(each.artifact_allowlist) - first_seen(each),
+            first_seen=first_seen(each),
+            unpinned=[unpinned_text(entry) for entry in each.unpinned[:_UNPINNED]],
         )
         for each in policy.registries
     ]

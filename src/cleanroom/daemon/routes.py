@@ -41,6 +41,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "openapi": health.show_openapi,
     "doctor": health.show_doctor,
     "config": health.show_config,
+    "name_lockfiles": policy.lockfiles,
     "validate_policy": policy.validate,
     "explain_policy": policy.explain,
     "check_policy": policy.check,

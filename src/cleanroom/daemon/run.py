@@ -21,7 +21,6 @@ from cleanroom.daemon.executions import (
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Wanted
-from cleanroom.daemon.policies import notes_of
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.settle import settle
@@ -42,7 +41,7 @@ class Start:
 async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     """Policy text in, a running command out: every `exec` goes through here, in this order."""
     watch = Stopwatch(host.clock)
-    policy = host.policies.compile(request.policy)
+    policy, said = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)
     at = Workspace(request.workspace, who)
@@ -62,7 +61,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     sandbox = await take_sandbox(creation, host, create)
     watch.lap("sandbox_ms")
     wanted = Wanted(tuple(request.command), request.subfolder, options)
-    start = Start(wanted, [*notes_of(request.policy), *notes, *told], watch)
+    start = Start(wanted, [*said, *notes, *told], watch)
     return await _start_command(host, sandbox, start)
 
 

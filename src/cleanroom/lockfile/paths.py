@@ -4,6 +4,11 @@ In: a pattern and a path, both relative with "/". Out: yes or no. Never: an impo
 client time; a path that leads upward.
 """
 
+from typing import Final
+
+MAX_FILES: Final = 256  # of one policy, and of each of its registries
+MAX_BYTES: Final = 16 * 1024 * 1024  # of all of them together
+
 
 def matches(pattern: str, path: str) -> bool:
     """Tell whether a path is meant: `*` and `?` stay inside a folder, `**` is any depth, also 0."""

@@ -6,19 +6,17 @@ an entry without is not pinned, as pip itself would refuse it.
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import strong
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading, Strength
 from cleanroom.lockfile.names import file_of, is_web, pypi_file
+from cleanroom.lockfile.requirement_lines import FILES, logical_lines
 
 FORMAT: Final = "requirements.txt"
-_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 _HASH: Final = re.compile(r" --hash[= ]([A-Za-z0-9]+:[0-9A-Za-z]+)(?= |$)")
 _OPTION: Final = re.compile(r" --(?:global-option|install-option|config-settings?)[= ].*")
-_FILES: Final = re.compile(r"(?:--(?:requirement|constraint)[= ]|-[rc] ?)(.+)")
 _KNOWN: Final = re.compile(
     r"(?:-i|-f|--(?:index-url|pypi-url|extra-index-url|find-links|no-index|no-binary|only-binary"
     r"|prefer-binary|require-hashes|pre|trusted-host|use-feature))(?:[= ].*)?",
@@ -38,35 +36,15 @@ _PATH: Final = re.compile(r"(?:file:|\.{0,2}/|.*\.(?:whl|zip|tar\.gz|tgz)$|\.$)"
 def read(text: str) -> Reading:
     """Return what the file pins. Raises LockfileError at the first line that pip cannot read."""
     found = Collector(FORMAT, Ecosystem.PYPI)
-    lines = list(_logical_lines(text))
+    lines = list(logical_lines(text))
     hashed = any(_HASH.search(line) for line, _ in lines)
     for line, number in lines:
         _read_line(line, number, found, hashed=hashed)
     return found.reading("")
 
 
-def _logical_lines(text: str) -> Iterator[tuple[str, int]]:
-    """Yield lines with their continuations, comments gone, and the number of their first line."""
-    whole: list[str] = []
-    first = 0
-    for number, raw in enumerate([*text.split("\n"), ""], 1):
-        line = raw.rstrip("\r")
-        if not whole:
-            first = number
-        comment = line.lstrip().startswith("#")
-        if line.endswith("\\") and not comment:
-            whole.append(line[:-1])
-            continue
-        whole.append(" " + line if comment else line)
-        # single spaces: the patterns below then have one way to match, on any text
-        joined = " ".join(_COMMENT.sub("", " ".join(whole)).split())
-        whole = []
-        if joined:
-            yield joined, first
-
-
 def _read_line(line: str, number: int, found: Collector, *, hashed: bool) -> None:
-    files = _FILES.fullmatch(line)
+    files = FILES.fullmatch(line)
     editable = _EDITABLE.fullmatch(line)
     if files:
         if is_web(files[1]):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from cleanroom.lockfile.model import Strength
 from cleanroom.policy.capabilities import BY_MANAGER, needs
 from cleanroom.policy.merge import host_text
 from cleanroom.policy.model import (
@@ -17,6 +18,7 @@ from cleanroom.policy.model import (
     RegistryPolicy,
     Rule,
     RuleKind,
+    UnpinnedArtifact,
 )
 
 # What is parsed today and enforced by no backend: a policy that needs it refuses to run.
@@ -33,6 +35,8 @@ NOT_ENFORCED_YET: Final = frozenset(
         Capability.ISOLATION_VM,
     }
 )
+
+_SHOWN: Final = 10  # entries of lock files that notes list
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,23 @@ def _held(registry: RegistryPolicy) -> str:
     named = ", ".join(lockfile.lockfiles)
     if not lockfile.enabled or lockfile.mode == "off":
         return ", whatever it has"
+    loose = first_seen(registry)
+    some = f", {loose} by name and version only" if loose else ""
+    pinned = f"{named} pins ({len(registry.artifact_allowlist)} artifacts{some})"
     if lockfile.mode == "warn":
-        return f", with a warning about what {named} does not pin"
-    return f", only what {named} pins"
+        return f", with a warning about all but what {pinned}"
+    return f", only what {pinned}"
+
+
+def first_seen(registry: RegistryPolicy) -> int:
+    """Return how many artifacts are held to the digest that is seen first."""
+    return sum(pin.strength == Strength.FIRST_SEEN for pin in registry.artifact_allowlist)
+
+
+def unpinned_text(entry: UnpinnedArtifact) -> str:
+    """Return an entry of a lock file that nothing can be held to, as a person reads it."""
+    name = f"{entry.name} {entry.version}".strip()
+    return f"{entry.source}: {name} is not pinned: {entry.reason}"
 
 
 def _refused(rule: Rule) -> str:
@@ -145,6 +163,9 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
     for registry in policy.registries:
         if not registry.enabled:
             yield f"registries.{registry.manager} is not enabled: its hosts need network rules"
+        yield from map(unpinned_text, registry.unpinned[:_SHOWN])
+        if (rest := len(registry.unpinned) - _SHOWN) > 0:
+            yield f"registries.{registry.manager}: {rest} more entries of lock files are not pinned"
 
 
 def _half_denied(network: NetworkPolicy) -> Iterator[str]:

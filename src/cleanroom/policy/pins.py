@@ -14,12 +14,11 @@ from cleanroom.lockfile.digests import without_weak
 from cleanroom.lockfile.formats import format_of, read_lockfile
 from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength
 from cleanroom.lockfile.names import host_of, registry_package
-from cleanroom.lockfile.paths import beside, matches
+from cleanroom.lockfile.paths import MAX_FILES, beside, matches
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
 from cleanroom.policy.problems import START, PolicyErrors, Problem
 from cleanroom.policy.written import Policy
 
-MAX_FILES: Final = 256
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 
 Texts = Mapping[str, str]

@@ -42,6 +42,30 @@ def test_validate_lists_every_fault_with_its_place(short_path: Path) -> None:
     play(conversation())
 
 
+def test_the_lock_files_to_send_are_named(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            assert await ask(daemon, "lockfiles") == (200, {"patterns": []})
+            text = (
+                "version: 1\nregistries: {npm: {enable: true, allowed_hosts: [r.example],"
+                " lockfile_enforcement: {enabled: true, lockfiles: [b, a/*]}}}"
+            )
+            named = await ask(daemon, "lockfiles", policy={"path": "cleanroom.yaml", "text": text})
+            assert named == (200, {"patterns": ["a/*", "b"]})
+
+    play(conversation())
+
+
+def test_lock_files_are_bounded_in_number(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            many = {**TEXT, "lockfiles": {str(number): "" for number in range(257)}}
+            status, problem = await ask(daemon, "validate", policy=many)
+            assert (status, problem["code"]) == (400, "request_invalid")
+
+    play(conversation())
+
+
 def test_explain_is_sentences(short_path: Path) -> None:
     async def conversation() -> None:
         async with running(Setting(short_path)) as daemon:

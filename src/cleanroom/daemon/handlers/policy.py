@@ -10,6 +10,7 @@ from aiohttp import web
 
 from cleanroom.api.policy_types import (
     ApprovalRequest,
+    LockfileNames,
     PolicyApproval,
     PolicyCheck,
     PolicyCheckRequest,
@@ -26,7 +27,7 @@ from cleanroom.api.types import Denial, Run, RunOptions
 from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
-from cleanroom.daemon.policies import notes_of
+from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
 from cleanroom.daemon.policy_reports import changes_of, check_of, report_of, rule_of
 from cleanroom.decide.tcp import decide_target
 from cleanroom.errors import Code, UserError
@@ -43,32 +44,38 @@ from cleanroom.policy.widening import difference
 MAX_INIT_BODY = 16 * 1024 * 1024
 
 
+async def lockfiles(call: Call) -> web.StreamResponse:
+    """Return which lock files a policy names: the client then sends their texts with it."""
+    request = await call.read(PolicyRequest)
+    return answer(LockfileNames(patterns=list(lockfiles_of(request.policy))))
+
+
 async def validate(call: Call) -> web.StreamResponse:
     """Return the effective plan, or every fault with its place."""
-    request = await call.read(PolicyRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(PolicyRequest, MAX_POLICY_BODY)
+    policy, notes = await call.host.policies.compile(request.policy)
     place = await call.host.backends.place(policy, RunOptions(backend=request.backend))
-    return answer(report_of(policy, place, notes_of(request.policy)))
+    return answer(report_of(policy, place, notes))
 
 
 async def explain(call: Call) -> web.StreamResponse:
     """Return the policy in sentences."""
-    request = await call.read(PolicyRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(PolicyRequest, MAX_POLICY_BODY)
+    policy, notes = await call.host.policies.compile(request.policy)
     plan = explain_plan(policy)
     return answer(
         PolicyExplanation(
             policy_hash=policy.policy_hash,
             lines=list(plan.lines()),
-            notes=[*notes_of(request.policy), *plan.notes],
+            notes=[*notes, *plan.notes],
         )
     )
 
 
 async def check(call: Call) -> web.StreamResponse:
     """Return the verdict on one target."""
-    request = await call.read(PolicyCheckRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(PolicyCheckRequest, MAX_POLICY_BODY)
+    policy, _ = await call.host.policies.compile(request.policy)
     try:
         verdict = decide_target(policy, request.host, request.port)
     except InvalidHostError as error:
@@ -80,8 +87,8 @@ async def check(call: Call) -> web.StreamResponse:
 
 async def suggest(call: Call) -> web.StreamResponse:
     """Return the smallest rules for what a run was refused, and the file with them."""
-    request = await call.read(PolicySuggestRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(PolicySuggestRequest, MAX_POLICY_BODY)
+    policy, _ = await call.host.policies.compile(request.policy)
     run = await _run_of(call, request)
     refusals = (_refusal(denial) for denial in runs.now(call, run).denied)
     suggestion = suggest_rules(refusals, policy)
@@ -103,9 +110,9 @@ async def suggest(call: Call) -> web.StreamResponse:
 
 async def diff(call: Call) -> web.StreamResponse:
     """Return what a newer text permits beyond an older one, and what no longer."""
-    request = await call.read(PolicyDiffRequest)
-    old = call.host.policies.compile(request.old)
-    new = call.host.policies.compile(request.new)
+    request = await call.read(PolicyDiffRequest, 2 * MAX_POLICY_BODY)
+    old, _ = await call.host.policies.compile(request.old)
+    new, _ = await call.host.policies.compile(request.new)
     found = await asyncio.to_thread(difference, old, new)
     return answer(
         PolicyDiff(
@@ -119,8 +126,8 @@ async def diff(call: Call) -> web.StreamResponse:
 
 async def approve(call: Call) -> web.StreamResponse:
     """Record that a person agreed to a policy for a folder, or only say what it would mean."""
-    request = await call.read(ApprovalRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(ApprovalRequest, MAX_POLICY_BODY)
+    policy, _ = await call.host.policies.compile(request.policy)
     at = Workspace(request.workspace, call.who)
     if request.check:
         finding = await call.host.approvals.look(at, policy)

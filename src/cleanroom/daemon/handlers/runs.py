@@ -8,20 +8,21 @@ from aiohttp import web
 from cleanroom.api.types import Run, RunList, RunRequest
 from cleanroom.daemon import ids, planning
 from cleanroom.daemon.call import Call, answer
+from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.run import start_run
 from cleanroom.errors import Code, UserError
 
 
 async def create(call: Call) -> web.StreamResponse:
     """Start a command in a new sandbox, or in the named one."""
-    request = await call.read(RunRequest)
+    request = await call.read(RunRequest, MAX_POLICY_BODY)
     run = await start_run(request, call.host, call.who)
     return answer(run.record, 201)
 
 
 async def plan(call: Call) -> web.StreamResponse:
     """Show what `create` would start."""
-    request = await call.read(RunRequest)
+    request = await call.read(RunRequest, MAX_POLICY_BODY)
     return answer(await planning.plan_run(request, call.host, call.who))
 
 

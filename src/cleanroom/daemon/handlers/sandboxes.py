@@ -13,6 +13,7 @@ from cleanroom.daemon import ids
 from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer, no_sandbox
 from cleanroom.daemon.history import past_events
+from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.daemon.sandboxes import STOPPED
@@ -23,8 +24,8 @@ from cleanroom.daemon.streams import NdjsonStream
 
 async def create(call: Call) -> web.StreamResponse:
     """Make a sandbox that stays until its time is over or it is stopped."""
-    request = await call.read(SandboxRequest)
-    policy = call.host.policies.compile(request.policy)
+    request = await call.read(SandboxRequest, MAX_POLICY_BODY)
+    policy, _ = await call.host.policies.compile(request.policy)
     place = await call.host.backends.that_proves(policy, request.options)
     at = Workspace(request.workspace, call.who)
     await call.host.approvals.admit(at, policy, request.options.approved_policy)
