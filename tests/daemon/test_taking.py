@@ -2,7 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from cleanroom.daemon.mise import Equipped, Starter
+from cleanroom.daemon.sandbox import Creation
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 
 WIDER = POLICY.replace("registry.example", "other.example")
@@ -81,6 +86,27 @@ def test_many_at_once_wait_for_the_one_that_makes_it(short_path: Path) -> None:
             answers = await asyncio.gather(
                 *(start(daemon, sandbox="dev") for _ in range(32)),
             )
+            assert {status for status, _ in answers} == {201}
+            assert len({run["sandbox_id"] for _, run in answers}) == 1
+
+    play(conversation())
+
+
+@pytest.mark.parametrize("which", [{"sandbox": "dev"}, {"reuse": True}])
+def test_tools_that_take_their_time_make_no_second_one(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, which: dict[str, Any]
+) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            equip = daemon.host.mise.equip
+
+            async def slow(creation: Creation, start: Starter) -> Equipped:
+                for _ in range(100):
+                    await asyncio.sleep(0)
+                return await equip(creation, start)
+
+            monkeypatch.setattr(daemon.host.mise, "equip", slow)
+            answers = await asyncio.gather(*(start(daemon, **which) for _ in range(8)))
             assert {status for status, _ in answers} == {201}
             assert len({run["sandbox_id"] for _, run in answers}) == 1
 

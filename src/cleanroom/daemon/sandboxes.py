@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -66,7 +67,12 @@ class Sandboxes:
     def __init__(self, neighbours: Neighbours) -> None:
         self._at = neighbours
         self._live: dict[str, LiveSandbox] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
+
+    def turn(self, meant: str) -> asyncio.Lock:
+        """Return the lock of those who mean the same sandbox; it goes with the last of them."""
+        return self._turns.setdefault(meant, asyncio.Lock())
 
     @property
     def live(self) -> list[LiveSandbox]:

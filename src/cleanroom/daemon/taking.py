@@ -24,6 +24,16 @@ Create = Callable[[Creation], Awaitable[LiveSandbox]]
 async def take_sandbox(creation: Creation, host: Host, create: Create) -> LiveSandbox:
     """Return the sandbox to run in. Raises UserError(conflict) if the one meant differs."""
     options = creation.options
+    if options.sandbox is None and not options.reuse:
+        return await create(creation)
+    # Between the look and the new one's name there are waits: one at a time for each.
+    meant = f"name {options.sandbox}" if options.sandbox else f"newest of {creation.workspace}"
+    async with host.sandboxes.turn(meant):
+        return await _take(creation, host, create)
+
+
+async def _take(creation: Creation, host: Host, create: Create) -> LiveSandbox:
+    options = creation.options
     while (found := _meant(creation, host)) is not None:
         if found.record.state == "provisioning":
             await found.begun.wait()
