@@ -83,7 +83,8 @@ def test_one_is_made_under_the_policy_of_the_folder(cli: CommandLine) -> None:
     assert body["workspace"] == str(cli.folder)
     assert body["policy"]["text"] == "version: 1\n"
     assert body["options"] == {"sandbox": "dev", "isolation": "namespaces"}
-    assert json.loads(cli("sandboxes", "create", "--json").out)["name"] == "dev"
+    assert json.loads(cli("sandboxes", "create", "--json", "--idle", "10m").out)["name"] == "dev"
+    assert cli.daemon.requests[-1].json()["options"] == {"idle_s": 600}
 
 
 def test_a_list_is_filtered_by_any_field(cli: CommandLine) -> None:

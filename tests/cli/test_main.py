@@ -50,6 +50,7 @@ def test_aliases_are_exact(cli: CommandLine) -> None:
     for words, method in (
         (("ps",), "GET /v1/sandboxes"),
         (("stop", "dev"), "POST /v1/sandboxes/dev/stop"),
+        (("rm", "dev"), "DELETE /v1/sandboxes/dev"),
         (("sandboxes", "terminate", "dev"), "POST /v1/sandboxes/dev/stop"),
         (("logs", "dev", "e"), "GET /v1/sandboxes/dev/executions/e/output"),
         (("attach", "dev", "e"), "GET /v1/sandboxes/dev/executions/e"),

@@ -3,6 +3,7 @@
 import json
 
 from tests.flow.conftest import Person
+from tests.flow.test_exec import wait_for
 
 
 def test_the_life_of_a_kept_sandbox(person: Person) -> None:
@@ -42,3 +43,19 @@ def test_one_that_was_created_is_run_in_by_its_id(person: Person) -> None:
     late = person.types("exec", "--sandbox", made, "true")
     assert late.status == 125
     assert "sandbox_not_found" in late.err
+
+
+def test_one_that_is_removed_is_found_no_more(person: Person) -> None:
+    with person.start("exec", "--sandbox", "dev", "-v", "sleep") as running:
+        wait_for(running, b"run run_")
+        refused = person.types("rm", "dev")
+        assert (refused.status, "conflict" in refused.err) == (1, True)
+        assert person.types("sandboxes", "extend", "dev", "--ttl", "1h").status == 0
+        assert person.types("rm", "--force", "dev").out.endswith(" removed\n")
+        assert running.wait(30) in (125, 130, 137, 143)
+    again = person.types("rm", "dev")
+    assert (again.status, "sandbox_not_found" in again.err) == (1, True)
+    assert person.types("exec", "--sandbox", "dev", "true").status == 0  # the name is free
+    assert person.types("stop", "dev").status == 0
+    assert person.types("sandboxes", "prune").out.endswith(" removed\n")
+    assert json.loads(person.types("sandboxes", "list", "-a", "--json").out)["sandboxes"] == []

@@ -69,6 +69,10 @@ _SANDBOXES: Final = (
     Endpoint("list_sandboxes", "GET", "/v1/sandboxes", "", "SandboxList", query=("all", *_PAGE)),
     Endpoint("get_sandbox", "GET", _SANDBOX, "", "Sandbox"),
     Endpoint("stop_sandbox", "POST", f"{_SANDBOX}/stop", "", "Sandbox"),
+    Endpoint("extend_sandbox", "POST", f"{_SANDBOX}/extend", "ExtendRequest", "Sandbox"),
+    # with its changes, its executions and their output; what the audit log says of it stays
+    Endpoint("remove_sandbox", "DELETE", _SANDBOX, "", "Sandbox", query=("force",)),
+    Endpoint("prune_sandboxes", "POST", "/v1/sandboxes/prune", "PruneRequest", "PruneReport"),
     Endpoint(
         "sandbox_events", "GET", f"{_SANDBOX}/events", stream="ndjson", query=("follow", "after")
     ),

@@ -21,6 +21,7 @@ LockText = Annotated[str, Meta(max_length=16 * 1024 * 1024)]  # a lock file, or 
 SandboxWord = Annotated[str, Meta(pattern=f"^([a-z0-9][a-z0-9-]{{0,62}}|sbx_[0-9a-f]{{20}}){END}")]
 SignalName = Annotated[str, Meta(pattern=f"^[A-Z][A-Z0-9]{{1,8}}{END}")]  # "TERM"
 Offset = Annotated[int, Meta(ge=0, le=2**53)]  # of a byte in a stream
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Cells = Annotated[int, Meta(ge=1, le=10_000)]  # of a terminal
 
 

@@ -33,6 +33,7 @@ _ATTACH: Final = (
 _QUERY: Final[dict[str, Document]] = {
     "all": {"type": "boolean"},
     "follow": {"type": "boolean"},
+    "force": {"type": "boolean"},
     "denied": {"type": "boolean"},
     "eof": {"type": "boolean"},
     "from": {"enum": ["start", "left"]},

@@ -16,6 +16,7 @@ from cleanroom.api.message import (
     HostPath,
     Message,
     SandboxWord,
+    Seconds,
     SignalName,
     Word,
 )
@@ -123,7 +124,7 @@ class RunOptions(Message, frozen=True):
     isolation: Word | None = None
     environment: dict[Argument, Argument] = field(default_factory=dict)
     cwd: HostPath = ""  # inside; "" is the folder matching the caller's own
-    timeout_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
+    timeout_s: Seconds | None = None
     tty: bool = False
     rows: Cells = 24
     columns: Cells = 80
@@ -132,6 +133,7 @@ class RunOptions(Message, frozen=True):
     sandbox: SandboxWord | None = None  # create under this name, or run in it
     reuse: bool = False  # without a name: run in this workspace's newest one that stays
     recreate: bool = False  # end the one that is meant first
+    idle_s: Seconds | None = None  # a new one that stays ends when nothing ran in it for so long
     stdin: bool = False  # the client will send standard input; otherwise it is closed at once
     detach: bool = False  # nobody attaches
     workspace_mode: WorkspaceMode | None = None  # None: what the daemon's configuration says
@@ -181,6 +183,18 @@ class ExecutionRequest(Message, frozen=True):
     command: Argv
     subfolder: HostPath = ""
     options: RunOptions = RunOptions()
+
+
+class ExtendRequest(Message, frozen=True):
+    """A sandbox is to live this long from now on."""
+
+    ttl_s: Annotated[float, Meta(ge=1, le=2_592_000)]  # as sandbox.ttl_minutes: 30 days at most
+
+
+class PruneRequest(Message, frozen=True):
+    """Remove the sandboxes that ended this long ago, or longer."""
+
+    older_than_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 0
 
 
 class SignalRequest(Message, frozen=True):
@@ -237,6 +251,8 @@ class Sandbox(Message, frozen=True):
     created_at: str
     expires_at: str | None
     ephemeral: bool
+    idle_s: float | None = None  # it ends when nothing has run in it for this long
+    finished_at: str | None = None
     project: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)  # limit -> how it is enforced
@@ -298,6 +314,12 @@ class SandboxList(Message, frozen=True):
 
     sandboxes: list[Sandbox]
     next: str | None = None
+
+
+class PruneReport(Message, frozen=True):
+    """The ids of what was removed, oldest first."""
+
+    removed: list[str]
 
 
 class ExecutionList(Message, frozen=True):

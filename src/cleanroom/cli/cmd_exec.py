@@ -44,7 +44,7 @@ from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 RARE: Final = frozenset(
     (
         *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
-        *("--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
+        *("--idle", "--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
         *("--workspace", "--mount", "--fail-on-denied", "--host", "--no-autostart", "--quiet"),
     )
 )
@@ -71,6 +71,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.switch("--reuse", "run in this workspace's sandbox that was kept, if there is one")
     parser.switch("--recreate", "end the sandbox that --sandbox or --reuse means, make a new one")
     parser.switch("--keep", "keep the sandbox until its time to live ends")
+    parser.value("--idle", "TIME", "end a new one that stays when idle for so long")
     parser.switch("--keep-on-failure", "keep it if the command fails, to look inside")
     parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
@@ -142,6 +143,7 @@ def run_request(
         "environment": given,
         "keep": options.keep,
         "keep_on_failure": options.keep_on_failure,
+        "idle_s": seconds(options.idle) if options.idle else None,
         "reuse": options.reuse,
         "recreate": options.recreate,
         # Detached, a command whose input stays open waits for `executions attach`.

@@ -1,4 +1,4 @@
-"""`cleanroom sandboxes`: made, listed, shown, ended, watched.
+"""`cleanroom sandboxes`: made, listed, shown, watched; ended and forgotten in lifetime.py.
 
 In: an id or a name. Out: tables, or JSON. Never: a guess which sandbox was meant.
 """
@@ -9,26 +9,32 @@ import re
 from cleanroom.cli.approval import approved_policy
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.lifetime import (
+    extend,
+    extend_parser,
+    one_parser,
+    prune,
+    prune_parser,
+    rm,
+    rm_parser,
+    sandbox_parser,
+    stop,
+)
 from cleanroom.cli.lines import age, event_text
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import plain
-from cleanroom.cli.shell import Shell, add_daemon_flags, pages
+from cleanroom.cli.shell import Shell, pages
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, UsageError
 
 
-def _parser(name: str, summary: str, example: str) -> Parser:
-    parser = Parser(f"sandboxes {name}", summary, example)
-    parser.switch("--json", "JSON on stdout")
-    add_daemon_flags(parser)
-    return parser
-
-
 def list_parser() -> Parser:
     """Return the parser of `sandboxes list`."""
-    parser = _parser("list", "List sandboxes, newest first.", "cleanroom sandboxes list --all")
+    parser = sandbox_parser(
+        "list", "List sandboxes, newest first.", "cleanroom sandboxes list --all"
+    )
     parser.switch("-a --all", "ended ones too")
     parser.values("--filter", "FIELD=VALUE", "only where a field has this value: state=ready")
     parser.value("--format", "TEXT", "one line each, with {id}, {name}, {state}, any field")
@@ -37,7 +43,7 @@ def list_parser() -> Parser:
 
 def create_parser() -> Parser:
     """Return the parser of `sandboxes create`."""
-    parser = _parser(
+    parser = sandbox_parser(
         "create", "Make a sandbox that stays, and print its id.", "cleanroom sandboxes create dev"
     )
     parser.operand("NAME", "its name", "?")
@@ -45,18 +51,13 @@ def create_parser() -> Parser:
     parser.value("--backend", "NAME", "where to make it, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     add_folder_flags(parser)
-    return parser
-
-
-def _one_parser(name: str, summary: str) -> Parser:
-    parser = _parser(name, summary, f"cleanroom sandboxes {name} dev")
-    parser.operand("SANDBOX", "its id or name")
+    parser.value("--idle", "TIME", "end it when nothing ran in it for so long: 10m")
     return parser
 
 
 def events_parser() -> Parser:
     """Return the parser of `sandboxes events`."""
-    parser = _one_parser("events", "Show what happened to a sandbox.")
+    parser = one_parser("events", "Show what happened to a sandbox.")
     parser.switch("-f --follow", "go on until the sandbox ends")
     return parser
 
@@ -64,8 +65,9 @@ def events_parser() -> Parser:
 def create(options: argparse.Namespace, shell: Shell) -> int:
     """Make one under the policy of the folder."""
     workspace = shell.workspace(options.C)
-    wanted = {
+    wanted: dict[str, object] = {
         "sandbox": options.name,
+        "idle_s": seconds(options.idle) if options.idle else None,
         "backend": options.backend,
         "isolation": options.isolation,
         "approved_policy": approved_policy(shell),
@@ -150,17 +152,6 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
     return 0
 
 
-def stop(options: argparse.Namespace, shell: Shell) -> int:
-    """End one with all its processes."""
-    with shell.connect(options) as connection:
-        sandbox = connection.call(Call("stop_sandbox", {"sandbox_id": options.sandbox}))
-    if options.json:
-        shell.screen.json(sandbox.fields)
-    else:
-        shell.screen.out(f"{sandbox.text('id')} {sandbox.text('state')}")
-    return 0
-
-
 def events(options: argparse.Namespace, shell: Shell) -> int:
     """Show events, one a line."""
     query = {"follow": "true"} if options.follow else {}
@@ -177,8 +168,11 @@ def events(options: argparse.Namespace, shell: Shell) -> int:
 SUBS = {
     "create": Sub(create_parser, create),
     "list": Sub(list_parser, list_all),
-    "inspect": Sub(lambda: _one_parser("inspect", "Show all that is known of one."), inspect),
-    "stop": Sub(lambda: _one_parser("stop", "End a sandbox and all its processes."), stop),
+    "inspect": Sub(lambda: one_parser("inspect", "Show all that is known of one."), inspect),
+    "stop": Sub(lambda: one_parser("stop", "End a sandbox and all its processes."), stop),
+    "extend": Sub(extend_parser, extend),
+    "rm": Sub(rm_parser, rm),
+    "prune": Sub(prune_parser, prune),
     "events": Sub(events_parser, events),
 }
 

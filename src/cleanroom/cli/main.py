@@ -37,6 +37,7 @@ COMMANDS: Final = {
 ALIASES: Final = {
     "ps": ("sandboxes", "list"),
     "stop": ("sandboxes", "stop"),
+    "rm": ("sandboxes", "rm"),
     "logs": ("executions", "logs"),
     "attach": ("executions", "attach"),
     "wait": ("executions", "wait"),

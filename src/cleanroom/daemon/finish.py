@@ -84,6 +84,7 @@ async def record_end(
     finally:
         host.recent.keep(run)
         sandbox.runs.pop(run.record.id, None)
+        host.sandboxes.expiry.rest(sandbox)
         run.notices.end()
         run.finished.set()
 

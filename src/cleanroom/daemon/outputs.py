@@ -29,6 +29,11 @@ class Outputs:
         """Return where its output is, if there is any."""
         return self._root / execution_id
 
+    async def remove(self, execution_ids: list[str]) -> None:
+        """Remove the output of these, which have ended. Idempotent."""
+        for each in execution_ids:
+            await asyncio.to_thread(shutil.rmtree, self.folder(each), ignore_errors=True)
+
     async def clean(self, now: float, live: frozenset[str]) -> None:
         """Remove what is too old or too much, the oldest first; `live` executions keep theirs."""
         await asyncio.to_thread(self._clean, now, live)

@@ -30,6 +30,12 @@ class RecentRuns:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= _size(oldest)
 
+    def forget(self, execution_id: str) -> None:
+        """Drop this one. Idempotent."""
+        run = self._kept.pop(execution_id, None)
+        if run is not None:
+            self._bytes -= _size(run)
+
     def get(self, execution_id: str) -> LiveRun | None:
         """Return the run of this execution, None if it is no longer kept."""
         return self._kept.get(execution_id)

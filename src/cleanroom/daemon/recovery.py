@@ -12,6 +12,7 @@ import msgspec
 
 from cleanroom.api.types import Failure, Sandbox
 from cleanroom.daemon import records
+from cleanroom.daemon.clock import timestamp
 from cleanroom.daemon.host import Host
 from cleanroom.errors import CleanroomError, Code
 
@@ -33,7 +34,9 @@ async def recover(host: Host) -> int:
         await _reclaim(host, sandbox)
         host.journal.daemon("sandbox.reclaimed", [("code", KILLED.code)], sandbox.id)
         await host.store.put_sandbox(
-            msgspec.structs.replace(sandbox, state="failed", failure=KILLED)
+            msgspec.structs.replace(
+                sandbox, state="failed", failure=KILLED, finished_at=timestamp(now)
+            )
         )
     for execution in executions:
         await host.store.put_execution(records.lost_execution(execution, now))

@@ -48,6 +48,9 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     notes = await host.approvals.admit(at, policy, options.approved_policy)
     watch.lap("policy_resolution_ms")
     stays = options.keep or options.reuse or options.sandbox is not None
+    if options.idle_s is not None and not stays:
+        message = "cannot end the sandbox when it is idle: it ends with its command"
+        raise UserError(Code.REQUEST_INVALID, message, "leave out --idle, or add --keep")
     creation = Creation(
         request.workspace, policy, place, options, request.facts, who, ephemeral=not stays
     )
@@ -70,7 +73,7 @@ async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSa
     options = request.options
     of_new_one = (
         *("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure"),
-        *("workspace_mode", "mounts"),
+        *("workspace_mode", "mounts", "idle_s"),
     )
     if any(getattr(options, name) for name in of_new_one):
         message = f"cannot change a living sandbox: one of {', '.join(of_new_one)} is set"
@@ -98,6 +101,7 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
     run: LiveRun | None = None
     try:
         async with sandbox.opening:
+            host.sandboxes.expiry.wake(sandbox)
             run = await _admit(host, sandbox, start)
         await _record_start(host, sandbox, run)
         start.watch.mark()
@@ -107,8 +111,10 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
             await finish.record_end(host, sandbox, run, Outcome("failed", None, failure_of(error)))
         raise
     finally:
-        if (run is None or run.live is None) and sandbox.record.ephemeral:
-            await host.sandboxes.stop(sandbox, FINISHED)
+        if run is None or run.live is None:
+            host.sandboxes.expiry.rest(sandbox)
+            if sandbox.record.ephemeral:
+                await host.sandboxes.stop(sandbox, FINISHED)
     work = finish.carry_through(host, sandbox, run, finish.Rest(start.wanted, start.watch))
     host.tasks.start(work, f"run {run.record.id}")
     return run

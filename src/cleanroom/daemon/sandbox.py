@@ -145,7 +145,7 @@ class LiveSandbox:
         self.ending: Ending | None = None  # why it is being stopped
         self.begun = asyncio.Event()  # it is no longer being made
         self.stopped = asyncio.Event()
-        self.watchers: list[asyncio.Task[None]] = []
+        self.watchers: dict[str, asyncio.Task[None]] = {}  # end with it
 
     def become(self, state: str, **changes: object) -> None:
         """Take the next state. Raises Refused(conflict) for a step that does not exist."""

@@ -21,6 +21,7 @@ from cleanroom.api.types import Failure, Sandbox
 from cleanroom.daemon.clock import Clock, milliseconds, timestamp
 from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending
+from cleanroom.daemon.expiry import Expiry
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
@@ -32,8 +33,6 @@ from cleanroom.daemon.tasks import Tasks
 from cleanroom.errors import CleanroomError, Code, Fault, Refused, UserError
 
 _log = logging.getLogger(__name__)
-
-WARNING_S: Final = 120  # before the end of a sandbox's time
 
 ENDS_S: Final = 5.0  # for commands of a sandbox whose processes are gone
 
@@ -69,6 +68,7 @@ class Sandboxes:
         self._live: dict[str, LiveSandbox] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
+        self.expiry = Expiry(neighbours.clock, neighbours.tasks, self._warn, self.stop)
 
     def turn(self, meant: str) -> asyncio.Lock:
         """Return the lock of those who mean the same sandbox; it goes with the last of them."""
@@ -141,6 +141,17 @@ class Sandboxes:
         sandbox.record = msgspec.structs.replace(sandbox.record, ephemeral=False)
         await self._at.store.put_sandbox(sandbox.record)
 
+    async def extend(self, sandbox: LiveSandbox, ttl_s: float) -> None:
+        """Let it live this long from now on. Raises UserError(conflict) if it is not ready."""
+        if sandbox.record.state != "ready":
+            message = f"cannot extend the sandbox: it is {sandbox.record.state}"
+            raise UserError(Code.CONFLICT, message)
+        expires = timestamp(self._at.clock.now() + timedelta(seconds=ttl_s))
+        self._at.journal.lifecycle(sandbox, "sandbox.extended", [("expires_at", expires)])
+        sandbox.record = msgspec.structs.replace(sandbox.record, expires_at=expires)
+        self.expiry.live_for(sandbox, ttl_s, f"extended by {ttl_s:g} s")
+        await self._at.store.put_sandbox(sandbox.record)
+
     async def stop_all(self) -> None:
         """End every sandbox, and admit no more."""
         self._closed = True
@@ -190,6 +201,7 @@ class Sandboxes:
             policy_hash=wanted.policy.policy_hash,
             created_at=timestamp(self._at.clock.now()),
             expires_at=None,
+            idle_s=None if wanted.ephemeral else wanted.options.idle_s,
             ephemeral=wanted.ephemeral,
             project=dict(labels.project),
             metadata=dict(labels.metadata),
@@ -228,9 +240,10 @@ class Sandboxes:
         sandbox.become("ready", expires_at=timestamp(expires), limits=limits)
         await self._at.store.put_sandbox(sandbox.record)
         self._at.journal.lifecycle(sandbox, "sandbox.ready")
-        name = f"sandbox {identifier}"
-        sandbox.watchers.append(self._at.tasks.start(self._expire(sandbox, ttl_s), f"{name} ttl"))
-        sandbox.watchers.append(self._at.tasks.start(self._watch(sandbox), f"{name} watch"))
+        watcher = self._at.tasks.start(self._watch(sandbox), f"sandbox {identifier} watch")
+        sandbox.watchers["watch"] = watcher
+        self.expiry.live_for(sandbox, ttl_s, f"sandbox.ttl_minutes: {ttl_s // 60}")
+        self.expiry.rest(sandbox)
 
     async def _abandon(self, sandbox: LiveSandbox, failure: Failure) -> None:
         if sandbox.machine is not None:
@@ -243,11 +256,12 @@ class Sandboxes:
     async def _ended(self, sandbox: LiveSandbox, state: str, failure: Failure) -> None:
         """Let go of it, whatever the records say: nothing of it runs any more."""
         current = asyncio.current_task()
-        for watcher in sandbox.watchers:
+        for watcher in sandbox.watchers.values():
             if watcher is not current:
                 watcher.cancel()
         shown = failure if state == "failed" else None
-        sandbox.become(state, failure=shown)
+        finished = timestamp(self._at.clock.now())
+        sandbox.become(state, failure=shown, finished_at=finished)
         try:
             self._at.journal.lifecycle(sandbox, f"sandbox.{state}", [("reason", failure.reason)])
             await self._at.store.put_sandbox(sandbox.record)
@@ -262,15 +276,8 @@ class Sandboxes:
             sandbox.events.end()
             sandbox.stopped.set()
 
-    async def _expire(self, sandbox: LiveSandbox, ttl_s: int) -> None:
-        if ttl_s > WARNING_S:
-            await self._at.clock.sleep(ttl_s - WARNING_S)
-            self._note(sandbox, "sandbox.ttl_warning", "the sandbox's time is over in two minutes")
-        await self._at.clock.sleep(min(ttl_s, WARNING_S))
-        minutes = f"sandbox.ttl_minutes: {ttl_s // 60}"
-        reason = f"the sandbox's time is over ({minutes})"
-        over = Failure(code=Code.TIMED_OUT, reason=reason, hint="raise sandbox.ttl_minutes")
-        await self.stop(sandbox, Ending("timed_out", over))
+    def _warn(self, sandbox: LiveSandbox) -> None:
+        self._note(sandbox, "sandbox.ttl_warning", "the sandbox's time is over in two minutes")
 
     async def _watch(self, sandbox: LiveSandbox) -> None:
         if sandbox.machine is not None:

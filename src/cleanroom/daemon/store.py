@@ -156,6 +156,10 @@ class Store:
         """Remember a refusal at once, so that a killed daemon's run still shows it."""
         await self._call(_put_denials, self._file, run_id, [denial])
 
+    async def remove_sandbox(self, identifier: str) -> None:
+        """Forget a sandbox and its executions; its runs stay."""
+        await self._call(_remove_sandbox, self._file, identifier)
+
     async def prune(self, most: int) -> None:
         """Forget ended runs, executions and sandboxes but the newest `most` of each."""
         await self._call(_prune, self._file, most)
@@ -314,6 +318,17 @@ def _put_denials(file: sqlite3.Connection, run_id: str, denials: list[Denial]) -
             for d in denials
         ],
     )
+
+
+def _remove_sandbox(file: sqlite3.Connection, identifier: str) -> None:
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        file.execute("DELETE FROM executions WHERE sandbox_id = ?", (identifier,))
+        file.execute("DELETE FROM sandboxes WHERE id = ?", (identifier,))
+    except BaseException:
+        file.execute("ROLLBACK")
+        raise
+    file.execute("COMMIT")
 
 
 def _prune(file: sqlite3.Connection, most: int) -> None:

@@ -91,6 +91,9 @@ def _differs(found: LiveSandbox, creation: Creation) -> str:
         said = [change.text() for change in (*changes.wider, *changes.narrower)]
         more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
         return f"policy: {'; '.join([*said[:_SHOWN], *more])}".removesuffix(": ")
+    idle_s = creation.options.idle_s
+    if idle_s is not None and idle_s != found.record.idle_s:
+        return f"idle time: {found.record.idle_s or 'none'}"
     if not creation.place.needs <= found.needs:
         return f"isolation: it lacks {', '.join(sorted(creation.place.needs - found.needs))}"
     return _shows_else(found.options, creation.options)

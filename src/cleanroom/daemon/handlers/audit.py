@@ -70,7 +70,9 @@ async def _filter(call: Call) -> audit_read.Filter:
     if run_id:
         run_id = (await runs.find(call, run_id)).id if run_id == "last" else ids.run_word(run_id)
     sandbox_id = query.get("sandbox_id", "")
-    if sandbox_id:
+    if sandbox_id.startswith("sbx_"):  # also of one that was removed: its lines stay
+        sandbox_id = ids.sandbox_word(sandbox_id)
+    elif sandbox_id:
         sandbox_id = (await sandboxes.find_word(call, sandbox_id)).id
     since = query.get("since", "")
     if since and not _TIME.fullmatch(since):

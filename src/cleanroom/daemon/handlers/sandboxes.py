@@ -8,18 +8,27 @@ from aiohttp import web
 
 from cleanroom.api import codec
 from cleanroom.api.streams import ExitLine
-from cleanroom.api.types import Sandbox, SandboxList, SandboxRequest
+from cleanroom.api.types import (
+    ExtendRequest,
+    PruneReport,
+    PruneRequest,
+    Sandbox,
+    SandboxList,
+    SandboxRequest,
+)
 from cleanroom.daemon import ids
 from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer, no_sandbox
 from cleanroom.daemon.history import past_events
 from cleanroom.daemon.policies import MAX_POLICY_BODY
+from cleanroom.daemon.removal import end_wholly, forget_older, forget_sandbox
 from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.daemon.sandboxes import STOPPED
 from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.streams import NdjsonStream
+from cleanroom.errors import Code, UserError
 
 
 async def create(call: Call) -> web.StreamResponse:
@@ -62,6 +71,38 @@ async def stop(call: Call) -> web.StreamResponse:
         return answer(await find(call))
     await call.host.sandboxes.stop(live, STOPPED)
     return answer(live.record)
+
+
+async def extend(call: Call) -> web.StreamResponse:
+    """Let a sandbox live this long from now on, longer or shorter than before."""
+    request = await call.read(ExtendRequest)
+    live = call.live_sandbox()
+    if live is None:
+        stored = await find(call)
+        message = f"cannot extend the sandbox: it is {stored.state}"
+        raise UserError(Code.CONFLICT, message, "create another one")
+    await call.host.sandboxes.extend(live, request.ttl_s)
+    return answer(live.record)
+
+
+async def remove(call: Call) -> web.StreamResponse:
+    """Forget a sandbox that has ended; with `force`, end it first. A second call finds none."""
+    live = call.live_sandbox()
+    if live is not None:
+        if not call.flag("force"):
+            word = live.record.name or live.record.id
+            message = f"cannot remove the sandbox '{word}': it is {live.record.state}"
+            raise UserError(Code.CONFLICT, message, f"cleanroom sandboxes rm --force {word}")
+        await end_wholly(call.host, live)
+    record = live.record if live is not None else await find(call)
+    await forget_sandbox(call.host, record)
+    return answer(record)
+
+
+async def prune(call: Call) -> web.StreamResponse:
+    """Forget every sandbox that ended long enough ago."""
+    request = await call.read(PruneRequest)
+    return answer(PruneReport(removed=await forget_older(call.host, request.older_than_s)))
 
 
 async def events(call: Call) -> web.StreamResponse:

@@ -1,0 +1,41 @@
+"""`sandboxes extend, rm, prune`: what is asked, what is said."""
+
+import json
+
+from tests.cli.conftest import CommandLine
+from tests.cli.test_cmd_sandboxes import SANDBOX
+from tests.client.scripted import Answer, problem
+
+PATH = "/v1/sandboxes/dev"
+
+
+def test_extend_asks_for_seconds_from_now(cli: CommandLine) -> None:
+    cli.script.answers[f"POST {PATH}/extend"] = Answer({**SANDBOX, "expires_at": "T2"})
+    assert cli("sandboxes", "extend", "dev", "--ttl", "2h").out == "sbx_1 until T2\n"
+    assert cli.daemon.sent("POST", f"{PATH}/extend").json() == {"ttl_s": 7200}
+    done = cli("sandboxes", "extend", "dev")
+    assert (done.status, "--ttl" in done.err) == (2, True)
+    assert cli("sandboxes", "extend", "dev", "--ttl", "long").status == 2
+
+
+def test_rm_is_refused_for_what_lives_unless_forced(cli: CommandLine) -> None:
+    hint = "cleanroom sandboxes rm --force dev"
+    cli.script.answers[f"DELETE {PATH}"] = problem("conflict", "it is ready", 409, hint=hint)
+    done = cli("rm", "dev")
+    assert (done.status, hint in done.err) == (1, True)
+    cli.script.answers[f"DELETE {PATH}"] = Answer(SANDBOX)
+    assert cli("sandboxes", "rm", "-f", "dev").out == "sbx_1 removed\n"
+    assert cli.daemon.requests[-1].target == f"{PATH}?force=true"
+    assert json.loads(cli("rm", "dev", "--json").out)["id"] == "sbx_1"
+    assert cli.daemon.requests[-1].target == PATH
+
+
+def test_prune_says_what_it_removed(cli: CommandLine) -> None:
+    path = "/v1/sandboxes/prune"
+    cli.script.answers[f"POST {path}"] = Answer({"removed": ["sbx_1", "sbx_2"]})
+    assert cli("sandboxes", "prune").out == "sbx_1 removed\nsbx_2 removed\n"
+    assert json.loads(cli("sandboxes", "prune", "--older-than", "24h", "--json").out)["removed"]
+    assert [each.json() for each in cli.daemon.requests if each.target == path] == [
+        {},
+        {"older_than_s": 86_400},
+    ]
