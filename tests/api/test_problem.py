@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanroom.api.problem import failure_of, problem_of, problem_with, status_of
+from cleanroom.api.problem import bug_problem, failure_of, problem_of, problem_with, status_of
 from cleanroom.api.types import PlacedError
 from cleanroom.errors import CleanroomError, Code, Fault, Refused, UserError
 
@@ -43,3 +43,9 @@ def test_a_failure_remembers_the_same_words() -> None:
     failure = failure_of(Fault(Code.GATEWAY_LOST, "cannot reach the gateway", "run it again"))
     assert (failure.code, failure.reason) == ("gateway_lost", "cannot reach the gateway")
     assert failure.hint == "run it again"
+
+
+def test_a_bug_has_a_code_and_keeps_its_text_to_itself() -> None:
+    problem = bug_problem("go on")
+    assert (problem.status, problem.code) == (500, Code.INTERNAL)
+    assert problem.detail.startswith("cannot go on: a bug of cleanroom")

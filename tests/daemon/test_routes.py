@@ -6,11 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from cleanroom.api.endpoints import ENDPOINTS
-from cleanroom.daemon.call import MAX_BODY
+from cleanroom.daemon.call import MAX_BODY, Call
 from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.routes import HANDLERS
+from cleanroom.daemon.streams import NdjsonStream
 from tests.daemon.daemons import Setting, play, run_request, running
 
 
@@ -61,6 +63,62 @@ def test_paths_and_methods_that_do_not_exist_are_problems_too(short_path: Path) 
             assert (status, problem["code"]) == (404, "request_invalid")
             assert (await daemon.ask("DELETE", "/v1/runs"))[0] == 405
 
+    play(conversation())
+
+
+async def buggy(call: Call) -> web.StreamResponse:
+    """A handler with a bug."""
+    message = f"secret words about {call.who}"
+    raise ZeroDivisionError(message)
+
+
+async def buggy_later(call: Call) -> web.StreamResponse:
+    """A handler with a bug after its answer has begun."""
+    async with NdjsonStream(call.request) as stream:
+        await stream.send(b'{"type":"note"}\n')
+        await buggy(call)
+    return stream.response
+
+
+def test_a_bug_is_a_problem_with_a_code_and_its_traceback_is_in_the_log(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            async with daemon.http.get("http://d/v1/runs") as response:
+                assert response.content_type == "application/problem+json"
+                problem = await response.json(content_type=None)
+            assert (problem["status"], problem["code"]) == (500, "internal")
+            assert "secret words" not in str(problem)
+            assert (await daemon.ask("GET", "/v1/health"))[0] == 200
+
+    monkeypatch.setitem(HANDLERS, "list_runs", buggy)
+    play(conversation())
+    assert "a bug in GET /v1/runs" in caplog.text
+    assert "ZeroDivisionError: secret words" in caplog.text
+
+
+def test_a_bug_within_an_answer_is_its_last_line_and_cuts_it(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def conversation() -> None:
+        setting = Setting(short_path)
+        async with running(setting) as daemon:
+            head = b"GET /v1/audit HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n"
+            answer = b""
+            reader, writer = await asyncio.open_unix_connection(str(setting.paths.socket))
+            writer.write(head)
+            async with asyncio.timeout(30):
+                answer = await reader.read()
+            writer.close()
+            assert answer.count(b"HTTP/1.1") == 1
+            assert b'"type":"error"' in answer
+            assert b'"code":"internal"' in answer
+            assert b"secret words" not in answer
+            assert not answer.endswith(b"0\r\n\r\n")
+            assert (await daemon.ask("GET", "/v1/health"))[0] == 200
+
+    monkeypatch.setitem(HANDLERS, "read_audit", buggy_later)
     play(conversation())
 
 

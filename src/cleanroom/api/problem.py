@@ -72,6 +72,12 @@ def problem_with(status: int, code: Code, detail: str) -> Problem:
     return Problem(title=title, status=status, detail=detail, code=code)
 
 
+def bug_problem(what: str) -> Problem:
+    """Return what a client is told of an error that nobody raised on purpose: never its text."""
+    detail = f"cannot {what}: a bug of cleanroom; its traceback is in the daemon's log"
+    return problem_with(500, Code.INTERNAL, detail)
+
+
 def failure_of(error: CleanroomError) -> Failure:
     """Return how a run or sandbox remembers the error."""
     return Failure(code=error.code, reason=error.message, hint=error.hint)

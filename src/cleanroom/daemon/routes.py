@@ -4,6 +4,7 @@ In: the table of the API. Out: an aiohttp application. Never: a route that is no
 error that is not a problem document, or a caller that was not judged.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from cleanroom.api import codec
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
-from cleanroom.api.problem import MEDIA_TYPE, problem_of, problem_with
+from cleanroom.api.problem import MEDIA_TYPE, bug_problem, problem_of, problem_with
 from cleanroom.api.types import PlacedError, Problem
 from cleanroom.daemon.access import judge_peer, peer_uid
 from cleanroom.daemon.activity import Activity
@@ -32,6 +33,9 @@ from cleanroom.daemon.handlers import (
 from cleanroom.daemon.host import Host
 from cleanroom.errors import CleanroomError, Code, Fault
 from cleanroom.policy.problems import FileErrors
+
+_log = logging.getLogger(__name__)
+_BEGUN: Final = web.RequestKey("begun", bool)  # set in a request whose answer has begun
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -81,6 +85,7 @@ HANDLERS: Final[dict[str, Handler]] = {
 def make_application(host: Host, activity: Activity) -> web.Application:
     """Return the application that serves every endpoint of the table."""
     application = web.Application(middlewares=[_problems])
+    application.on_response_prepare.append(_begins)
     for endpoint in ENDPOINTS:
         serve = _serve(endpoint, HANDLERS[endpoint.name], host, activity)
         application.router.add_route(endpoint.method, endpoint.path, serve)
@@ -129,6 +134,15 @@ async def _problems(
         if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPRequestTimeout):
             response.force_close()  # the rest of the body is not read
         return response
+    except Exception:  # the server's own answer would be a page of text without a code
+        if request.get(_BEGUN):
+            raise  # it is cut, and a client takes that for no end
+        _log.exception("a bug in %s %s", request.method, request.path)
+        return problem_response(bug_problem("serve this request"))
+
+
+async def _begins(request: web.Request, _: web.StreamResponse) -> None:
+    request[_BEGUN] = True
 
 
 def placed(error: CleanroomError) -> list[PlacedError]:

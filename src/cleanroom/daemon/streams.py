@@ -13,8 +13,9 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from cleanroom.api import codec
-from cleanroom.api.problem import problem_of
+from cleanroom.api.problem import bug_problem, problem_of
 from cleanroom.api.streams import ErrorLine
+from cleanroom.api.types import Problem
 from cleanroom.errors import CleanroomError
 
 _LOOK_S: Final = 1.0  # how often a waiting stream looks whether its client is still there
@@ -40,15 +41,20 @@ class NdjsonStream:
         trace: TracebackType | None,
     ) -> bool:
         if isinstance(error, CleanroomError):
-            try:
-                await self.send(codec.encode_line(ErrorLine(problem=problem_of(error))))
-            except ConnectionError:
-                self.lost = True
+            await self._last(problem_of(error))
             return True
         if isinstance(error, ConnectionError):
             self.lost = True
             return True
+        if isinstance(error, Exception):
+            await self._last(bug_problem("go on"))
         return False
+
+    async def _last(self, problem: Problem) -> None:
+        try:
+            await self.send(codec.encode_line(ErrorLine(problem=problem)))
+        except ConnectionError:
+            self.lost = True
 
     async def send(self, line: bytes) -> None:
         """Send a line, waiting while the client does not read. Raises ConnectionError."""
