@@ -19,6 +19,7 @@ from cleanroom.errors import CleanroomError, Code, Refused, UsageError
 COMMANDS: Final = {
     "exec": "run a command in a sandbox",
     "policy": "validate, explain, check, suggest: what cleanroom.yaml means",
+    "lock": "what a lock file pins, and what it cannot",
     "init": "write a first cleanroom.yaml",
     "doctor": "say what this host can run, and repair it",
     "status": "timings and result of a run",

@@ -23,6 +23,8 @@ JSON_SHAPES: Final = {
     "policy check": "A PolicyCheck.",
     "policy diff": "A PolicyDiff.",
     "policy approve": "A PolicyApproval.",
+    "lock inspect": "One object: `path`, `format`, `version`, `pins` (`ecosystem`, `name`, "
+    "`version`, `file`, `url`, `digests`, `line`, `strength`), `unpinned`, `includes`.",
     "policy suggest": "A PolicySuggestion, and `written`.",
     "init": "A PolicyInit, and `path`: what was written, or null.",
     "doctor": "`ready`, `backends`, `host`, `repairs`: see the command's own output.",

@@ -6,7 +6,7 @@ bounded number of folders and bytes.
 """
 
 # pathlib costs 3 ms of every exec:
-# ruff: noqa: PTH118
+# ruff: noqa: PTH118, PTH123
 import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
@@ -49,11 +49,23 @@ def read_lockfiles(folder: str, patterns: Iterable[str], uid: int) -> dict[str, 
         left -= len(data)
         if left < 0:
             _refuse(f"cannot read {path}: the lock files are larger than 16 MiB together")
-        texts[path] = _decoded(path, data)
+        texts[path] = decoded(path, data)
         if path.endswith(".txt"):
             named = (beside(path, other) for other in included_files(texts[path]))
             waiting += [each for each in named if each.endswith(".txt") and _exists(folder, each)]
     return texts
+
+
+def read_named(path: str) -> bytes:
+    """Return the bytes of a file that the person names; a pipe is fine. Raises UserError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        _refuse(f"cannot read {path}: {error.strerror}")
+    if len(data) > MAX_BYTES:
+        _refuse(f"cannot read {path}: it is larger than 16 MiB")
+    return data
 
 
 def find(folder: str, patterns: Iterable[str]) -> list[str]:
@@ -133,7 +145,8 @@ def _kind(entry: "os.DirEntry[str]") -> str:
         return _PASSED_OVER
 
 
-def _decoded(path: str, data: bytes) -> str:
+def decoded(path: str, data: bytes) -> str:
+    """Return the text of a lock file. Raises UserError."""
     # PowerShell's `pip freeze >` writes UTF-16, and pip reads it.
     coding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
     try:

@@ -1,0 +1,102 @@
+"""`cleanroom lock`: what a lock file pins, and what it cannot, without a policy or a daemon.
+
+In: a file that the person names. Out: a table, or JSON. Never: a verdict; hosts and modes are the
+policy's, and the daemon's to judge.
+"""
+
+import argparse
+import dataclasses
+
+from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.render import plain
+from cleanroom.cli.shell import Shell
+from cleanroom.client.lockfiles import decoded, read_named
+from cleanroom.errors import Code, UserError
+from cleanroom.lockfile.formats import READERS, format_of, read_lockfile
+from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength, Unpinned
+
+
+def inspect_parser() -> Parser:
+    """Return the parser of `lock inspect`."""
+    parser = Parser(
+        "lock inspect",
+        "Show what a lock file pins, and what it cannot.",
+        "cleanroom lock inspect package-lock.json",
+    )
+    parser.operand("FILE", "the lock file")
+    parser.value("--format", "NAME", "read it as this one, e.g. uv.lock; by default by its name")
+    parser.switch("--json", "one JSON object on stdout")
+    parser.switch("-q --quiet", "say nothing but results and errors")
+    return parser
+
+
+def inspect(options: argparse.Namespace, shell: Shell) -> int:
+    """Show the reading of one file."""
+    if options.format and options.format not in READERS:
+        message = f"cannot read the format {options.format!r}"
+        raise UserError(Code.REQUEST_INVALID, message, f"known: {', '.join(READERS)}")
+    path = options.file
+    text = decoded(path, read_named(path))
+    try:
+        reading = read_lockfile(options.format or format_of(path), text)
+    except LockfileError as error:
+        message = f"{path}:{error.line}:{error.column}: {error.message}"
+        raise UserError(Code.POLICY_INVALID, message) from None
+    if options.json:
+        shell.screen.json({"path": path, **dataclasses.asdict(reading)})
+        return 0
+    shell.screen.out(plain(f"{path}: {summary(reading)}"))
+    if reading.pins:
+        heads = ("LINE", "NAME", "VERSION", "FILE", "HELD BY")
+        shell.screen.table(heads, list(map(_pin, reading.pins)))
+    for entry in reading.unpinned:
+        shell.screen.out(plain(_unpinned(entry)))
+    for include in reading.includes:
+        shell.screen.say(f"note: it names {include}, which pins too if it is a lock file")
+    return 0
+
+
+def summary(reading: Reading) -> str:
+    """Return format and counts in one sentence."""
+    version = f" {reading.version}" if reading.version else ""
+    loose = sum(pin.strength is Strength.FIRST_SEEN for pin in reading.pins)
+    left = sum(not entry.local for entry in reading.unpinned)
+    said = [
+        f"{reading.format}{version}",
+        f"{len(reading.pins) - loose} pinned",
+        f"{loose} by name and version only" if loose else "",
+        f"{left} not pinned" if left else "",
+    ]
+    return ", ".join(filter(None, said))
+
+
+def _pin(pin: Pin) -> tuple[str, ...]:
+    held = _short(pin.digests[0]) if pin.digests else "name and version"
+    if len(pin.digests) > 1:
+        held += f" or {len(pin.digests) - 1} more"
+    return (str(pin.line), pin.name, pin.version, pin.file or "-", held)
+
+
+def _short(digest: str) -> str:
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm}:{value[:12]}…"
+
+
+def _unpinned(entry: Unpinned) -> str:
+    name = f"{entry.name} {entry.version}".strip()
+    state = "not fetched" if entry.local else "not pinned"
+    return f"line {entry.line}: {name} is {state}: {entry.reason}"
+
+
+SUBS = {"inspect": Sub(inspect_parser, inspect)}
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parsers of all subcommands."""
+    return tuple(sub.parser() for sub in SUBS.values())
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run one of them."""
+    return run_group("lock", SUBS, words, shell)
