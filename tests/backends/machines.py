@@ -83,6 +83,7 @@ def workspace_of(folder: Path) -> Overlay:
         str(work),
         os.geteuid(),
         os.getegid(),
+        follows=True,
     )
 
 

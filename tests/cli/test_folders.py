@@ -24,6 +24,18 @@ def test_folders_are_asked_for_by_their_canonical_paths(cli: CommandLine) -> Non
     }
 
 
+def test_a_volume_has_a_name_and_a_place(cli: CommandLine) -> None:
+    assert cli("exec", "--volume", "home:/home/cleanroom", "true").status == 0
+    assert options(cli) == {"volumes": [{"name": "home", "at": "/home/cleanroom"}]}
+
+
+@pytest.mark.parametrize("text", ["", "home", ":/a", "home:", "home:a"])
+def test_a_volume_that_cannot_be_read_is_said(cli: CommandLine, text: str) -> None:
+    done = cli("exec", "--volume", text, "true")
+    assert done.status == 2
+    assert "cannot read --volume" in done.err
+
+
 @pytest.mark.parametrize("text", ["", ":/a", "data:rw", "data:/a:ro:x", "data:/a:/b", "data:x"])
 def test_what_cannot_be_read_is_said(cli: CommandLine, text: str) -> None:
     done = cli("exec", "--mount", text, "true")

@@ -24,6 +24,7 @@ from cleanroom.daemon.content import Content
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.paths import Paths
 from cleanroom.daemon.serve import Listening, serve
+from cleanroom.daemon.volumes import Volumes
 from cleanroom.events import NetworkEvent
 from tests.fake_process import denied
 from tests.fakes import FakeBackend, FakeWorkspaces
@@ -150,6 +151,7 @@ def make_host(setting: Setting) -> Host:
         backends={"local": setting.backend},
         start_gateway=setting.backend.gateway.start,
         workspaces=FakeWorkspaces(setting.backend),
+        volumes=Volumes(setting.paths.volumes, 1 << 30),
         content=Content(setting.paths.content, 1 << 30, lambda: setting.clock.now().timestamp()),
         tools_path="/usr/bin:/bin",
     )

@@ -138,6 +138,9 @@ def test_what_it_shows_of_the_host_differs_too(short_path: Path) -> None:
             assert same == (await start(daemon, sandbox="dev"))[1]["sandbox_id"] == first
             status, problem = await start(daemon, sandbox="dev", mounts=[{"path": "/else"}])
             assert (status, "another --mount: /data" in problem["detail"]) == (409, True)
+            volume = [{"name": "home", "at": "/h"}]
+            status, problem = await start(daemon, sandbox="dev", volumes=volume)
+            assert (status, "another --volume: none" in problem["detail"]) == (409, True)
             status, problem = await start(daemon, sandbox="dev", workspace_mode="ro")
             assert (status, "another --workspace: cow" in problem["detail"]) == (409, True)
 

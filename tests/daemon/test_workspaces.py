@@ -1,14 +1,17 @@
 """The daemon's workspaces, joined: an order in, a plan and later its changes out."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cleanroom.api.mount_types import VolumeRequest
 from cleanroom.api.types import ApplyRequest, ClientFacts, RunOptions, SkippedPath
 from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.volumes import Volumes
 from cleanroom.daemon.workspaces import LocalWorkspaces, client_environment
-from cleanroom.errors import UserError
+from cleanroom.errors import Refused, UserError
 from cleanroom.policy.model import Capability, CompiledPolicy
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts
 from cleanroom.sandbox.spec import Overlay
@@ -176,3 +179,28 @@ def test_a_branch_is_judged_by_name_and_has_no_paths(repository: Path) -> None:
     ):
         with pytest.raises(UserError, match=why):
             asyncio.run(workspaces.apply(folder, request))
+
+
+def order_with_volume(root: Path) -> Order:
+    options = RunOptions(volumes=[VolumeRequest(name="home", at="/home/cleanroom")])
+    return Order("sbx_1", str(root), CompiledPolicy("sha256:0", ""), NEEDS, options, ClientFacts())
+
+
+def test_a_volume_is_the_workspaces_and_one_sandboxs_at_a_time(repository: Path) -> None:
+    folder = repository.parent / "sandbox"
+    volumes = Volumes(repository.parent / "volumes", 1 << 20)
+    workspaces = LocalWorkspaces(HOST, volumes=volumes)
+    order = order_with_volume(repository)
+    planned = replace(order, only_planned=True)
+    assert asyncio.run(workspaces.prepare(planned, folder)).spec.mounts
+    assert volumes.every() == []
+    plan = asyncio.run(workspaces.prepare(order, folder))
+    overlay = plan.spec.mounts[-1]
+    assert isinstance(overlay, Overlay)
+    assert (overlay.targets, overlay.most_bytes) == (("/home/cleanroom",), 1 << 20)
+    assert [(kept.of.path, kept.name) for kept in volumes.every()] == [(str(repository), "home")]
+    taken = replace(order, taken={(str(repository), "home"): "sbx_2"})
+    with pytest.raises(UserError, match="the sandbox sbx_2 has it"):
+        asyncio.run(workspaces.prepare(taken, folder))
+    with pytest.raises(Refused, match="keeps none"):
+        asyncio.run(LocalWorkspaces(HOST).prepare(order, folder))

@@ -64,3 +64,17 @@ def test_a_place_is_a_plain_absolute_path(target: str) -> None:
 def test_no_two_things_are_at_one_place(other: str) -> None:
     with pytest.raises(UserError, match="the sandbox has"):
         add_places(SPEC, at("/data", other))
+
+
+def test_a_volume_may_be_the_whole_home_and_nothing_else_of_the_sandbox() -> None:
+    def volume(target: str) -> Overlay:
+        return Overlay((target,), ("/empty",), "/v/upper", "/v/work")
+
+    assert add_places(SPEC, [volume("/home/cleanroom")]).mounts[-1] == volume("/home/cleanroom")
+    for target in ("/home", "/workspace", "/usr"):
+        with pytest.raises(UserError, match="the sandbox has"):
+            add_places(SPEC, [volume(target)])
+    with pytest.raises(UserError, match="the sandbox has"):
+        add_places(SPEC, [*at("/home/cleanroom/data"), volume("/home/cleanroom")])
+    nested = [volume("/home/cleanroom"), *at("/home/cleanroom/data")]
+    assert add_places(SPEC, nested).mounts[-2:] == tuple(nested)

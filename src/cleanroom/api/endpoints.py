@@ -101,6 +101,11 @@ _EXECUTIONS: Final = (
     ),
 )
 
+_VOLUMES: Final = (
+    Endpoint("list_volumes", "GET", "/v1/volumes", "", "VolumeList"),
+    Endpoint("remove_volumes", "POST", "/v1/volumes/remove", "VolumeRemoval", "VolumeList"),
+)
+
 _AUDIT: Final = (
     Endpoint(
         "read_audit",
@@ -112,4 +117,4 @@ _AUDIT: Final = (
     Endpoint("verify_audit", "GET", "/v1/audit/verify", "", "AuditVerification"),
 )
 
-ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _EXECUTIONS + _AUDIT
+ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _EXECUTIONS + _VOLUMES + _AUDIT

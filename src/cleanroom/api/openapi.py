@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from cleanroom import __version__
-from cleanroom.api import policy_types, streams, types
+from cleanroom.api import mount_types, policy_types, streams, types
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
 from cleanroom.api.message import Message
 from cleanroom.api.problem import MEDIA_TYPE
@@ -49,7 +49,7 @@ _QUERY: Final[dict[str, Document]] = {
 def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
-    for module in (policy_types, types, streams):
+    for module in (policy_types, mount_types, types, streams):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:
                 found[value.__name__] = value

@@ -20,7 +20,7 @@ from cleanroom.api.message import (
     SignalName,
     Word,
 )
-from cleanroom.api.mount_types import MountRequests, WorkspaceMode
+from cleanroom.api.mount_types import MountRequests, VolumeRequests, WorkspaceMode
 from cleanroom.api.policy_types import MissingCapability, PolicyText
 
 # --- the daemon itself --------------------------------------------------------------------
@@ -138,6 +138,7 @@ class RunOptions(Message, frozen=True):
     detach: bool = False  # nobody attaches
     workspace_mode: WorkspaceMode | None = None  # None: what the daemon's configuration says
     mounts: MountRequests = field(default_factory=list)
+    volumes: VolumeRequests = field(default_factory=list)
     approved_policy: Word = ""  # the one hash that may run, whatever was approved here before
 
 

@@ -45,7 +45,15 @@ RARE: Final = frozenset(
     (
         *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
         *("--idle", "--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
-        *("--workspace", "--mount", "--fail-on-denied", "--host", "--no-autostart", "--quiet"),
+        *(
+            "--volume",
+            "--workspace",
+            "--mount",
+            "--fail-on-denied",
+            "--host",
+            "--no-autostart",
+            "--quiet",
+        ),
     )
 )
 

@@ -1,4 +1,4 @@
-"""`--workspace` and `--mount`: which folders of the host a sandbox has, and how.
+"""`--workspace`, `--mount`, `--volume`: which folders a sandbox has, and how.
 
 In: flag values. Out: fields of RunOptions (api/types.py). Never: a folder reached through a link,
 which a repository could have put there.
@@ -14,9 +14,18 @@ from cleanroom.errors import Code, UsageError, UserError
 
 
 def add_folder_flags(parser: Parser) -> None:
-    """Add both flags."""
+    """Add the flags."""
     parser.value("--workspace", "MODE", "how it has the workspace: cow or ro")
     parser.values("--mount", "DIR[:/AT][:ro]", "show this folder too, read-only")
+    parser.values("--volume", "NAME:/AT", "a folder at /AT that outlives the sandbox")
+
+
+def _volume(text: str) -> dict[str, str]:
+    name, _, place = text.partition(":")
+    if not name or not place.startswith("/"):
+        message = f"cannot read --volume {text!r}"
+        raise UsageError(Code.REQUEST_INVALID, message, "write NAME:/AT, e.g. home:/home/cleanroom")
+    return {"name": name, "at": place}
 
 
 def folder_options(options: argparse.Namespace) -> dict[str, object]:
@@ -24,6 +33,7 @@ def folder_options(options: argparse.Namespace) -> dict[str, object]:
     return {
         "workspace_mode": options.workspace,
         "mounts": [_mount(text) for text in options.mount],
+        "volumes": [_volume(text) for text in options.volume],
     }
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "diff": "what a run changed",
     "apply": "bring what a run changed into the workspace",
     "sandboxes": "create, list, inspect, stop sandboxes; their events",
+    "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",
     "audit": "what was allowed and denied",
     "serve": "run the daemon",

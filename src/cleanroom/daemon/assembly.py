@@ -26,6 +26,7 @@ from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Neighbours, Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.daemon.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class World:
     backends: Mapping[str, Backend]
     start_gateway: StartGateway
     workspaces: Workspaces
+    volumes: Volumes
     content: Content
     tools_path: str
 
@@ -82,6 +84,7 @@ def join(world: World) -> Host:
         outputs=Outputs(world.paths.outputs, settings.limits),
         recent=RecentRuns(16 * settings.limits.kept_output),
         tasks=tasks,
+        volumes=world.volumes,
         mise=Mise(settings.mise, world.paths.cache / "mise", sandboxes),
         paths=world.paths,
     )

@@ -117,6 +117,14 @@ KEEP_CHANGES_FOR: Final = Key(
     "24h",
 )
 
+VOLUME: Final = Key(
+    "volume",
+    values.size(1 << 20, 1 << 44),
+    _LIMITS.volume,
+    "How much each volume (`--volume`) may hold.",
+    "8GiB",
+)
+
 _DAEMON: Final = DaemonSettings()
 AUTOSTART: Final = Key(
     "autostart",
@@ -210,6 +218,7 @@ def _build_limits(fields: Fields) -> LimitSettings:
         keep_outputs_for=fields.read(KEEP_OUTPUTS_FOR),
         kept_changes=fields.read(KEPT_CHANGES),
         keep_changes_for=fields.read(KEEP_CHANGES_FOR),
+        volume=fields.read(VOLUME),
     )
 
 
@@ -268,6 +277,7 @@ LIMITS: Final = Key(
             KEEP_OUTPUTS_FOR,
             KEPT_CHANGES,
             KEEP_CHANGES_FOR,
+            VOLUME,
         ),
         _build_limits,
     ),

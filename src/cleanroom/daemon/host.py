@@ -22,6 +22,7 @@ from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.daemon.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ class Host:
     recent: RecentRuns
     tasks: Tasks
     mise: Mise
+    volumes: Volumes
     paths: Paths

@@ -31,6 +31,7 @@ from cleanroom.daemon.parts import Lost, RecordEvent
 from cleanroom.daemon.paths import Paths, make_private, paths_of
 from cleanroom.daemon.serve import Listening, serve
 from cleanroom.daemon.server import socket_path
+from cleanroom.daemon.volumes import Volumes
 from cleanroom.daemon.workspace_rule import homes_of
 from cleanroom.daemon.workspaces import LocalWorkspaces
 from cleanroom.errors import CleanroomError, Code, Refused
@@ -51,6 +52,7 @@ def real_host(paths: Paths, config: Config) -> Host:
         return await GatewayLink.start(settings.gateway, record, lost, supplies)
 
     homes = homes_of(os.geteuid(), os.environ.get("HOME", ""))
+    volumes = Volumes(paths.volumes, settings.limits.volume)
     bins = [folder for tool in facts.tools for folder in tool.bins]
     world = World(
         paths=paths,
@@ -60,7 +62,8 @@ def real_host(paths: Paths, config: Config) -> Host:
         backends={"local": NamespacesBackend(paths.state)},
         start_gateway=start_gateway,
         content=content,
-        workspaces=LocalWorkspaces(facts, Closed(homes, _own_folders(paths))),
+        workspaces=LocalWorkspaces(facts, Closed(homes, _own_folders(paths)), volumes),
+        volumes=volumes,
         tools_path=":".join([*bins, "/usr/local/bin", "/usr/bin", "/bin"]),
     )
     return join(world)

@@ -3,7 +3,7 @@
 In: nothing. Out: Protocols and the values they exchange. Never: an implementation.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +83,8 @@ class Order:
     facts: ClientFacts
     authority: str = ""  # the certificate (PEM) of its own authority, if TLS is opened
     equipment: Equipment | None = None
+    taken: Mapping[tuple[str, str], str] = field(default_factory=dict)  # volumes others have
+    only_planned: bool = False  # nothing is to be made that stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Paths:
         return self.cache / "content"
 
     @property
+    def volumes(self) -> Path:
+        """The folder of the volumes."""
+        return self.state / "volumes"
+
+    @property
     def sandboxes(self) -> Path:
         """The folder of the sandboxes' own folders."""
         return self.state / "sandboxes"

@@ -20,7 +20,15 @@ async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     finding = await host.approvals.look(Workspace(request.workspace, who), policy)
     asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
     identifier = new_id("sbx")
-    order = Order(identifier, request.workspace, policy, place.needs, options, request.facts)
+    order = Order(
+        identifier,
+        request.workspace,
+        policy,
+        place.needs,
+        options,
+        request.facts,
+        only_planned=True,
+    )
     folder = host.paths.sandboxes / identifier
     folder.mkdir(mode=0o700, parents=True)
     try:

@@ -29,6 +29,7 @@ from cleanroom.daemon.handlers import (
     policy,
     runs,
     sandboxes,
+    volumes,
 )
 from cleanroom.daemon.host import Host
 from cleanroom.errors import CleanroomError, Code, Fault
@@ -77,6 +78,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "execution_output": output.output,
     "execution_stdin": executions.stdin,
     "attach_execution": attach.attach,
+    "list_volumes": volumes.show_list,
+    "remove_volumes": volumes.remove,
     "read_audit": audit.read,
     "verify_audit": audit.verify,
 }

@@ -5,6 +5,7 @@ run.py act, this is what they act on.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -164,6 +165,19 @@ class LiveSandbox:
         """Return the unfinished run of an execution."""
         runs = self.runs.values()
         return next((run for run in runs if run.execution.id == execution_id), None)
+
+
+def volumes_in_use(
+    live: Iterable[LiveSandbox], before: LiveSandbox | None = None
+) -> dict[tuple[str, str], str]:
+    """Return who has which volume: (workspace, name) to a sandbox's id; only `before` that one."""
+    used = {}
+    for sandbox in live:
+        if sandbox is before:
+            break
+        for volume in sandbox.options.volumes:
+            used[sandbox.record.workspace, volume.name] = sandbox.record.id
+    return used
 
 
 def denial_of(event: NetworkEvent) -> Denial:

@@ -26,7 +26,7 @@ from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.parts import Order, Workspaces
-from cleanroom.daemon.sandbox import Creation, LiveSandbox
+from cleanroom.daemon.sandbox import Creation, LiveSandbox, volumes_in_use
 from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
@@ -225,6 +225,7 @@ class Sandboxes:
             wanted.facts,
             service.authority,
             wanted.equipment,
+            volumes_in_use(self.live, sandbox),
         )
         sandbox.folder.mkdir(mode=0o700, parents=True)
         begin = self._at.clock.monotonic()
@@ -311,6 +312,9 @@ def _details(sandbox: LiveSandbox) -> list[tuple[str, str]]:
         ("workspace", record.workspace),
         ("policy_hash", record.policy_hash),
         ("name", record.name or ""),
+        ("workspace_mode", sandbox.options.workspace_mode or "cow"),
     ]
+    details += [("mount", f"{each.path}:{each.at}") for each in sandbox.options.mounts]
+    details += [("volume", f"{each.name}:{each.at}") for each in sandbox.options.volumes]
     details += [(f"project.{key}", value) for key, value in record.project.items()]
     return details + [(f"metadata.{key}", value) for key, value in record.metadata.items()]

@@ -34,6 +34,7 @@ class LimitSettings:
     keep_outputs_for: int = 7 * 86_400  # seconds
     kept_changes: int = 4096 * MIB  # bytes
     keep_changes_for: int = 86_400  # seconds
+    volume: int = 8192 * MIB  # bytes, of each
 
 
 @dataclass(frozen=True, slots=True)

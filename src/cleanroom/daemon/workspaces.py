@@ -31,22 +31,26 @@ from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.daemon.mise_volumes import DATA, make_layers
 from cleanroom.daemon.mounts import NOTHING_CLOSED, Closed, mount_views
 from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.volumes import Identity, Volumes
 from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.daemon.workspace_rule import judge_workspace
-from cleanroom.errors import Code, UserError
+from cleanroom.errors import Code, Refused, UserError
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView, trusting
 from cleanroom.sandbox.mise import Equipment, equip
 from cleanroom.sandbox.places import add_places
-from cleanroom.sandbox.spec import SandboxSpec
+from cleanroom.sandbox.spec import Overlay, SandboxSpec
 from cleanroom.sandbox.tools import outside_view
 
 
 class LocalWorkspaces:
     """Views of folders of this host. `host` was read once, at the daemon's start."""
 
-    def __init__(self, host: HostFacts, closed: Closed = NOTHING_CLOSED) -> None:
+    def __init__(
+        self, host: HostFacts, closed: Closed = NOTHING_CLOSED, volumes: Volumes | None = None
+    ) -> None:
         """`closed`: what no workspace may hold, and nobody may mount."""
+        self._volumes = volumes
         self._host = host
         self._closed = closed
         self._cache = ScanCache()
@@ -64,7 +68,8 @@ class LocalWorkspaces:
         client = client_environment(order.facts)
         host = trusting(self._host, order.authority)
         spec = build_spec(order.policy, order.sandbox_id, view, host, client)
-        spec = add_places(spec, [overlay for mount in mounts for overlay in mount.overlays])
+        wanted = [overlay for mount in mounts for overlay in mount.overlays]
+        spec = add_places(spec, [*wanted, *await asyncio.to_thread(self._volumes_of, order)])
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         notes = tuple(note for each in (view, *mounts) for note in each.notes)
@@ -74,6 +79,22 @@ class LocalWorkspaces:
         """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""
         views = await self._views(prepared.options, workspace, folder)
         return replace(prepared, notes=tuple(note for each in views for note in each.notes))
+
+    def _volumes_of(self, order: Order) -> list[Overlay]:
+        """Return how the sandbox has its volumes, made. Raises UserError for one that is taken."""
+        found: list[Overlay] = []
+        for volume in order.options.volumes:
+            holder = order.taken.get((order.workspace, volume.name))
+            if holder is not None:
+                message = f"cannot use the volume '{volume.name}': the sandbox {holder} has it"
+                hint = f"cleanroom exec --sandbox {holder} runs there; or stop it"
+                raise UserError(Code.CONFLICT, message, hint)
+            if self._volumes is None:
+                message = "cannot use volumes: this daemon keeps none"
+                raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message)
+            of = Identity(order.workspace, workspace_mark(order.workspace))
+            found.append(self._volumes.overlay(of, volume, make=not order.only_planned))
+        return found
 
     async def _views(
         self, options: RunOptions, workspace: str, folder: Path

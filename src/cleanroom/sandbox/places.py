@@ -1,5 +1,6 @@
 """Where inside a sandbox something of the person's may appear.
 
+A volume may be the whole home: its own is empty, and in memory.
 In: what a sandbox sees already, more of it. Out: a plan with both, or UserError. Never: anything
 over or around what cleanroom itself put there, or two things at one place.
 """
@@ -26,18 +27,20 @@ def add_places(spec: SandboxSpec, wanted: Sequence[Overlay]) -> SandboxSpec:
     mounts = spec.mounts
     for overlay in wanted:
         for target in overlay.targets:
-            _judge(target, mounts)
+            _judge(target, mounts, home=overlay.upper is not None)
         mounts = (*mounts, overlay)
     return replace(spec, mounts=mounts)
 
 
-def _judge(target: str, mounts: Sequence[Mount]) -> None:
+def _judge(target: str, mounts: Sequence[Mount], *, home: bool) -> None:
     plain = target.isprintable() and target.startswith("/") and not target.startswith("//")
     if not plain or posixpath.normpath(target) != target:
         message = f"cannot mount anything at '{target}': it is no plain absolute path"
         raise UserError(Code.REQUEST_INVALID, message, _HINT)
     for place in (*_OWN, *_taken(mounts)):
-        covers = place == target or place.startswith(f"{target.rstrip('/')}/")
+        covers = (place == target and not (home and place == HOME)) or place.startswith(
+            f"{target.rstrip('/')}/"
+        )
         if covers or (place not in _OPEN and target.startswith(f"{place}/")):
             message = f"cannot mount anything at {target}: the sandbox has {place} there"
             raise UserError(Code.REQUEST_INVALID, message, _HINT)

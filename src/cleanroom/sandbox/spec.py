@@ -25,6 +25,7 @@ class Overlay:
     Without `upper` it is read-only, and still refuses host sockets and FIFOs, which a bind does
     not. `owner_uid` is the host uid that owns the files of the lowest layer. `follows`: it is
     mounted anew before a command, so that edits of the host show, also if it is read-only.
+    `most_bytes`: how much its upper layer may hold by itself; 0: it counts with all others.
     """
 
     targets: tuple[str, ...]
@@ -34,6 +35,7 @@ class Overlay:
     owner_uid: int = 0
     owner_gid: int = 0
     follows: bool = False
+    most_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

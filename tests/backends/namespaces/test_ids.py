@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from cleanroom.backends.launcher import LaunchError
 from cleanroom.backends.namespaces import ids
 from cleanroom.backends.namespaces.ids import COUNT, FIRST, HostIds
 from cleanroom.backends.namespaces.plan import Ids
+from cleanroom.backends.workspace.upkeep import remove_tree
 
 ROOT = Ids(0, 0)
 
@@ -39,6 +41,42 @@ def test_a_sandbox_that_comes_back_keeps_the_user_that_owns_its_files(tmp_path: 
         assert root.take((tmp_path,)) != Ids(FIRST + 7, FIRST + 7)  # it is alive
         root.release(Ids(FIRST + 7, FIRST + 7))
         assert root.take((tmp_path,)) == Ids(FIRST + 7, FIRST + 7)
+
+
+def test_a_layer_is_given_with_all_that_is_in_it_and_nothing_else(tmp_path: Path) -> None:
+    if os.geteuid() != 0:  # nobody else has files of other users to give
+        ids.give(tmp_path, Ids(os.geteuid(), os.getegid()))
+        return
+    layer, outside = tmp_path / "layer", tmp_path / "outside"
+    (layer / "a/b").mkdir(parents=True)
+    outside.mkdir()
+    for place in (layer / "a/b/file", outside / "file"):
+        place.touch()
+    (layer / "a/link").symlink_to(outside)
+    for place in (layer, layer / "a", layer / "a/b", layer / "a/b/file"):
+        os.chown(place, FIRST + 1, FIRST + 1)
+    ids.give(layer, Ids(FIRST + 2, FIRST + 3))
+    every = [layer, *layer.rglob("*")]
+    assert {(at.lstat().st_uid, at.lstat().st_gid) for at in every} == {(FIRST + 2, FIRST + 3)}
+    assert {at.lstat().st_uid for at in (outside, outside / "file")} == {0}
+    ids.give(outside, Ids(FIRST + 2, FIRST + 3))  # new: nothing of a sandbox is in it
+    assert (outside.stat().st_uid, (outside / "file").stat().st_uid) == (FIRST + 2, 0)
+
+
+def test_a_layer_without_end_is_not_given(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, FIRST + 1, FIRST + 1)
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1002):
+        os.mkdir("d", dir_fd=at)
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+    owner = Ids(FIRST + 2, FIRST + 2) if os.geteuid() == 0 else Ids(os.geteuid(), os.getegid())
+    with pytest.raises(LaunchError, match="more than 1000 folders"):
+        ids.give_entries(tmp_path, owner)
+    remove_tree(tmp_path)
 
 
 def test_an_id_that_an_account_has_is_known() -> None:

@@ -16,6 +16,7 @@ WORKSPACE = Overlay(
     "/state/run/work",
     1001,
     1002,
+    follows=True,
 )
 ROOT = Place("/usr/bin/bwrap", "/lib/agent", rootless=False, host=Ids(0x70000001, 0x70000001))
 ANN = Place("/usr/bin/bwrap", "/lib/agent", rootless=True, host=Ids(1001, 1002))
@@ -214,12 +215,13 @@ def test_a_refresh_takes_the_old_views_away_before_it_makes_the_new() -> None:
     assert make_refresh(spec(WORKSPACE), ROOT)[0].op == "mountns"
 
 
-def test_without_a_writable_overlay_there_is_nothing_to_refresh() -> None:
+def test_without_an_overlay_that_follows_there_is_nothing_to_refresh() -> None:
     assert make_refresh(spec(Overlay(("/t",), ("/tools",))), ANN) == ()
 
 
 def test_a_read_only_overlay_that_follows_the_host_is_refreshed_too() -> None:
     follows = Overlay(("/data",), ("/state/mask", "/data"), follows=True)
-    refresh = make_refresh(spec(follows, Overlay(("/t",), ("/tools",))), ANN)
+    volume = Overlay(("/v",), ("/empty",), "/v/upper", "/v/work")
+    refresh = make_refresh(spec(follows, volume, Overlay(("/t",), ("/tools",))), ANN)
     assert Step("detach", ("/data",)) in refresh
     assert [step.arguments[1] for step in refresh if step.op == "attach"] == ["/data"]

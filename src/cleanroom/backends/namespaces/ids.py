@@ -10,8 +10,11 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.launcher import LaunchError
 from cleanroom.backends.namespaces.plan import Ids
 
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST: Final = 1000
 FIRST: Final = 0x70000000
 COUNT: Final = 0x00100000
 
@@ -56,6 +59,48 @@ class HostIds:
     def _use(self, uid: int) -> Ids:
         self._live.add(uid)
         return Ids(uid, uid)
+
+
+def give(folder: Path, ids: Ids) -> None:
+    """Make a layer the sandbox's own, with all that the user of an earlier sandbox left in it.
+
+    Before the sandbox starts: nobody else writes to it. One name at a time, never through a link.
+    """
+    before = folder.stat().st_uid
+    os.chown(folder, ids.uid, ids.gid)
+    if before not in (ids.uid, os.geteuid()):
+        give_entries(folder, ids)
+
+
+def give_entries(folder: Path, ids: Ids) -> None:
+    """Give all that is in it. Raises LaunchError if it has no end."""
+    top = os.open(folder, _FOLDER)
+    try:
+        waiting = [""]
+        while waiting:
+            waiting += _entries_given(top, waiting.pop(), ids)
+    finally:
+        os.close(top)
+
+
+def _entries_given(top: int, path: str, ids: Ids) -> list[str]:
+    """Give what is in one folder; the folders among it, for later. Raises LaunchError."""
+    parts = path.split("/") if path else []
+    if len(parts) > _DEEPEST:
+        raise LaunchError(step="volume", text=f"it has more than {_DEEPEST} folders in each other")
+    at = os.dup(top)
+    try:
+        for part in parts:
+            inner = os.open(part, _FOLDER, dir_fd=at)
+            os.close(at)
+            at = inner
+        with os.scandir(at) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, _ in found:
+            os.chown(name, ids.uid, ids.gid, dir_fd=at, follow_symlinks=False)
+    finally:
+        os.close(at)
+    return [f"{path}/{name}" if path else name for name, is_folder in found if is_folder]
 
 
 def _known(uid: int) -> bool:

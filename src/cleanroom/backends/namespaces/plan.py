@@ -121,7 +121,7 @@ def _userns(place: Place) -> Step:
 
 
 def make_refresh(spec: SandboxSpec, place: Place) -> tuple[Step, ...]:
-    """Return the steps that mount the overlays of a running sandbox anew, if they can differ.
+    """Return the steps that mount those overlays of a running sandbox anew that follow the host.
 
     For a launcher that is given a pidfd of the sandbox's process 1 and, rootless, the user
     namespace that the first launcher made.
@@ -130,7 +130,7 @@ def make_refresh(spec: SandboxSpec, place: Place) -> tuple[Step, ...]:
     targets: list[str] = []
     attach: list[Step] = []
     for index, mount in enumerate(spec.mounts):
-        if isinstance(mount, Overlay) and (mount.upper is not None or mount.follows):
+        if isinstance(mount, Overlay) and mount.follows:
             _add_overlay(draft, mount, index, place)
             attach += (Step("attach", (f"o{index}", target)) for target in mount.targets)
             targets += mount.targets

@@ -22,6 +22,15 @@ from cleanroom.errors import CleanroomError, Code, Fault, Refused
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Folders on disk that may hold `most_bytes` together; `said_by` is who says so."""
+
+    folders: tuple[Path, ...]
+    most_bytes: int
+    said_by: str = "sandbox.resources.disk"
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What `NamespacesSandbox` is made of. It owns the launcher, the link and `first`."""
 
@@ -30,7 +39,7 @@ class Parts:
     first: int  # pidfd of the sandbox's process 1
     timings: StartTimings
     limited: Mapping[str, str]
-    disk: tuple[tuple[Path, ...], int]  # folders and their limit
+    disk: tuple[Share, ...]
     refresh: Callable[[], Launcher | None]
     release: Callable[[], None]  # after the end: groups, ids, records
 
@@ -43,10 +52,7 @@ class NamespacesSandbox:
         self._processes: weakref.WeakSet[Process] = weakref.WeakSet()
         self._failure: CleanroomError | None = None
         self._released = False
-        folders, limit = parts.disk
-        self._watch = DiskWatch(folders, limit, self._disk_exceeded)
-        self._disk_limit = limit
-        self._watch.start()
+        self._watches = [self._watch(share) for share in parts.disk]
 
     @property
     def timings(self) -> StartTimings:
@@ -124,15 +130,23 @@ class NamespacesSandbox:
         if self._released:
             return
         self._released = True
-        self._watch.stop()
+        for watch in self._watches:
+            watch.stop()
         self._parts.link.close()
         self._parts.launcher.close()
         os.close(self._parts.first)
         self._parts.release()
 
-    def _disk_exceeded(self, used: int) -> None:
+    def _watch(self, share: Share) -> DiskWatch:
+        watch = DiskWatch(
+            share.folders, share.most_bytes, lambda used: self._disk_exceeded(used, share)
+        )
+        watch.start()
+        return watch
+
+    def _disk_exceeded(self, used: int, share: Share) -> None:
         message = f"cannot let the sandbox go on: it wrote {used >> 20} MiB or more"
-        hint = f"its limit is {self._disk_limit >> 20} MiB: sandbox.resources.disk"
+        hint = f"its limit is {share.most_bytes >> 20} MiB: {share.said_by}"
         self._failure = Refused(Code.RESOURCE_LIMIT, message, hint)
         self._parts.link.ends_for(self._failure)
         self._kill()

@@ -22,10 +22,10 @@ from cleanroom.backends.agent_link import AgentLink
 from cleanroom.backends.base import Door, StartTimings
 from cleanroom.backends.launcher import Launcher, LaunchError, Step
 from cleanroom.backends.limits import LimitPlan, plan_limits
-from cleanroom.backends.namespaces.ids import HostIds
+from cleanroom.backends.namespaces.ids import HostIds, give
 from cleanroom.backends.namespaces.leftovers import Records
 from cleanroom.backends.namespaces.plan import Ids, Place, Plan, make_plan, make_refresh
-from cleanroom.backends.namespaces.running import NamespacesSandbox, Parts
+from cleanroom.backends.namespaces.running import NamespacesSandbox, Parts, Share
 from cleanroom.backends.process import find_program, memory_file, read_memory, readable
 from cleanroom.errors import Fault
 from cleanroom.sandbox.spec import Overlay, SandboxSpec
@@ -70,6 +70,16 @@ def _uppers(spec: SandboxSpec) -> tuple[Path, ...]:
     return tuple(Path(m.upper) for m in spec.mounts if isinstance(m, Overlay) and m.upper)
 
 
+def _shares(spec: SandboxSpec, most_bytes: int) -> tuple[Share, ...]:
+    """Return what may hold how much: the sandbox's own layers together, each volume by itself."""
+    layers = [
+        (Path(m.upper), m.most_bytes) for m in spec.mounts if isinstance(m, Overlay) and m.upper
+    ]
+    own = tuple(path for path, most in layers if not most)
+    volumes = (Share((path,), most, "limits.volume") for path, most in layers if most)
+    return Share(own, most_bytes), *volumes
+
+
 def place_of(
     host: Host, spec: SandboxSpec, ids: Ids, joined: tuple[str, ...]
 ) -> tuple[Place, LimitPlan]:
@@ -105,7 +115,7 @@ async def attempt(host: Host, spec: SandboxSpec, ids: Ids, door: Door) -> Namesp
         place, limits = place_of(host, spec, ids, _join(host, spec, undo))
         if not host.ids.rootless:
             for upper in _uppers(spec):
-                os.chown(upper, ids.uid, ids.gid)
+                give(upper, ids)
         began = time.perf_counter()
         launch = _launch(host, make_plan(spec, place))
         host.records.write(spec.sandbox_id, launch.launcher.child.pid)
@@ -129,7 +139,7 @@ async def attempt(host: Host, spec: SandboxSpec, ids: Ids, door: Door) -> Namesp
                 first,
                 timings,
                 dict(limits.limited),
-                (_uppers(spec), limits.disk_bytes),
+                _shares(spec, limits.disk_bytes),
                 lambda: _refresh(host, make_refresh(spec, place), first, launch.launcher.userns),
                 kept.close,
             )

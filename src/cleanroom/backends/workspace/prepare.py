@@ -45,6 +45,7 @@ def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True)
                 str(places.work),
                 facts.st_uid,
                 facts.st_gid,
+                follows=True,
             )
         ]
         if git.common:
@@ -80,7 +81,7 @@ def prepare_mount(root: str, target: str, folder: Path, cache: ScanCache) -> Wor
 
 
 def _read_only(overlay: Overlay) -> Overlay:
-    return replace(overlay, upper=None, work=None, follows=True)
+    return replace(overlay, upper=None, work=None)
 
 
 def _first_start(places: Places, root: str) -> int:
@@ -131,6 +132,7 @@ def _git_overlay(places: Places, common: str) -> Overlay:
         str(places.git_work),
         facts.st_uid,
         facts.st_gid,
+        follows=True,
     )
 
 
