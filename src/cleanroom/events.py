@@ -47,6 +47,7 @@ class NetworkEvent:
     bytes_in: int = 0  # towards the sandbox
     bytes_out: int = 0  # from the sandbox
     repeated: int = 0  # how many more equal events this one stands for (rate limiting)
+    ends_sandbox: bool = False  # the policy says that the sandbox ends because of it
     through_proxy: bool = False  # the operator's proxy was dialled; `address` is the proxy's
     artifact: str = ""
     strength: str = ""

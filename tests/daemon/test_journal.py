@@ -150,3 +150,20 @@ def test_a_lifecycle_event_names_its_run() -> None:
     journal.lifecycle(sandbox, "execution.started", [("a", "b")], run=one.record.id)
     journal.lifecycle(sandbox, "sandbox.ready")
     assert [each.execution_id for each in audit.records] == [one.execution.id, ""]
+
+
+def test_a_violation_that_ends_the_sandbox_is_told_it_after_it_was_written() -> None:
+    audit, sandbox = MemoryAudit(), living()
+    journal = Journal(audit)
+    journal.watch(sandbox)
+    journal.network(sandbox.record.id, denied("evil.test", 443))
+    assert not sandbox.violated.is_set()
+    event = replace(denied("evil.test", 443), ends_sandbox=True)
+    audit.full = True
+    with pytest.raises(Fault):
+        journal.network(sandbox.record.id, event)
+    assert not sandbox.violated.is_set()
+    audit.full = False
+    journal.network(sandbox.record.id, event)
+    assert sandbox.violated.is_set()
+    assert sandbox.violation == event.reason

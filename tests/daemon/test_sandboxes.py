@@ -134,6 +134,25 @@ def test_a_command_during_the_stop_is_refused_or_canceled(short_path: Path) -> N
     play(conversation())
 
 
+def test_a_violation_for_which_the_policy_ends_it_ends_it(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            run = await daemon.run("sleep", sandbox="dev")
+            live = daemon.host.sandboxes.live[0]
+            live.violate("the placeholder of the secret 'gh' was sent to evil.test")
+            live.violate("a second one")
+            await asyncio.wait_for(live.stopped.wait(), 60)
+            assert live.record.state == "failed"
+            failure = live.record.failure
+            assert failure is not None
+            assert failure.code == "secret_scope_violation"
+            assert "to evil.test (on_violation: terminate)" in failure.reason
+            done = await daemon.ask("GET", f"{execution_path(run)}?wait_s=5")
+            assert done[1]["failure"]["code"] == "secret_scope_violation"
+
+    play(conversation())
+
+
 def test_a_sandbox_that_ends_by_itself_has_failed_with_the_backends_reason(
     short_path: Path,
 ) -> None:

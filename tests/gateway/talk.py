@@ -40,8 +40,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Talk:
     """One connection: what is said to the layer, and what it lets through and writes."""
 
-    def __init__(self, target: Target = TARGET, *, dials: bool = True) -> None:
-        self.layer = HttpLayer(POLICY, target)
+    def __init__(
+        self, target: Target = TARGET, layer: HttpLayer | None = None, *, dials: bool = True
+    ) -> None:
+        self.layer = layer or HttpLayer(POLICY, target)
         self.dials = dials
         self.commands: list[Command] = []
         self.take(Opened())

@@ -207,12 +207,12 @@ def test_a_value_is_kept_under_a_placeholder_until_its_sandbox_ends(daemon: Daem
     held = hold(daemon, b"ghp_0123456789abcdefghij")
     assert (held.sandbox_id, held.secret_id, held.why_not) == ("sbx_1", "gh", "")
     assert held.placeholder.startswith("ghp_")
-    secrets = daemon.gateway._secrets["sbx_1"]
-    assert [value for _, value in secrets.values()] == [b"ghp_0123456789abcdefghij"]
+    secrets = daemon.gateway._given["sbx_1"].secrets
+    assert secrets.echoes.replace(b"ghp_0123456789abcdefghij") == held.placeholder.encode()
     daemon.send(control.CloseDoor("sbx_1"))
     assert daemon.next() == control.DoorClosed("sbx_1")
-    assert daemon.gateway._secrets == {}
-    assert secrets.values() == ()
+    assert daemon.gateway._given == {}
+    assert secrets.refs == ()
 
 
 def test_what_cannot_be_kept_is_said_and_harms_nobody(daemon: Daemon) -> None:

@@ -137,6 +137,8 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["pin"] = event.pin
     members["cache"] = event.cache
     members["digest"] = event.digest
+    if event.ends_sandbox:
+        members["ends_sandbox"] = True
     if event.through_proxy:
         members["through_proxy"] = True
 

@@ -62,6 +62,8 @@ class Journal:
         else:
             self._append(event, sandbox, only.record.execution_id, only.record.id)
         sandbox.events.add(event)
+        if event.ends_sandbox:
+            sandbox.violate(event.reason)
         if event.phase != "verdict":
             return
         # With several commands at once nobody knows whose it was: each is told.

@@ -144,6 +144,8 @@ class LiveSandbox:
         self.changed_files: int | None = None  # as last counted
         self.workspace_ms: float | None = None  # what its preparation took
         self.ending: Ending | None = None  # why it is being stopped
+        self.violation = ""  # for which the policy wants it to end
+        self.violated = asyncio.Event()
         self.begun = asyncio.Event()  # it is no longer being made
         self.stopped = asyncio.Event()
         self.watchers: dict[str, asyncio.Task[None]] = {}  # end with it
@@ -153,6 +155,11 @@ class LiveSandbox:
         next_sandbox_state(SandboxState(self.record.state), SandboxState(state))
         self.record = msgspec.structs.replace(self.record, state=state, **changes)
         self.begun.set()
+
+    def violate(self, reason: str) -> None:
+        """Take note of what the policy wants the sandbox to end for. The first reason counts."""
+        self.violation = self.violation or reason
+        self.violated.set()
 
     def parts(self) -> tuple[Prepared, Machine]:
         """Return its plan and its machine. Raises Fault(internal) if it was never started."""

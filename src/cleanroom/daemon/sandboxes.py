@@ -243,6 +243,8 @@ class Sandboxes:
         self._at.journal.lifecycle(sandbox, "sandbox.ready")
         watcher = self._at.tasks.start(self._watch(sandbox), f"sandbox {identifier} watch")
         sandbox.watchers["watch"] = watcher
+        watcher = self._at.tasks.start(self._end_violation(sandbox), f"sandbox {identifier} rule")
+        sandbox.watchers["rule"] = watcher
         self.expiry.live_for(sandbox, ttl_s, f"sandbox.ttl_minutes: {ttl_s // 60}")
         self.expiry.rest(sandbox)
 
@@ -286,6 +288,13 @@ class Sandboxes:
             failure = sandbox.machine.failure
             known = Ending("failed", failure_of(failure)) if failure is not None else ENDED
             await self.stop(sandbox, known)
+
+    async def _end_violation(self, sandbox: LiveSandbox) -> None:
+        await sandbox.violated.wait()
+        reason = f"{sandbox.violation} (on_violation: terminate)"
+        hint = f"see what it did: cleanroom audit --denied --sandbox {sandbox.record.id}"
+        failure = Failure(code=Code.SECRET_SCOPE_VIOLATION, reason=reason, hint=hint)
+        await self.stop(sandbox, Ending("failed", failure))
 
     def _note(self, sandbox: LiveSandbox, kind: str, text: str) -> None:
         try:

@@ -18,11 +18,15 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """No. `reason` is one sentence for people; `rule` is the deny rule, if one spoke."""
+    """No. `reason` is one sentence for people; `rule` is the deny rule, if one spoke.
+
+    `ends_sandbox`: it is so grave, by the policy's word, that the sandbox ends.
+    """
 
     code: Code
     reason: str
     rule: Rule | None = None
+    ends_sandbox: bool = False
 
 
 Verdict = Allow | Deny

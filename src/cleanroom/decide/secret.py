@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from cleanroom.decide.echo import Echoes
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.policy.model import SecretBinding
@@ -25,6 +26,7 @@ TOKEN_HEADERS: Final = frozenset(
 )  # fmt: skip
 # Fields that servers, proxies and logs repeat, or that are for the next hop: never, in any binding.
 NEVER_HEADERS: Final = frozenset({"referer", "host", "origin", "via", "forwarded", "user-agent"})
+_FOLDED: Final = re.compile(r"/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25)", re.IGNORECASE)
 _BASIC_HEADERS: Final = frozenset({"authorization"})
 
 
@@ -73,11 +75,6 @@ class Keyring(Protocol):
     """The secrets of one sandbox, as gateway layers see them. gateway/vault.py implements it."""
 
     @property
-    def refs(self) -> tuple[SecretRef, ...]:
-        """Those whose value is still there: the others are no longer swapped, but still found."""
-        ...
-
-    @property
     def found(self) -> "Finder":
         """Finds every placeholder that this sandbox was ever given."""
         ...
@@ -89,8 +86,16 @@ class Keyring(Protocol):
         """
         ...
 
-    def values(self) -> tuple[tuple[SecretRef, bytes], ...]:
-        """Return what answers have to be searched for."""
+    def why_ended(self, host: str) -> Deny | None:
+        """Return why a host is asked nothing any more: a secret that it was told is gone.
+
+        Its answers could no longer be searched for it.
+        """
+        ...
+
+    @property
+    def echoes(self) -> Echoes:
+        """What replaces the values in answers."""
         ...
 
 
@@ -109,7 +114,9 @@ def violation(ref: SecretRef, why: str) -> Deny:
     """Return the denial; it names the secret, never its placeholder."""
     secret = ref.binding.secret_id
     return Deny(
-        Code.SECRET_SCOPE_VIOLATION, f"the placeholder of the secret '{secret}' was sent {why}"
+        Code.SECRET_SCOPE_VIOLATION,
+        f"the placeholder of the secret '{secret}' was sent {why}",
+        ends_sandbox=ref.binding.on_violation == "terminate",
     )
 
 
@@ -152,8 +159,8 @@ def _header(binding: SecretBinding, use: Use) -> str:
 
 
 def _is_path_below(path: str, prefix: str) -> bool:
-    """SECURITY: a path that servers may fold (`/api/../x`, `//`, `%2e`) lies below nothing."""
-    folds = "//" in path or "\\" in path or re.search(r"/\.{1,2}(?:[/;]|$)|%2e|%2f|%5c", path, re.I)
+    """SECURITY: a path that servers may fold (`/a/../x`, `//`, `%2e`, `%252e`) is below nothing."""
+    folds = "//" in path or "\\" in path or _FOLDED.search(path)
     return not folds and is_below(path, prefix)
 
 
@@ -166,6 +173,7 @@ class Finder:
         words = b"|".join(map(re.escape, sorted(self._refs)))
         self._pattern = re.compile(words) if words else None
         self.longest = max(map(len, self._refs), default=0)
+        self.refs = tuple(self._refs.values())
 
     def find(self, data: bytes) -> Iterator[tuple[int, int, SecretRef]]:
         """Yield start, end and meaning of each placeholder, in order."""

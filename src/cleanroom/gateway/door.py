@@ -25,6 +25,8 @@ from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import close_with_reset
+from cleanroom.gateway.layers.bound import Bound
+from cleanroom.gateway.layers.custody import Custody, Untouched, Watched
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
 from cleanroom.gateway.layers.opened import OpenedLayer, Sessions
@@ -32,12 +34,14 @@ from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.layers.report import verdict_event
 from cleanroom.gateway.layers.tcp import Inner, TcpLayer
 from cleanroom.gateway.layers.tls_session import TlsSession
+from cleanroom.gateway.layers.watched_relay import WatchedRelay
 from cleanroom.gateway.listener import Listener
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
+from cleanroom.gateway.vault import SandboxSecrets
 from cleanroom.gateway.wire import Answerer, Layer, Target
 from cleanroom.policy.model import CompiledPolicy
-from cleanroom.policy.opened import registry_of
+from cleanroom.policy.opened import bindings_of, registry_of
 
 _UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
 _DIAL_S: Final = 15.0  # for an upstream to be found and to answer
@@ -85,6 +89,14 @@ class Surroundings(Protocol):
 
 
 @dataclass(slots=True)
+class Given:
+    """What a sandbox gave into the gateway's hands before its door was opened, and later."""
+
+    secrets: SandboxSecrets
+    authority: Authority | None = None
+
+
+@dataclass(slots=True)
 class _Spent:
     """What the sandbox uses now."""
 
@@ -101,16 +113,17 @@ class Door:
         sandbox_id: str,
         policy: CompiledPolicy,
         sockets: Sequence[socket.socket],
-        authority: Authority | None = None,
+        given: Given | None = None,
     ) -> None:
         self.reactor = around.reactor
         self._around = around
         self._sandbox_id = sandbox_id
         self._policy = policy
         self.registries = make_registries(policy)
-        self._authority = authority
-        self._inner = Inner(HttpLayer, self._opened)
-        self._dns = DnsAnswerer(policy)
+        self._given = given or Given(SandboxSecrets(self.reactor.now))
+        self._secrets = self._given.secrets
+        self._inner = Inner(self._plain, self._opened, self._relayed)
+        self._dns = DnsAnswerer(policy, keyring=self._secrets)
         self._folder = Folder()
         self._spent = _Spent()
         self._live: set[Connection] = set()
@@ -134,6 +147,8 @@ class Door:
         self._policy = policy
         self.registries = make_registries(policy)
         self._dns.narrow(policy)
+        self._secrets.narrow(policy.secrets)
+        self._revoke()
         for connection in list(self._live):
             target = connection.target
             verdict = decide_connection(policy, target.name, target.address, target.port)
@@ -189,7 +204,7 @@ class Door:
 
     def report(self, event: NetworkEvent, written: Callable[[], None]) -> bool:
         """Have it written; False: it was folded into others and nobody needs to wait."""
-        if event.protocol is Speech.DNS or not event.allowed:
+        if not event.ends_sandbox and (event.protocol is Speech.DNS or not event.allowed):
             offered = self._folder.offer(event, self.reactor.now())
             if offered is None:
                 return False
@@ -234,6 +249,16 @@ class Door:
 
     # --- inside ---------------------------------------------------------------------------
 
+    def _revoke(self) -> None:
+        """Cut the connections to hosts that were told a secret which is over."""
+        lost = self._secrets.take_lost()
+        for connection in [each for each in self._live if each.target.name in lost]:
+            deny = self._secrets.why_ended(connection.target.name)
+            if deny is not None:
+                event = verdict_event(connection.target, Speech.TCP, deny)
+                self._around.write(self._sandbox_id, event, _nothing)
+            connection.cut()
+
     def _target(self, sock: socket.socket) -> Target:
         address, port = sock.getsockname()[:2]
         if "." not in address:
@@ -246,19 +271,36 @@ class Door:
             return DnsOverTcp(self._dns)
         return TcpLayer(self._policy, target, self._inner)
 
+    def _plain(self, policy: CompiledPolicy, target: Target) -> Layer:
+        return HttpLayer(policy, target, Speech.HTTP, self._custody(target, verified=False))
+
+    def _relayed(self, target: Target) -> Layer | None:
+        return WatchedRelay(target, self._secrets) if self._secrets.found.refs else None
+
     def _opened(self, policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | None:
-        context = None if self._authority is None else self._authority.context_for(target.name)
+        authority = self._given.authority
+        context = None if authority is None else authority.context_for(target.name)
         if context is None:
             return None
         sessions = Sessions(
             lambda: TlsSession(context),
             lambda: TlsSession(self._around.upstream_tls, target.name),
         )
-        inside: Layer = HttpLayer(policy, target, Speech.HTTPS)
+        custody = self._custody(target, verified=True)
+        inside: Layer = HttpLayer(policy, target, Speech.HTTPS, custody)
         if registry_of(policy, target.name) is not None:
             visit = Visit(self._sandbox_id, policy, self.registries, self.reactor.today)
-            inside = RegistryLayer(visit, target, allow)
+            watched = Watched(self._secrets, target, verified=True)
+            inside = RegistryLayer(visit, target, allow, watched)
         return OpenedLayer(target, allow, sessions, inside)
+
+    def _custody(self, target: Target, *, verified: bool) -> Custody:
+        bindings = bindings_of(self._policy, target.name, target.port)
+        if bindings and verified:
+            return Bound(self._secrets, target, bindings)
+        if self._secrets.found.refs:
+            return Watched(self._secrets, target, verified=verified)
+        return Untouched()
 
     def _complain(self, target: Target, reason: str) -> None:
         deny = Deny(Code.RESOURCE_LIMIT, reason)
@@ -267,6 +309,7 @@ class Door:
     def _swept(self) -> None:
         now = self.reactor.now()
         self._write_all(self._folder.due(now))
+        self._revoke()
         for connection in [late for late, until in self._unjudged.items() if until <= now]:
             del self._unjudged[connection]
             connection.expire()

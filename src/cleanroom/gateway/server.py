@@ -21,7 +21,7 @@ from cleanroom.gateway.budgets import Allowances
 from cleanroom.gateway.ca import Authority, Validity, upstream_context
 from cleanroom.gateway.cached import CachedSource
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
-from cleanroom.gateway.door import Door
+from cleanroom.gateway.door import Door, Given
 from cleanroom.gateway.handover import read_policy
 from cleanroom.gateway.ledger import Ledger
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
@@ -67,8 +67,7 @@ class Gateway:
         # SECURITY: what the upstream sends is verified there; doors never ask it directly.
         self._shelf = Shelf(self.reactor, cache)
         self.source: Source = CachedSource(self.reactor, self._shelf, self._upstream)
-        self._authorities: dict[str, Authority] = {}
-        self._secrets: dict[str, SandboxSecrets] = {}
+        self._given: dict[str, Given] = {}
         self._doors: dict[str, Door] = {}
         self._lookup = lookup
         self._resolver = Resolver(self.reactor, lookup)
@@ -83,8 +82,8 @@ class Gateway:
         finally:
             for door in self._doors.values():
                 door.close()
-            for secrets in self._secrets.values():
-                secrets.close()
+            for given in self._given.values():
+                given.secrets.close()
             self._shelf.close()
             self._resolver.close()
             self.reactor.forget(self._link.fileno())
@@ -205,16 +204,10 @@ class Gateway:
             self._hold(message)
 
     def _hold(self, message: control.HoldSecret) -> None:
-        if not self._descriptors:
-            error = "a secret came without its value"
-            raise control.ControlError(error)
+        (descriptor,) = self._take_descriptors(1)
         sandbox_id, binding = message.sandbox_id, message.binding
-        secrets = self._secrets.get(sandbox_id)
-        if secrets is None:
-            secrets = self._secrets[sandbox_id] = SandboxSecrets(self.reactor.now)
-        descriptor = self._descriptors.popleft()
         try:
-            held = secrets.add(binding, Secret(descriptor))
+            held = self._given_to(sandbox_id).secrets.add(binding, Secret(descriptor))
         except OSError:
             held = "it did not come in an anonymous file"
         finally:
@@ -225,6 +218,11 @@ class Gateway:
             answer = control.SecretHeld(sandbox_id, binding.secret_id, held.placeholder)
         self._send(answer)
 
+    def _given_to(self, sandbox_id: str) -> Given:
+        if sandbox_id not in self._given:
+            self._given[sandbox_id] = Given(SandboxSecrets(self.reactor.now))
+        return self._given[sandbox_id]
+
     def _open(self, message: control.OpenDoor) -> None:
         sandbox_id = message.sandbox_id
         if sandbox_id in self._doors:
@@ -233,8 +231,8 @@ class Gateway:
         file, *door = self._take_descriptors(1 + control.DOOR_DESCRIPTORS)
         sockets = [socket.socket(fileno=each) for each in door]
         policy = read_policy(file)
-        authority = self._authorities.get(sandbox_id)
-        self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, authority)
+        given = self._given_to(sandbox_id)
+        self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, given)
         self._send(control.DoorOpened(sandbox_id))
 
     def _take_descriptors(self, count: int) -> list[int]:
@@ -244,21 +242,21 @@ class Gateway:
         return [self._descriptors.popleft() for _ in range(count)]
 
     def _authorise(self, message: control.MakeAuthority) -> None:
-        if message.sandbox_id in self._authorities:
+        given = self._given_to(message.sandbox_id)
+        if given.authority is not None:
             error = "an authority was asked for twice"
             raise control.ControlError(error)
         authority = Authority(message.names, Validity(message.since, message.until))
-        self._authorities[message.sandbox_id] = authority
+        given.authority = authority
         self._send(control.AuthorityMade(message.sandbox_id, authority.certificate))
 
     def _close(self, sandbox_id: str) -> None:
-        self._authorities.pop(sandbox_id, None)
-        secrets = self._secrets.pop(sandbox_id, None)
+        given = self._given.pop(sandbox_id, None)
         door = self._doors.pop(sandbox_id, None)
         if door is not None:
             door.close()
-        if secrets is not None:
-            secrets.close()
+        if given is not None:
+            given.secrets.close()
         self._upstream.forget(sandbox_id)
         self._flush_reports()
         self._send(control.DoorClosed(sandbox_id))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cleanroom.decide.echo import Echoes, Word
 from cleanroom.decide.model import Deny
 from cleanroom.decide.placeholder import ENTROPY_BYTES, MOST, placeholder_like, why_unusable
 from cleanroom.decide.secret import Finder, SecretRef, violation
@@ -69,6 +70,9 @@ class SandboxSecrets:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._held: dict[SecretRef, _Held] = {}
+        self._ended: dict[str, Deny] = {}  # by host: nothing is asked there any more
+        self._lost: list[str] = []  # those of them whose connections are still to be cut
+        self._echoes: Echoes | None = None  # made when an answer first needs it
         self.found = Finder(())
 
     def __repr__(self) -> str:
@@ -84,6 +88,7 @@ class SandboxSecrets:
         ref = SecretRef(placeholder_like(value, os.urandom(ENTROPY_BYTES)), binding)
         self._held[ref] = _Held(secret, self._now() + binding.ttl_s)
         self.found = Finder(self._held)
+        self._echoes = None
         return ref
 
     @property
@@ -107,46 +112,70 @@ class SandboxSecrets:
             held.spent_on = request
         return held.secret.reveal()
 
-    def values(self) -> tuple[tuple[SecretRef, bytes], ...]:
+    def why_ended(self, host: str) -> Deny | None:
         """Implement Keyring."""
-        return tuple((ref, self._held[ref].secret.reveal()) for ref in self.refs)
+        self.expire()
+        return self._ended.get(host)
 
-    def next_end(self) -> float | None:
-        """Return when the next value's time is over, on the gateway's clock."""
-        return min((held.until for held in self._held.values() if not held.why_not), default=None)
+    @property
+    def echoes(self) -> Echoes:
+        """Implement Keyring."""
+        if self._echoes is None:
+            words = []
+            for ref, held in self._held.items():
+                value = held.secret.reveal()
+                if value:
+                    words.append(Word(value, ref.placeholder.encode("ascii")))
+            self._echoes = Echoes(words)
+        return self._echoes
 
-    def expire(self) -> tuple[str, ...]:
-        """Wipe what is past its time; return the hosts whose connections may carry it."""
+    def expire(self) -> None:
+        """End what is past its time. It is wiped when the connections that know it are cut."""
         now = self._now()
-        return self._end("its time is over", [r for r, h in self._held.items() if h.until <= now])
+        for ref in [ref for ref, held in self._held.items() if held.until <= now]:
+            self._end("its time is over", ref)
 
-    def narrow(self, bindings: Sequence[SecretBinding]) -> tuple[str, ...]:
-        """Judge by these bindings from now on; return the hosts that lost a secret."""
+    def take_lost(self) -> tuple[str, ...]:
+        """Wipe what has ended; return the hosts whose connections must be cut at once."""
+        self.expire()
+        for held in self._held.values():
+            if held.why_not:
+                held.secret.wipe()
+        lost, self._lost = tuple(dict.fromkeys(self._lost)), []
+        self._echoes = None if lost else self._echoes
+        return lost
+
+    def narrow(self, bindings: Sequence[SecretBinding]) -> None:
+        """Judge by these bindings from now on."""
         kept = {binding.secret_id: binding for binding in bindings}
-        gone = [ref for ref in self._held if ref.binding.secret_id not in kept]
-        lost = self._end("the policy no longer binds it", gone)
-        for ref in [each for each in self._held if each.binding.secret_id in kept]:
-            binding = kept[ref.binding.secret_id]
+        for ref in list(self._held):
+            binding = kept.get(ref.binding.secret_id)
+            if binding is None:
+                self._end("the policy no longer binds it", ref)
+                continue
             hosts = tuple(h for h in ref.binding.allowed_hosts if h in binding.allowed_hosts)
-            lost += tuple(host for host in ref.binding.allowed_hosts if host not in hosts)
+            gone = [host for host in ref.binding.allowed_hosts if host not in hosts]
+            self._lose("the policy no longer binds it to this host", ref, gone)
             narrower = replace(ref, binding=replace(binding, allowed_hosts=hosts))
             self._held[narrower] = self._held.pop(ref)
         self.found = Finder(self._held)
-        return lost
 
     def close(self) -> None:
         """Wipe everything. Idempotent."""
-        self._end("its sandbox has ended", list(self._held))
+        for ref in self._held:
+            self._end("its sandbox has ended", ref)
+        self.take_lost()
 
-    def _end(self, why: str, refs: Sequence[SecretRef]) -> tuple[str, ...]:
-        hosts: tuple[str, ...] = ()
-        for ref in refs:
-            held = self._held[ref]
-            if not held.why_not:
-                held.secret.wipe()
-                held.why_not = why
-                hosts += ref.binding.allowed_hosts
-        return hosts
+    def _end(self, why: str, ref: SecretRef) -> None:
+        held = self._held[ref]
+        if not held.why_not:
+            held.why_not = why
+            self._lose(why, ref, ref.binding.allowed_hosts)
+
+    def _lose(self, why: str, ref: SecretRef, hosts: Sequence[str]) -> None:
+        reason = f"the secret '{ref.binding.secret_id}' is gone: {why}"
+        self._ended.update(dict.fromkeys(hosts, Deny(Code.SECRET_UNAVAILABLE, reason)))
+        self._lost += hosts
 
 
 def _lock(pages: mmap.mmap) -> bool:

@@ -6,7 +6,7 @@ connection is opened. Never: an address, or a name that no allow rule, registry 
 
 from dataclasses import dataclass
 
-from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind, SecretBinding
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,5 +50,12 @@ def is_opened(policy: CompiledPolicy, rule: Rule, name: str, port: int) -> bool:
     return (
         rule.inspect
         or registry_of(policy, name) is not None
-        or any(name in each.allowed_hosts and port in each.ports for each in policy.secrets)
+        or bool(bindings_of(policy, name, port))
+    )
+
+
+def bindings_of(policy: CompiledPolicy, name: str, port: int) -> tuple[SecretBinding, ...]:
+    """Return the secrets that may go to a port of a host."""
+    return tuple(
+        each for each in policy.secrets if name in each.allowed_hosts and port in each.ports
     )

@@ -42,6 +42,7 @@ from tests.gateway.queries import (
     read_reply,
     wire,
 )
+from tests.gateway.secret_talk import PLACEHOLDER, keys
 
 V4 = bytes([198, 18, 0, 16])
 V6 = bytes.fromhex("fd00c1ea000000000000000000000010")
@@ -189,6 +190,25 @@ def test_more_names_than_a_sandbox_may_hold_are_refused() -> None:
     assert reply.rcode == SERVFAIL
     assert (event.allowed, event.code) == (False, "resource_limit")
     assert client.ask("a.cdn.example").answers
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{PLACEHOLDER}.cdn.example",
+        f"x{PLACEHOLDER.upper()}.cdn.example",
+        f"{PLACEHOLDER[:9]}.{PLACEHOLDER[9:]}.cdn.example",
+        f"{PLACEHOLDER}.evil.example",
+    ],
+)
+def test_a_placeholder_in_a_name_is_a_violation(name: str) -> None:
+    answerer = DnsAnswerer(POLICY, keyring=keys(on_violation="terminate"))
+    answer = answerer.answer(query(name, extra=EDNS))
+    assert read_reply(answer.reply or b"").rcode == NXDOMAIN
+    assert answer.report is not None
+    assert answer.report.code == "secret_scope_violation"
+    assert answer.report.ends_sandbox
+    assert answerer.answer(query("a.cdn.example")).report.allowed  # type: ignore[union-attr]
 
 
 # --- what the sandbox itself is ------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
+from cleanroom.gateway.layers.custody import Watched
 from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.source import Answer, Served
 from cleanroom.gateway.wire import (
@@ -37,6 +38,7 @@ from cleanroom.gateway.wire import (
 from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.playbook import Verdict
+from tests.gateway.secret_talk import PLACEHOLDER, Keys, keys
 
 SANDBOX = Side.SANDBOX
 LOCK = LockfilePolicy(enabled=True, mode="deny_unknown", lockfiles=("package-lock.json",))
@@ -53,9 +55,11 @@ ALLOWED = Allow(rule("npm.test:443", inspect=True))
 class Talk:
     """One connection to npm.test."""
 
-    def __init__(self, judged_by: CompiledPolicy = POLICY) -> None:
+    def __init__(self, judged_by: CompiledPolicy = POLICY, keyring: Keys | None = None) -> None:
         visit = Visit("sbx_1", judged_by, make_registries(judged_by), lambda: "2026-11-27")
-        self.layer = RegistryLayer(visit, Target("npm.test", "198.18.0.9", 443, 3), ALLOWED)
+        at = Target("npm.test", "198.18.0.9", 443, 3)
+        custody = Watched(keyring, at, verified=True) if keyring else None
+        self.layer = RegistryLayer(visit, at, ALLOWED, custody)
         self.take(Opened())
 
     def take(self, event: Event) -> list[Command]:
@@ -248,3 +252,11 @@ def test_no_bytes_raise_or_fetch_without_a_report(pieces: list[bytes]) -> None:
         commands = talk.asks(piece)
         for at, command in enumerate(commands):
             assert not isinstance(command, Fetch) or isinstance(commands[at - 1], Report)
+
+
+def test_a_placeholder_on_its_way_to_a_registry_is_a_violation() -> None:
+    talk = Talk(keyring=keys(on_violation="terminate"))
+    commands = talk.asks(GET.replace(b"Cookie: c", b"Authorization: " + PLACEHOLDER.encode()))
+    answer, event = refused(commands)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert event == Verdict("secret_scope_violation", ends_sandbox=True)

@@ -10,6 +10,7 @@ from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.http import HttpLayer
 from cleanroom.gateway.layers.tcp import Inner, TcpLayer
+from cleanroom.gateway.layers.watched_relay import WatchedRelay
 from cleanroom.gateway.wire import (
     Abort,
     Command,
@@ -17,6 +18,7 @@ from cleanroom.gateway.wire import (
     Dial,
     DialFailed,
     Dialled,
+    End,
     Ended,
     Event,
     Expired,
@@ -34,6 +36,7 @@ from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.hellos import extension, hello, records
 from tests.gateway.playbook import Play, Verdict
+from tests.gateway.secret_talk import PLACEHOLDER, keys
 
 SANDBOX, UPSTREAM = Side.SANDBOX, Side.UPSTREAM
 POLICY = replace(
@@ -259,3 +262,40 @@ def test_a_layer_never_sends_before_it_reported_an_allow(port: int, events: list
                 isinstance(command, Send) and command.side is UPSTREAM
             ):
                 assert allowed, (event, command)
+
+
+def watched(target: Target) -> Layer:
+    return WatchedRelay(target, keys())
+
+
+WATCHING = Inner(HttpLayer, opening, watched)
+SSH = Target("a.test", "198.18.0.16", 22, 5)
+TO_SSH = Verdict(name="a.test", address=ADDRESS)
+
+
+def test_a_sandbox_with_secrets_is_relayed_in_sight() -> None:
+    layer = TcpLayer(POLICY, SSH, WATCHING)
+    said = PLACEHOLDER.encode()
+    assert (
+        Play(layer)
+        >> Opened() << [Dial()]
+        >> Dialled(ADDRESS) << [TO_SSH]
+        >> DataReceived(UPSTREAM, b"SSH-2.0-x\r\n") << [Send(SANDBOX, b"SSH-2.0-x\r\n")]
+        >> DataReceived(SANDBOX, b"SSH-2.0-y\r\n" + said[:3]) << [
+            Send(UPSTREAM, b"SSH-2.0-y\r\n" + said[:3])
+        ]
+        >> DataReceived(SANDBOX, said[3:]) << [Verdict("secret_scope_violation"), ABORT]
+    )  # fmt: skip
+
+
+def test_it_is_in_sight_where_the_server_has_ended_before_the_client_spoke() -> None:
+    layer = TcpLayer(POLICY, SSH, WATCHING)
+    assert (
+        Play(layer)
+        >> Opened() << [Dial()]
+        >> Dialled(ADDRESS) << [TO_SSH]
+        >> Ended(UPSTREAM) << [End(SANDBOX)]
+        >> DataReceived(SANDBOX, PLACEHOLDER.encode()) << [
+            Verdict("secret_scope_violation"), ABORT
+        ]
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Final
 
 from cleanroom.decide.dns import AAAA, A, decide_query
 from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import Keyring, violation
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent, Protocol
 from cleanroom.gateway.layers.dns_codec import (
@@ -59,9 +60,14 @@ class DnsAnswerer:
     """
 
     def __init__(
-        self, policy: CompiledPolicy, hostname: str = "", names: NameTable | None = None
+        self,
+        policy: CompiledPolicy,
+        hostname: str = "",
+        names: NameTable | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self._policy = policy
+        self._keyring = keyring
         self._hostname = hostname.lower()
         self._names = NameTable() if names is None else names
 
@@ -97,6 +103,9 @@ class DnsAnswerer:
         return None
 
     def _judged(self, query: Query) -> Answer:
+        ref = self._keyring.found.find_folded(query.name) if self._keyring else None
+        if ref is not None:
+            return _refused(query, Rcode.NXDOMAIN, violation(ref, "in a name that was looked up"))
         verdict = decide_query(self._policy, query.name, query.qtype)
         if isinstance(verdict, Deny):
             empty = verdict.code is Code.PROTOCOL_NOT_ALLOWED
@@ -197,6 +206,7 @@ def _event(name: str, deny: Deny | None = None) -> NetworkEvent:
         reason=deny.reason if deny else "",
         rule=rule.rule_id if rule else "",
         rule_line=rule.place.line if rule else 0,
+        ends_sandbox=deny is not None and deny.ends_sandbox,
     )
 
 

@@ -18,7 +18,7 @@ from cleanroom.decide.http import decide_host_header
 from cleanroom.decide.model import Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent, Protocol
-from cleanroom.gateway.http1.bodies import Body, body_of
+from cleanroom.gateway.http1.bodies import Body, Spans, body_of
 from cleanroom.gateway.http1.heads import (
     HeadReader,
     MalformedError,
@@ -27,6 +27,8 @@ from cleanroom.gateway.http1.heads import (
     parse_request,
     parse_response,
 )
+from cleanroom.gateway.layers.carriers import AnswerCarrier, Carrier, Verbatim
+from cleanroom.gateway.layers.custody import Asked, Custody, Untouched
 from cleanroom.gateway.layers.http_denial import (
     BAD_GATEWAY,
     BAD_REQUEST,
@@ -88,21 +90,28 @@ class HttpLayer:
     """One HTTP connection, plain or inside opened TLS; implements Layer of gateway/wire.py."""
 
     def __init__(
-        self, policy: CompiledPolicy, target: Target, speech: Protocol = Protocol.HTTP
+        self,
+        policy: CompiledPolicy,
+        target: Target,
+        speech: Protocol = Protocol.HTTP,
+        custody: Custody | None = None,
     ) -> None:
         self._policy = policy
         self._target = target
         self._speech = speech
+        self._custody = custody or Untouched()
         self._stage = _Stage.OPEN
         self._requests = HeadReader(responses=False)
         self._request_body: Body | None = None
+        self._request_carrier: Carrier = Verbatim()
         self._is_last = False  # nothing may follow the request that is being passed on
         self._first: _First | None = None
         self._address = ""  # of the upstream; "" until it is connected
-        self._waiting: deque[str] = deque()  # methods of requests that have no answer yet
+        self._waiting: deque[Asked] = deque()  # requests that have no answer yet
         self._answers = HeadReader(responses=True)
         self._answer: ResponseHead | None = None
         self._answer_body: Body | None = None
+        self._answer_carrier: AnswerCarrier = Verbatim()
         self._refusal = b""  # our own answer, once those of `_waiting` are through
 
     def handle(self, event: Event) -> Sequence[Command]:
@@ -137,9 +146,10 @@ class HttpLayer:
         try:
             while position < len(data) and self._stage is _Stage.OPEN:
                 if self._request_body is not None:
-                    start, position = position, self._request_body.read(data, position)
-                    commands.append(Send(Side.UPSTREAM, data[start:position]))
-                    commands += self._end_request()
+                    start = position
+                    spans: Spans = []
+                    position = self._request_body.read(data, start, spans)
+                    commands += self._carry_request(data, start, position, spans)
                     continue
                 head, position = self._requests.read(data, position)
                 if head is not None:
@@ -153,13 +163,9 @@ class HttpLayer:
         verdict: Verdict = self._objection(request) or decide_host_header(
             self._policy, host, request.host, self._target.port, _DEFAULT_PORTS[self._speech]
         )
+        verdict = self._custody.judge(request, head, verdict)
         if isinstance(verdict, Deny):
-            report = Report(self._event(verdict, request))
-            smuggles = verdict.code is Code.HOST_HEADER_MISMATCH and names_second_host(request)
-            status = BAD_REQUEST if smuggles else status_of(verdict)
-            head_only = request.method == "HEAD"
-            refusal = denial_response(verdict, status=status, head_only=head_only)
-            return [report, *self._refuse(refusal)]
+            return self._deny_request(verdict, request)
         if not self._address:
             self._stage = _Stage.DIALLING
             self._first = _First(request, verdict, head, rest)
@@ -181,11 +187,36 @@ class HttpLayer:
         return None
 
     def _pass_on(self, request: RequestHead, verdict: Verdict, head: bytes) -> list[Command]:
-        self._waiting.append(request.method)
+        passage = self._custody.send(request, head)
+        if isinstance(passage, Deny):
+            return self._deny_request(passage, request)
+        self._waiting.append(Asked(request.method, request.minor))
         self._request_body = body_of(request.framing)
+        self._request_carrier = passage.carrier
         self._is_last = not request.persistent
-        report, send = Report(self._event(verdict, request)), Send(Side.UPSTREAM, head)
-        return [report, send, *self._end_request()]
+        report = Report(self._event(verdict, request))
+        send = [Send(Side.UPSTREAM, passage.head)] if passage.head else []
+        return [report, *send, *self._end_request()]
+
+    def _deny_request(self, deny: Deny, request: RequestHead) -> list[Command]:
+        smuggles = deny.code is Code.HOST_HEADER_MISMATCH and names_second_host(request)
+        status = BAD_REQUEST if smuggles else status_of(deny)
+        head_only = request.method == "HEAD"
+        refusal = denial_response(deny, status=status, head_only=head_only)
+        return [Report(self._event(deny, request)), *self._refuse(refusal)]
+
+    def _carry_request(self, data: bytes, start: int, end: int, spans: Spans) -> list[Command]:
+        done = self._request_body is not None and self._request_body.done
+        carried = self._request_carrier.carry(data, start, end, spans, done=done)
+        if isinstance(carried, Deny):
+            report = Report(self._event(carried))
+            if self._request_carrier.has_sent:
+                return [report, *self._over(Abort())]  # the upstream must not see an end
+            self._request_body = None
+            self._waiting.pop()
+            return [report, *self._refuse(denial_response(carried, status=status_of(carried)))]
+        send = [Send(Side.UPSTREAM, carried)] if carried else []
+        return [*send, *self._end_request()]
 
     def _end_request(self) -> list[Command]:
         if self._request_body is None or not self._request_body.done:
@@ -234,8 +265,10 @@ class HttpLayer:
         try:
             while position < len(data) and self._stage is not _Stage.OVER:
                 if self._answer_body is not None:
-                    start, position = position, self._answer_body.read(data, position)
-                    commands.append(Send(Side.SANDBOX, data[start:position]))
+                    start = position
+                    spans: Spans = []
+                    position = self._answer_body.read(data, start, spans)
+                    commands += self._carry_answer(data, start, position, spans)
                 elif self._waiting:
                     head, position = self._answers.read(data, position)
                     if head is not None:
@@ -248,14 +281,24 @@ class HttpLayer:
         return commands
 
     def _begin_answer(self, head: bytes) -> list[Command]:
-        answer = parse_response(head, self._waiting[0])
+        asked = self._waiting[0]
+        answer = parse_response(head, asked.method)
         if answer.status == 101:
             message = "it switches to another protocol, which nobody asked for"
             raise MalformedError(message)
+        passage = self._custody.receive(asked, answer, head)
+        if isinstance(passage, Deny):
+            return self._deny_answer(passage)
         if not answer.interim:
             self._answer = answer
             self._answer_body = body_of(answer.framing)
-        return [Send(Side.SANDBOX, head)]
+            self._answer_carrier = passage.carrier
+        return [Send(Side.SANDBOX, passage.head)]
+
+    def _carry_answer(self, data: bytes, start: int, end: int, spans: Spans) -> list[Command]:
+        done = self._answer_body is not None and self._answer_body.done
+        carried = self._answer_carrier.carry(data, start, end, spans, done=done)
+        return [Send(Side.SANDBOX, carried)] if carried else []
 
     def _end_answer(self) -> list[Command]:
         if self._answer is None or self._answer_body is None or not self._answer_body.done:
@@ -272,11 +315,15 @@ class HttpLayer:
         return [*answer, *self._over(Finish())]
 
     def _malformed_answer(self, error: MalformedError) -> list[Command]:
-        deny = _no_protocol(f"the server's answer is not beyond doubt HTTP/1.1: {error}")
+        reason = f"the server's answer is not beyond doubt HTTP/1.1: {error}"
+        return self._deny_answer(_no_protocol(reason))
+
+    def _deny_answer(self, deny: Deny) -> list[Command]:
         report = Report(self._event(deny))
         if self._answer_body is not None:
             return [report, *self._over(Abort())]  # the client must not take it for whole
-        refusal = denial_response(deny, status=BAD_GATEWAY, head_only=self._waiting[0] == "HEAD")
+        head_only = self._waiting[0].method == "HEAD"
+        refusal = denial_response(deny, status=BAD_GATEWAY, head_only=head_only)
         return [report, Send(Side.SANDBOX, refusal), *self._over(Finish())]
 
     # --- ends --------------------------------------------------------------------------------
@@ -290,7 +337,8 @@ class HttpLayer:
     def _upstream_ended(self, is_torn: bool) -> list[Command]:  # noqa: FBT001
         if self._answer_body is not None:
             is_whole = self._answer_body.close() and not is_torn
-            return self._over(Finish() if is_whole else Abort())
+            rest = self._carry_answer(b"", 0, 0, []) if is_whole else []
+            return [*rest, *self._over(Finish() if is_whole else Abort())]
         return self._over(Finish() if self._answers.is_empty else Abort())
 
     def _over(self, command: Command) -> list[Command]:
@@ -304,7 +352,7 @@ class HttpLayer:
         event = verdict_event(self._target, self._speech, verdict, self._address)
         if request is None:
             return event
-        path = request.target.partition("?")[0][:MAX_PATH]
+        path = self._custody.shown(request.target.partition("?")[0])[:MAX_PATH]
         return replace(event, method=request.method, path=path)
 
 

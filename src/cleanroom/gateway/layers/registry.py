@@ -20,6 +20,7 @@ from cleanroom.events import NetworkEvent, Protocol
 from cleanroom.gateway.http1.heads import NO_BODY, HeadReader, MalformedError, RequestHead
 from cleanroom.gateway.http1.heads import parse_request as parse
 from cleanroom.gateway.http1.write import printable
+from cleanroom.gateway.layers.custody import Custody, Untouched
 from cleanroom.gateway.layers.http import MAX_PATH, names_second_host
 from cleanroom.gateway.layers.http_denial import (
     BAD_REQUEST,
@@ -81,8 +82,11 @@ class _Asked:
 class RegistryLayer:
     """One connection to a host of a registry; implements Layer."""
 
-    def __init__(self, visit: Visit, target: Target, allow: Allow) -> None:
+    def __init__(
+        self, visit: Visit, target: Target, allow: Allow, custody: Custody | None = None
+    ) -> None:
         self._visit = visit
+        self._custody = custody or Untouched()
         self._target = target
         self._allow = allow
         self._heads = HeadReader(responses=False)
@@ -117,13 +121,13 @@ class RegistryLayer:
         try:
             raw, position = self._heads.read(self._rest)
             self._rest = self._rest[position:]
-            return [] if raw is None else self._judge(parse(raw))
+            return [] if raw is None else self._judge(parse(raw), raw)
         except MalformedError as error:
             reason = f"the request is not beyond doubt HTTP/1.1: {error}"
             return self._refuse(Refusal(_no_protocol(reason), BAD_REQUEST), None)
 
-    def _judge(self, request: RequestHead) -> list[Command]:
-        refusal = self._objection(request)
+    def _judge(self, request: RequestHead, raw: bytes) -> list[Command]:
+        refusal = self._objection(request) or self._violation(request, raw)
         if refusal is not None:
             return self._refuse(refusal, request)
         visit = self._visit
@@ -148,6 +152,10 @@ class RegistryLayer:
             _of(verdict, self._event(request, self._allow)), reason=self._warning(verdict)
         )
         return [Pause(Side.SANDBOX), Report(event), Fetch(want)]
+
+    def _violation(self, request: RequestHead, raw: bytes) -> Refusal | None:
+        verdict = self._custody.judge(request, raw, self._allow)
+        return Refusal(verdict) if isinstance(verdict, Deny) else None
 
     def _objection(self, request: RequestHead) -> Refusal | None:
         target = self._target

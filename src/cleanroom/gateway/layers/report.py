@@ -26,4 +26,5 @@ def verdict_event(
         rule=rule.rule_id if rule else "",
         rule_line=rule.place.line if rule else 0,
         connection_id=target.connection_id,
+        ends_sandbox=deny is not None and deny.ends_sandbox,
     )

@@ -49,6 +49,14 @@ from cleanroom.policy.opened import is_opened, registry_of
 HttpFactory = Callable[[CompiledPolicy, Target], Layer]
 # The layer of a connection whose TLS is opened; None: nobody can open it.
 OpenFactory = Callable[[CompiledPolicy, Target, Allow], Layer | None]
+# The layer of one that speaks neither TLS nor HTTP; None: nobody needs to look at it.
+RelayFactory = Callable[[Target], Layer | None]
+
+
+def unwatched(target: Target) -> Layer | None:
+    """Implement RelayFactory: there is nothing to look for."""
+    del target
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class Inner:
 
     http: HttpFactory
     opened: OpenFactory
+    relayed: RelayFactory = unwatched
 
 
 class _Stage(Enum):
@@ -101,7 +110,7 @@ class TcpLayer:
             case DialFailed(deny=deny, address=address):
                 commands = self._refuse(deny, address)
             case Ended():
-                commands = self._ended()
+                commands = self._ended(event)
             case Expired():
                 reason = "the client did not say in time what it wants; on ports 80 and 443 only"
                 commands = self._refuse(_no_protocol(f"{reason} TLS and HTTP pass"))
@@ -150,7 +159,8 @@ class TcpLayer:
     def _sniff(self) -> Sequence[Command]:
         speech = sniff(bytes(self._held[:32]))
         if speech is Speech.OTHER:
-            return self._relay_held()
+            watched = self._make.relayed(self._target)
+            return self._relay_held() if watched is None else self._hand_to(watched)
         if speech is Speech.HTTP:
             return self._hand_to(self._make.http(self._policy, self._target))
         self._stage = _Stage.SNIFFED_HELLO
@@ -201,10 +211,12 @@ class TcpLayer:
         self._stage = _Stage.OVER
         return [Send(Side.UPSTREAM, bytes(self._held)), Relay()]
 
-    def _ended(self) -> Sequence[Command]:
+    def _ended(self, event: Ended) -> Sequence[Command]:
         if self._stage is _Stage.SNIFFING:
             self._stage = _Stage.OVER
-            return [Relay()]  # which knows half-closed sides
+            self._inner = self._make.relayed(self._target)
+            # Both know half-closed sides.
+            return [Relay()] if self._inner is None else self._inner.handle(event)
         if self._held:
             return self._refuse(_no_protocol("the client went away within its first message"))
         return [Finish()]

@@ -1,0 +1,216 @@
+"""The forms in which a server may say a secret again, found in what it answers and replaced.
+
+In: values with what stands for each, bytes of an answer. Out: the bytes without the values.
+Never: a look at anything but whole forms; FORMS is the list, docs/secrets.md names its limits.
+
+Exact bytes, base64 at each alignment in both alphabets, hexadecimal and UTF-16 are searched as they
+are. Percent-encoding and the escapes of JSON may be mixed letter by letter and nested: the values
+are searched in the text without escapes, and the hits are led back to where they came from.
+"""
+
+import base64
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+# How much longer than the value its longest form is: each of its bytes as \u00XX.
+_LONGEST_FORM: Final = 6
+_FILLER: Final = b"A"  # in base64, which could not be decoded with a placeholder in its midst
+
+# Nesting escapes the escape itself: %2541 is an A too, and a JSON escape may have more backslashes.
+# What begins with one letter, or one class of letters, is what `re` looks for fast.
+_PERCENT: Final = rb"(?<=%)(?:25)*([0-9A-Fa-f]{2})"
+_UNITS: Final = rb"u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})"
+_ESCAPE: Final = re.compile(rb"[%%\\](?:%b|(?<=\\)\\*(?:%b))" % (_PERCENT, _UNITS))
+_ANY_ESCAPE: Final = re.compile(
+    rb'[%%\\](?:%b|(?<=\\)(?:\\*(?:%b|(["/]))|(\\)))' % (_PERCENT, _UNITS)
+)
+_ESCAPED_SHORT: Final = re.compile(rb'["/\\]')
+# Letters that nobody needs to escape, and their escapes: most values have no other, most answers
+# none of these.
+_UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]+")
+_CODE: Final = rb"(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
+_NEEDLESS: Final = (
+    (b"%", re.compile(rb"%%(?:25)*%b" % _CODE)),
+    (b"\\u", re.compile(rb"u00%b" % _CODE)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A value and what stands for it."""
+
+    value: bytes
+    placeholder: bytes
+
+    def __repr__(self) -> str:
+        return "Word(***)"
+
+    @property
+    def spellings(self) -> frozenset[bytes]:
+        """It, and as a form writes it: a blank is a plus sign there."""
+        return frozenset({self.value, self.value.replace(b" ", b"+")})
+
+
+class Echoes:
+    """Replaces the values of a sandbox. Made once for all its connections: it costs a little."""
+
+    def __init__(self, words: Iterable[Word]) -> None:
+        self._words = sorted(words, key=_length, reverse=True)
+        forms: dict[bytes, bytes] = {}
+        for word in self._words:
+            forms.update(_forms(word))
+        # The longest first: a value may begin like another.
+        self._forms = sorted(forms.items(), key=_size, reverse=True)
+        longest = max((len(word.value) for word in self._words), default=0)
+        self.held_bytes = max(0, _LONGEST_FORM * longest - 1)
+        short = any(_ESCAPED_SHORT.search(word.value) for word in self._words)
+        self._escape = _ANY_ESCAPE if short else _ESCAPE
+        self._is_plain = all(_UNRESERVED.fullmatch(word.value) for word in self._words)
+
+    def __repr__(self) -> str:
+        return "Echoes(***)"
+
+    def replace(self, data: bytes) -> bytes:
+        """Return `data` with each whole form of a value replaced."""
+        for form, instead in self._forms:
+            if form in data:
+                data = data.replace(form, instead)
+        return self._replace_escaped(data) if self._may_be_escaped(data) else data
+
+    def _may_be_escaped(self, data: bytes) -> bool:
+        if not self._is_plain:
+            return b"%" in data or b"\\" in data
+        return any(mark in data and code.search(data) for mark, code in _NEEDLESS)
+
+    def _replace_escaped(self, data: bytes) -> bytes:
+        plain = self._escape.sub(_unescaped, data)
+        hits = [
+            (at, word)
+            for word in self._words
+            for spelling in word.spellings
+            for at in _found(plain, spelling)
+        ]
+        if not hits:
+            return data
+        origin = _Origin(data, self._escape)
+        pieces, end = [], 0
+        for at, word in sorted(hits, key=_place):
+            start, stop = origin.span(at, at + len(word.value))
+            if start >= end:
+                pieces += [data[end:start], word.placeholder]
+                end = stop
+        return b"".join([*pieces, data[end:]])
+
+
+class Scrubber:
+    """Replaces in a stream that arrives in pieces.
+
+    SECURITY: how much is held back does not depend on what the values are, only on how long. Else
+    a sandbox that has a server send guesses could tell from what comes late how much of a guess is
+    right. No form of a value has a line end in it, so nothing before one is held: a server that
+    sends lines or events and waits is not kept waiting.
+    """
+
+    def __init__(self, echoes: Echoes) -> None:
+        self._echoes = echoes
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take a piece; return what may pass."""
+        text = self._echoes.replace(self._held + data)
+        end = max(0, len(text) - self._echoes.held_bytes, text.rfind(b"\n") + 1)
+        self._held = text[end:]
+        return text[:end]
+
+    def end(self) -> bytes:
+        """Return the rest."""
+        rest, self._held = self._held, b""
+        return rest
+
+
+def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:
+    value, placeholder = word.value, word.placeholder
+    for spelling in word.spellings:
+        yield spelling, placeholder
+    yield value.hex().encode(), placeholder.hex().encode()
+    yield value.hex().upper().encode(), placeholder.hex().upper().encode()
+    for skipped in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = _core(encode(bytes(skipped) + value), skipped, len(value))
+            yield core, _FILLER * len(core)
+    yield from _utf16(word)
+
+
+def _core(text: bytes, skipped: int, length: int) -> bytes:
+    """Return the letters of base64 that no neighbour of the value has a part in."""
+    return text[-(-8 * skipped // 6) : 8 * (skipped + length) // 6]
+
+
+def _utf16(word: Word) -> Iterator[tuple[bytes, bytes]]:
+    try:
+        text = word.value.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    for coding in ("utf-16-le", "utf-16-be"):
+        form = text.encode(coding)
+        if b"\n" not in form:  # see Scrubber
+            yield form, word.placeholder.decode("ascii").encode(coding)
+
+
+def _unescaped(match: "re.Match[bytes]") -> bytes:
+    percent, high, low, unit, *short = match.groups()
+    if percent is not None:
+        return bytes.fromhex(percent.decode())
+    if high is not None:
+        pair = bytes.fromhex((high + low).decode())
+        return pair.decode("utf-16-be").encode()
+    if unit is not None:
+        return chr(int(unit, 16)).encode("utf-8", "surrogatepass")
+    return b"".join(each for each in short if each is not None)
+
+
+def _found(plain: bytes, value: bytes) -> Iterator[int]:
+    at = plain.find(value)
+    while at >= 0:
+        yield at
+        at = plain.find(value, at + len(value))
+
+
+class _Origin:
+    """Where each byte of a text without escapes stood in the text with them."""
+
+    def __init__(self, data: bytes, escape: "re.Pattern[bytes]") -> None:
+        self._plain, self._raw = [0], [0]  # where a piece begins in each: literal, escape, ...
+        at = 0
+        for match in escape.finditer(data):
+            literal = match.start() - self._raw[-1]
+            at += literal
+            self._plain.append(at)
+            self._raw.append(match.start())
+            at += len(_unescaped(match))
+            self._plain.append(at)
+            self._raw.append(match.end())
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where these bytes came from, whole escapes."""
+        first = bisect_right(self._plain, start) - 1
+        last = bisect_right(self._plain, end - 1) - 1
+        is_escape = last % 2 == 1
+        begin = self._raw[first] + (0 if first % 2 else start - self._plain[first])
+        stop = self._raw[last + 1] if is_escape else self._raw[last] + end - self._plain[last]
+        return begin, stop
+
+
+def _length(word: Word) -> int:
+    return len(word.value)
+
+
+def _size(form: tuple[bytes, bytes]) -> int:
+    return len(form[0])
+
+
+def _place(hit: tuple[int, Word]) -> int:
+    return hit[0]

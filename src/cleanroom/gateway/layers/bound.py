@@ -1,0 +1,195 @@
+"""A connection that secrets may go to: TLS is opened, and the upstream has proved its name.
+
+In: requests whose placeholders were judged, answers. Out: requests with the values in them, answers
+without. Never: a credential that is not the sandbox's own placeholder; an answer that could not be
+searched; a request that asks for a part of an answer, or for one that is compressed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import TOKEN_HEADERS, Keyring, SecretRef, Spot, Use, decide_use
+from cleanroom.errors import Code
+from cleanroom.gateway.http1.heads import NO_BODY, Delimiter, RequestHead, ResponseHead
+from cleanroom.gateway.layers.carriers import Chunking, Held, Scrubbing, Swapping, Verbatim
+from cleanroom.gateway.layers.custody import Asked, Passage, Return, Watched
+from cleanroom.gateway.layers.slots import Slot, fields_of, fill, slots_of, value_in
+from cleanroom.gateway.wire import Target
+from cleanroom.policy.model import SecretBinding
+
+MAX_HELD: Final = 256 * 1024  # of a body that waits until its length is known
+MAX_USES: Final = 64  # in one request: each may be longer than what it replaces
+
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+# A part of an answer may hold a part of a value, and what is compressed cannot be searched.
+_UNASKED: Final = frozenset({"range", "if-range", "accept-encoding"})
+_UNSAID: Final = frozenset({*_FRAMING, "trailer"})
+_CONNECTION: Final = frozenset({"connection", "keep-alive"})
+# In these a form of a value (decide/echo.py) is the bytes that it looks like.
+_CHARSETS: Final = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1", "windows-125")
+
+_Edit = tuple[int, int, bytes]
+
+
+class Bound(Watched):
+    """Implements Custody of layers/custody.py."""
+
+    def __init__(self, keyring: Keyring, target: Target, bindings: Iterable[SecretBinding]) -> None:
+        super().__init__(keyring, target, verified=True)
+        own = {each.header.lower() for each in bindings if each.header is not None}
+        self._credentials = TOKEN_HEADERS | own
+        self._requests = 0
+
+    def send(self, request: RequestHead, head: bytes) -> Passage | Deny:
+        """Implement Custody."""
+        self._requests += 1
+        found = self._keyring.found
+        purse = _Purse(self._keyring, (self._target.connection_id, self._requests))
+        use = self._use(request)
+        edits = [
+            (slot.start, slot.end, fill(slot, purse.value)) for slot in slots_of(head, use, found)
+        ]
+        if purse.why_not is not None:
+            return purse.why_not
+        edits += [*_without(head, _UNASKED), _added(head, b"Accept-Encoding: identity\r\n")]
+        place = replace(use, spot=_body_spot(request))
+        if request.framing == NO_BODY or not self._may_fill(place):
+            return Passage(_edited(head, edits), self._watching(request))
+        edits += _without(head, _FRAMING)
+        swapping = Swapping(found, place, purse.value_or_deny)
+        if _is_short(request):
+            return Passage(b"", Held(swapping, _edited(head, edits)))
+        edits.append(_added(head, b"Transfer-Encoding: chunked\r\n"))
+        return Passage(_edited(head, edits), Chunking(swapping))
+
+    def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
+        """Implement Custody."""
+        echoes = self._keyring.echoes
+        if answer.interim or answer.framing == NO_BODY:
+            return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
+        why = _why_unsearchable(answer)
+        if why:
+            return Deny(Code.PROTOCOL_NOT_ALLOWED, f"the server's answer {why}")
+        is_chunked = asked.minor == 1
+        unsaid = _UNSAID if is_chunked else _UNSAID | _CONNECTION
+        last = b"Transfer-Encoding: chunked" if is_chunked else b"Connection: close"
+        lines = [*map(echoes.replace, _kept(head, unsaid)), last]
+        return Return(_joined(lines), Scrubbing(echoes, is_chunked=is_chunked))
+
+    def _objection(self, head: bytes, slots: Sequence[Slot]) -> Deny | None:
+        filled = {slot.use.header for slot in slots}
+        # Servers of the CGI family read `x_api_key` as the field that it looks like.
+        names = [line.name for line in fields_of(head)]
+        known = [name.replace("_", "-") for name in names]
+        for name, meant in zip(names, known, strict=True):
+            if name in filled and known.count(meant) > 1:
+                reason = f"the field {name} holds a placeholder and comes twice"
+                return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
+            if meant in self._credentials and name not in filled:
+                what = f"the field {name[:64]} holds a credential that is no placeholder"
+                reason = f"{what}; {self._target.name} is asked with bound secrets only"
+                return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
+        return None
+
+    def _may_fill(self, use: Use) -> bool:
+        return any(decide_use(ref, use) is None for ref in self._keyring.found.refs)
+
+
+class _Purse:
+    """Takes the values of one request, and remembers the first that there is not."""
+
+    def __init__(self, keyring: Keyring, request: object) -> None:
+        self._keyring = keyring
+        self._request = request
+        self._uses = 0
+        self.why_not: Deny | None = None
+
+    def value(self, ref: SecretRef, use: Use) -> bytes:
+        """Return the value as the place writes it; b"" with `why_not`."""
+        value = self.value_or_deny(ref, use)
+        if isinstance(value, Deny):
+            self.why_not = value
+            return b""
+        return value
+
+    def value_or_deny(self, ref: SecretRef, use: Use) -> bytes | Deny:
+        """Return the value as the place writes it."""
+        deny = decide_use(ref, use)
+        if deny is not None:
+            return deny
+        self._uses += 1
+        if self._uses > MAX_USES:
+            reason = f"a request holds more than {MAX_USES} placeholders"
+            return Deny(Code.RESOURCE_LIMIT, reason)
+        value = self._keyring.take(ref, self._request)
+        if isinstance(value, Deny):
+            return value
+        written = value_in(use.spot, value)
+        if isinstance(written, str):
+            reason = f"the secret '{ref.binding.secret_id}' cannot stand {written}"
+            return Deny(Code.SECRET_UNAVAILABLE, reason)
+        return written
+
+
+def _body_spot(request: RequestHead) -> Spot:
+    kind = dict(request.fields).get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        return Spot.FORM
+    if kind == "application/json" or kind.endswith("+json"):
+        return Spot.JSON
+    return Spot.BODY
+
+
+def _is_short(request: RequestHead) -> bool:
+    """Tell whether its body can be awaited: one that waits for 100 Continue itself cannot be."""
+    framing = request.framing
+    awaits = any(name == "expect" for name, _ in request.fields)
+    return framing.delimiter is Delimiter.LENGTH and framing.length <= MAX_HELD and not awaits
+
+
+def _why_unsearchable(answer: ResponseHead) -> str:
+    for name, value in answer.fields:
+        word = value.lower()
+        if name == "content-encoding" and word not in ("", "identity"):
+            return "is compressed though it was not to be, so it cannot be searched for secrets"
+        if name == "content-range":
+            return "is a part of a whole that nobody asked for in parts"
+        if name == "content-type" and "multipart/byteranges" in word:
+            return "is parts of a whole that nobody asked for in parts"
+        charset = word.partition("charset")[2].strip(" =\"'")
+        if name == "content-type" and charset and not charset.startswith(_CHARSETS):
+            return f"has the charset {charset[:32]}, which is not searched for secrets"
+    return "is a part of a whole that nobody asked for in parts" if answer.status == 206 else ""
+
+
+def _kept(head: bytes, left_out: frozenset[str]) -> Iterator[bytes]:
+    yield head[: head.index(b"\r\n")]
+    for line in fields_of(head):
+        if line.name not in left_out:
+            yield head[line.start : line.end]
+
+
+def _joined(lines: Iterable[bytes]) -> bytes:
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _without(head: bytes, names: frozenset[str]) -> list[_Edit]:
+    return [(line.start, line.end + 2, b"") for line in fields_of(head) if line.name in names]
+
+
+def _added(head: bytes, line: bytes) -> _Edit:
+    return (len(head) - 2, len(head) - 2, line)
+
+
+def _edited(head: bytes, edits: Iterable[_Edit]) -> bytes:
+    pieces, position = [], 0
+    for start, end, instead in sorted(edits, key=_start):
+        pieces += [head[position:start], instead]
+        position = end
+    return b"".join([*pieces, head[position:]])
+
+
+def _start(edit: _Edit) -> int:
+    return edit[0]
