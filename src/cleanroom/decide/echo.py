@@ -9,12 +9,15 @@ are searched in the text without escapes, and the hits are led back to where the
 """
 
 import base64
+import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+# Loaded here: a confined process can load no codec later.
+_UTF16: Final = (codecs.lookup("utf-16-le"), codecs.lookup("utf-16-be"))
 # How much longer than the value its longest form is: each of its bytes as \u00XX.
 _LONGEST_FORM: Final = 6
 _FILLER: Final = b"A"  # in base64, which could not be decoded with a placeholder in its midst
@@ -154,10 +157,10 @@ def _utf16(word: Word) -> Iterator[tuple[bytes, bytes]]:
         text = word.value.decode("utf-8")
     except UnicodeDecodeError:
         return
-    for coding in ("utf-16-le", "utf-16-be"):
-        form = text.encode(coding)
+    for coding in _UTF16:
+        form, _ = coding.encode(text)
         if b"\n" not in form:  # see Scrubber
-            yield form, word.placeholder.decode("ascii").encode(coding)
+            yield form, coding.encode(word.placeholder.decode("ascii"))[0]
 
 
 def _unescaped(match: "re.Match[bytes]") -> bytes:
