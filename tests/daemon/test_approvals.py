@@ -33,6 +33,10 @@ class Audit:
             assert record.event.kind == "policy.approved"
             self.details.append(dict(record.event.detail))
 
+    def prune(self, keep: object) -> int:
+        """Nothing to remove."""
+        return 0
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.sandbox import LiveRun
@@ -22,12 +23,20 @@ class MemoryAudit:
         self.records: list[Record] = []
         self.full = False
         self.closed = False
+        self.pruned: list[Keep] = []
 
     def append(self, records: Sequence[Record]) -> None:
         """Keep them, or refuse."""
         if self.full:
             raise Fault(Code.INTERNAL, "cannot write the audit log: No space left on device")
         self.records.extend(records)
+
+    def prune(self, keep: Keep) -> int:
+        """Note it, or refuse."""
+        if self.full:
+            raise Fault(Code.INTERNAL, "cannot write the audit log: No space left on device")
+        self.pruned.append(keep)
+        return 1
 
     def close(self) -> None:
         """Note it."""
@@ -167,3 +176,16 @@ def test_a_violation_that_ends_the_sandbox_is_told_it_after_it_was_written() -> 
     journal.network(sandbox.record.id, event)
     assert sandbox.violated.is_set()
     assert sandbox.violation == event.reason
+
+
+def test_old_files_that_cannot_go_are_said_and_stop_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    audit = MemoryAudit()
+    journal = Journal(audit)
+    journal.prune(Keep(1, 2.0))
+    assert audit.pruned == [Keep(1, 2.0)]
+    audit.full = True
+    journal.prune(Keep(1, 2.0))
+    assert "cannot prune the audit log: cannot write" in caplog.text
+    assert journal.works

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cleanroom.audit.record import Kind, Record, encode_line, encode_record
+from cleanroom.audit.pruning import Keep, began_before, outlived
+from cleanroom.audit.record import Json, Kind, Record, encode_line, encode_record
 from cleanroom.audit.segments import Head, segment_path, segments, tail
 from cleanroom.errors import Code, Fault
 
@@ -41,6 +42,7 @@ class AuditLog:
         self._max_segment_bytes = max_segment_bytes
         self._head = Head()
         self._file = self._size = -1
+        self._path = directory
         self._unfinished = False  # part of a refused batch is still in the file
         self._lock = _lock(directory)
         try:
@@ -70,6 +72,32 @@ class AuditLog:
             line, link = encode_record(record, seq, time, link)
             encoded.append(line)
         self._append(b"".join(encoded), Head(seq, link))
+
+    def prune(self, keep: Keep) -> int:
+        """Remove the oldest files beyond these bounds; return how many. Raises Fault(internal).
+
+        The line that says so is in the log first: `verify` takes no other removal for one of ours.
+        """
+        try:
+            if self._size and began_before(self._path, rfc3339(self._now() - keep.file_age_s)):
+                self._open(self._head.seq + 1)
+            found = outlived(self._directory, keep, self._now())
+            if not found.files:
+                return 0
+            self._say_pruned(found.last)
+            for path in found.files:
+                path.unlink()
+        except OSError as error:
+            raise self._fault(error) from error
+        return len(found.files)
+
+    def _say_pruned(self, last: Head | None) -> None:
+        until = last or self._head
+        members: dict[str, Json] = {"pruned_to": until.seq, "pruned_hash": until.hash}
+        seq, time = self._head.seq + 1, rfc3339(self._now())
+        line, link = encode_line(Kind.PRUNED, members, seq, time, self._head.hash)
+        self._append(line, Head(seq, link))
+        os.fsync(self._file)  # a power cut must not keep the removal and lose the line
 
     def close(self) -> None:
         """Release the files and the lock. Idempotent."""
@@ -117,10 +145,11 @@ class AuditLog:
         self._unfinished = False
 
     def _open(self, first_seq: int) -> None:
-        descriptor = os.open(segment_path(self._directory, first_seq), _FLAGS, 0o600)
+        path = segment_path(self._directory, first_seq)
+        descriptor = os.open(path, _FLAGS, 0o600)
         if self._file >= 0:
             os.close(self._file)
-        self._file = descriptor
+        self._file, self._path = descriptor, path
         os.fchmod(descriptor, 0o600)
         self._size = os.fstat(descriptor).st_size
 

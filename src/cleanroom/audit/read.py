@@ -34,9 +34,17 @@ def read(directory: Path, wanted: Filter = Filter()) -> Iterator[bytes]:
     needles = _needles(wanted)
     since = wanted.since.removesuffix("Z").encode("ascii")
     for segment in segments(directory):
-        for line in lines(segment.path):
+        for line in _lines(segment.path):
             if all(needle in line for needle in needles) and _is_whole(line, since):
                 yield line[:-1]
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, none if it was removed meanwhile."""
+    try:
+        yield from lines(path)
+    except FileNotFoundError:
+        return
 
 
 def _needles(wanted: Filter) -> tuple[bytes, ...]:

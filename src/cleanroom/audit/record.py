@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NETWORK = "network"
     LIFECYCLE = "lifecycle"
     RECOVERED = "recovered"  # the log itself: bytes of a line that was never finished
+    PRUNED = "pruned"  # the log itself: its oldest files were removed, up to a line
 
 
 @dataclass(frozen=True, slots=True)

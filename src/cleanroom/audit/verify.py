@@ -25,21 +25,36 @@ class Verification:
 
 
 class _BrokenError(Exception):
-    """The chain ends here."""
+    """The chain ends here, or at a place seen earlier."""
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 def verify(directory: Path, kept: Head | None = None) -> Verification:
     """Check every line. Raises OSError if a file cannot be read."""
+    while True:
+        found = segments(directory)
+        try:
+            return _verify(directory, found, kept)
+        except FileNotFoundError:
+            if found == segments(directory):
+                raise  # not a file that the daemon removed meanwhile
+
+
+def _verify(directory: Path, found: tuple[Segment, ...], kept: Head | None) -> Verification:
     chain = _Chain(kept)
     place = str(directory)
     try:
-        for segment in segments(directory):
+        for segment in found:
             chain.enter(segment)
             for number, line in enumerate(lines(segment.path), start=1):
                 place = f"{segment.path.name}:{number}"
                 chain.add(line)
         chain.finish()
     except _BrokenError as broken:
+        place = broken.place or place
         return Verification(
             ok=False, lines=chain.count, head=chain.head, place=place, reason=str(broken)
         )
@@ -55,6 +70,8 @@ class _Chain:
         self._kept = kept
         self._torn = bytearray()
         self._segment: Segment | None = None
+        self._before: Head | None = None  # what was removed before the first line there is
+        self._began = ""
 
     def enter(self, segment: Segment) -> None:
         """Begin a file: it goes on exactly where the one before ended."""
@@ -79,6 +96,9 @@ class _Chain:
         if self._torn.endswith(b"\n"):
             message = "the log ends in bytes that are no line"
             raise _BrokenError(message)
+        if self._before is not None:
+            message = f"lines 1 to {self._before.seq} are missing before it"
+            raise _BrokenError(message, self._began)
         if self._kept is not None and self._kept.seq > self.head.seq:
             message = f"lines {self.head.seq + 1} to {self._kept.seq} were cut off"
             raise _BrokenError(message)
@@ -86,7 +106,9 @@ class _Chain:
     def _accept(self, line: Sealed) -> None:
         self._check_torn(line)
         expected = self.head.seq + 1
-        if line.seq > expected:
+        if line.seq > expected and self._begins_here(line):
+            self.head = self._before = Head(line.seq - 1, line.prev)
+        elif line.seq > expected:
             message = f"lines {expected} to {line.seq - 1} are missing before it"
             raise _BrokenError(message)
         if line.seq < expected:
@@ -98,6 +120,22 @@ class _Chain:
         self._check_name_and_kept(line)
         self.head = Head(line.seq, line.hash)
         self.count += 1
+        if self._before is not None and line.members.get("type") == Kind.PRUNED:
+            self._check_pruned(line, self._before)
+
+    def _begins_here(self, line: Sealed) -> bool:
+        """Whether this is the first line there is, in a file that says so: others may be gone."""
+        segment = self._segment
+        if self.count or segment is None or segment.first_seq != line.seq:
+            return False
+        self._began = f"{segment.path.name}:1"
+        return True
+
+    def _check_pruned(self, line: Sealed, before: Head) -> None:
+        """The daemon's own removal: up to this line, or, if it was killed at it, not so far."""
+        seq, digest = line.members.get("pruned_to"), line.members.get("pruned_hash")
+        if type(seq) is int and (seq > before.seq or (seq, digest) == (before.seq, before.hash)):
+            self._before = None
 
     def _check_name_and_kept(self, line: Sealed) -> None:
         segment, self._segment = self._segment, None

@@ -116,6 +116,20 @@ KEEP_CHANGES_FOR: Final = Key(
     "How long the changes of an ended sandbox are kept.",
     "24h",
 )
+KEPT_AUDIT: Final = Key(
+    "kept_audit",
+    values.size(1 << 20, 1 << 44),
+    _LIMITS.kept_audit,
+    "How much space the audit log may take; its oldest files go first, the newest never.",
+    "1GiB",
+)
+KEEP_AUDIT_FOR: Final = Key(
+    "keep_audit_for",
+    values.duration(86_400, 100 * 365 * 86_400),
+    _LIMITS.keep_audit_for,
+    "How long a line of the audit log is kept, and at most a week more: files go as a whole.",
+    "8760h",
+)
 
 VOLUME: Final = Key(
     "volume",
@@ -219,6 +233,8 @@ def _build_limits(fields: Fields) -> LimitSettings:
         kept_changes=fields.read(KEPT_CHANGES),
         keep_changes_for=fields.read(KEEP_CHANGES_FOR),
         volume=fields.read(VOLUME),
+        kept_audit=fields.read(KEPT_AUDIT),
+        keep_audit_for=fields.read(KEEP_AUDIT_FOR),
     )
 
 
@@ -278,6 +294,8 @@ LIMITS: Final = Key(
             KEPT_CHANGES,
             KEEP_CHANGES_FOR,
             VOLUME,
+            KEPT_AUDIT,
+            KEEP_AUDIT_FOR,
         ),
         _build_limits,
     ),

@@ -5,12 +5,17 @@ per run. Never: an event shown that the audit does not have, or a connection ack
 line could not be written.
 """
 
+import logging
 from collections.abc import Iterable
 
+from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.daemon.parts import AuditWriter
 from cleanroom.daemon.sandbox import LiveSandbox
+from cleanroom.errors import Fault
 from cleanroom.events import LifecycleEvent, NetworkEvent
+
+_log = logging.getLogger(__name__)
 
 Details = Iterable[tuple[str, str]]
 
@@ -72,6 +77,13 @@ class Journal:
                 run.denied(event)
             elif event.reason:
                 run.warn(event.reason)
+
+    def prune(self, keep: Keep) -> None:
+        """Remove the oldest files beyond the bounds. What cannot be removed stays, and is said."""
+        try:
+            self._audit.prune(keep)
+        except Fault as error:
+            _log.error("cannot prune the audit log: %s", error.message)
 
     def close(self) -> None:
         """Release the log. Idempotent; after it every event is refused."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cleanroom.api.types import ApplyReport, ApplyRequest, ChangeSet, ClientFacts, RunOptions
+from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door
 from cleanroom.events import NetworkEvent
@@ -58,6 +59,10 @@ class AuditWriter(Protocol):
 
     def append(self, records: Sequence[Record]) -> None:
         """Write whole lines, or raise Fault and write none."""
+        ...
+
+    def prune(self, keep: Keep) -> int:
+        """Remove what has outlived its bounds; return how many files."""
         ...
 
     def close(self) -> None: ...

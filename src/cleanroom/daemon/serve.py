@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from cleanroom import __version__
+from cleanroom.audit.pruning import Keep
 from cleanroom.daemon.activity import Activity
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.recovery import clean_folders, clean_outputs, recover
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 CLEAN_EVERY_S: Final = 600.0
 RUNS_KEPT: Final = 1000  # files of runs; their records stay longer
-RECORDS_KEPT: Final = 10_000  # of runs, executions and sandboxes that have ended; audit stays whole
+RECORDS_KEPT: Final = 10_000  # of runs, executions and sandboxes that have ended
 LAST_WORDS_S: Final = 5.0  # for results of what ran when it was told to stop
 
 
@@ -89,6 +90,8 @@ async def _clean_for_ever(host: Host) -> None:
         await clean_outputs(host)
         await host.observability.prune(RUNS_KEPT)
         await host.store.prune(RECORDS_KEPT)
+        limits = host.config.settings.limits
+        host.journal.prune(Keep(limits.kept_audit, limits.keep_audit_for))
         await host.clock.sleep(CLEAN_EVERY_S)
 
 

@@ -35,6 +35,8 @@ class LimitSettings:
     kept_changes: int = 4096 * MIB  # bytes
     keep_changes_for: int = 86_400  # seconds
     volume: int = 8192 * MIB  # bytes, of each
+    kept_audit: int = 1024 * MIB  # bytes
+    keep_audit_for: int = 365 * 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
