@@ -177,6 +177,7 @@ class FakeGateway:
         self.broken = False  # it cannot be started
         self.starts = 0
         self.doors: set[str] = set()
+        self.offline: set[str] = set()
         self._record: RecordEvent | None = None
         self._lost: Lost | None = None
 
@@ -205,8 +206,10 @@ class FakeGateway:
         """Return a certificate that nobody can read, if one is needed."""
         return "a certificate\n" if opened_names(policy) else ""
 
-    def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
+    def door(self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False) -> Door:
         """Return a door."""
+        if offline:
+            self.offline.add(sandbox_id)
         return FakeDoor(self, sandbox_id)
 
     async def close_door(self, sandbox_id: str) -> None:

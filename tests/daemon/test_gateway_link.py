@@ -133,6 +133,23 @@ def test_an_allowed_name_is_reached_and_a_denied_one_is_not() -> None:
     run(work)
 
 
+def test_an_offline_sandbox_reaches_nothing_and_is_told_so() -> None:
+    async def work() -> None:
+        journal = Journal()
+        with table_server({"up.test": ["127.0.0.1"]}) as names:
+            settings = GatewaySettings(private_hosts=("up.test",), resolvers=(names.place,))
+            async with upstream(b"pong") as (port, got), linked(journal, settings) as link:
+                door = link.door("sbx_1", policy(f"up.test:{port}"), offline=True)
+                await ask_inside(door, f"print(get('up.test', {port}, b'ping'))")
+                await link.close_door("sbx_1")
+                assert (got, names.asked) == ([], [])
+        (denied,) = (e for e in journal.verdicts("tcp") if not e.allowed)
+        assert (denied.code, denied.name) == ("offline_miss", "up.test")
+        assert denied.reason == f"up.test:{port} is not asked: the sandbox is offline"
+
+    run(work)
+
+
 def test_each_identity_that_disagrees_is_refused_with_its_own_code() -> None:
     async def work() -> None:
         journal = Journal()

@@ -65,6 +65,22 @@ def test_a_sandbox_of_another_workspace_is_not_used(short_path: Path) -> None:
     play(conversation())
 
 
+def test_a_sandbox_that_is_offline_is_not_taken_for_one_that_is_not(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            first = (await start(daemon, sandbox="dev", offline=True))[1]
+            assert daemon.backend.gateway.offline == {first["sandbox_id"]}
+            assert (await start(daemon, sandbox="dev", offline=True))[0] == 201
+            status, problem = await start(daemon, sandbox="dev")
+            assert status == 409
+            assert "made for another network: it is offline" in problem["detail"]
+            assert (await start(daemon, sandbox="dev", recreate=True))[0] == 201
+            status, problem = await start(daemon, sandbox="dev", offline=True)
+            assert "made for another network: it is online" in problem["detail"]
+
+    play(conversation())
+
+
 def test_an_id_is_found_and_never_given(short_path: Path) -> None:
     async def conversation() -> None:
         async with running(Setting(short_path)) as daemon:

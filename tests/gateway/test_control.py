@@ -15,6 +15,7 @@ TO_GATEWAY: list[control.ToGateway] = [
     control.MakeAuthority("sbx_1", (OpenedName("a.test"), OpenedName("b.test", True)), 1, 2),  # noqa: FBT003
     control.HoldSecret("sbx_1", SecretBinding("gh", "GH", ("a.test",), paths=("/x",))),
     control.OpenDoor("sbx_1"),
+    control.OpenDoor("sbx_1", offline=True),
     control.NarrowPolicy("sbx_1"),
     control.CloseDoor("sbx_1"),
     control.Acknowledge(7),

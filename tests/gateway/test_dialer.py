@@ -10,7 +10,7 @@ import pytest
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
-from cleanroom.gateway.dialer import Dialling, Failed, Reached
+from cleanroom.gateway.dialer import Dialling, Failed, NotDialled, Reached
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.resolver import Resolved, Resolver
 from cleanroom.gateway.wire import Target
@@ -78,6 +78,18 @@ def test_a_name_is_resolved_judged_and_connected(dial: Make) -> None:
         assert (reached.address, reached.through_proxy) == ("127.0.0.1", False)
         assert reached.socket.getpeername() == server.getsockname()
         assert one.judged == ["127.0.0.1"]
+
+
+def test_a_dial_refused_before_it_began_fails_once_in_a_later_turn() -> None:
+    reactor, told = Reactor(), list[Reached | Failed]()
+    NotDialled(reactor, PRIVATE, told.append).cancel()
+    late = NotDialled(reactor, PRIVATE, told.append)
+    assert told == []
+    turn_until(reactor, lambda: told)
+    late.expire()
+    turn_for_a_while(reactor)
+    assert told == [Failed(PRIVATE)]
+    reactor.close()
 
 
 def test_an_ip_literal_asks_no_resolver(dial: Make) -> None:

@@ -139,6 +139,7 @@ class RunOptions(Message, frozen=True):
     workspace_mode: WorkspaceMode | None = None  # None: what the daemon's configuration says
     mounts: MountRequests = field(default_factory=list)
     volumes: VolumeRequests = field(default_factory=list)
+    offline: bool = False  # nothing is asked of any upstream; registries answer from the cache
     approved_policy: Word = ""  # the one hash that may run, whatever was approved here before
 
 

@@ -49,6 +49,7 @@ RARE: Final = frozenset(
             "--volume",
             "--workspace",
             "--mount",
+            "--offline",
             "--fail-on-denied",
             "--host",
             "--no-autostart",
@@ -81,6 +82,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.switch("--keep", "keep the sandbox until its time to live ends")
     parser.value("--idle", "TIME", "end a new one that stays when idle for so long")
     parser.switch("--keep-on-failure", "keep it if the command fails, to look inside")
+    parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
     parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     parser.switch("--json", "one JSON object a line on stdout, instead of raw output")
@@ -154,6 +156,7 @@ def run_request(
         "idle_s": seconds(options.idle) if options.idle else None,
         "reuse": options.reuse,
         "recreate": options.recreate,
+        "offline": options.offline,
         # Detached, a command whose input stays open waits for `executions attach`.
         "stdin": options.interactive if options.detach else streams.stdin is not None,
         "tty": options.tty,

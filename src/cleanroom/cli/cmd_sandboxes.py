@@ -51,6 +51,7 @@ def create_parser() -> Parser:
     parser.value("--backend", "NAME", "where to make it, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     add_folder_flags(parser)
+    parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
     parser.value("--idle", "TIME", "end it when nothing ran in it for so long: 10m")
     return parser
 
@@ -70,6 +71,7 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
         "idle_s": seconds(options.idle) if options.idle else None,
         "backend": options.backend,
         "isolation": options.isolation,
+        "offline": options.offline,
         "approved_policy": approved_policy(shell),
         **folder_options(options),
     }

@@ -106,9 +106,11 @@ class GatewayLink:
         """The process; 0 before its start."""
         return self._child.pid if self._child else 0
 
-    def door(self, sandbox_id: str, policy: CompiledPolicy) -> "GatewayDoor":
+    def door(
+        self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False
+    ) -> "GatewayDoor":
         """Return the door of one sandbox; nothing is sent before its `attach`."""
-        return GatewayDoor(self, sandbox_id, policy)
+        return GatewayDoor(self, policy, control.OpenDoor(sandbox_id, offline))
 
     async def authority(self, sandbox_id: str, policy: CompiledPolicy) -> str:
         """Have the sandbox's own certificate authority made; return what it must trust, as PEM.
@@ -160,16 +162,17 @@ class GatewayLink:
             _close_all(descriptors)
 
     async def open_door(
-        self, sandbox_id: str, policy: CompiledPolicy, sockets: DoorSockets
+        self, message: control.OpenDoor, policy: CompiledPolicy, sockets: DoorSockets
     ) -> None:
         """Give the sockets of a door to the gateway and wait until it serves them."""
+        sandbox_id = message.sandbox_id
         descriptors: tuple[int, ...] = _descriptors(sockets)
         try:
             self._configure()
             descriptors = (policy_file(policy), *descriptors)
             done = self._opening[sandbox_id] = self._loop.create_future()
             self._served.add(sandbox_id)
-            self._send(control.OpenDoor(sandbox_id), descriptors)
+            self._send(message, descriptors)
             descriptors = ()  # closed when sent
             async with asyncio.timeout(_ANSWER_S):
                 await done
@@ -368,14 +371,16 @@ class GatewayLink:
 class GatewayDoor:
     """Implements Door of backends/base.py."""
 
-    def __init__(self, link: GatewayLink, sandbox_id: str, policy: CompiledPolicy) -> None:
+    def __init__(
+        self, link: GatewayLink, policy: CompiledPolicy, message: control.OpenDoor
+    ) -> None:
         self._link = link
-        self._sandbox_id = sandbox_id
         self._policy = policy
+        self._message = message
 
     async def attach(self, sockets: DoorSockets) -> None:
         """Give the sockets to the gateway; they are closed here. Raises Fault(gateway_lost)."""
-        await self._link.open_door(self._sandbox_id, self._policy, sockets)
+        await self._link.open_door(self._message, self._policy, sockets)
 
 
 def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:

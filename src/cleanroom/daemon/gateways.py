@@ -39,7 +39,9 @@ class Gateways:
         except CleanroomError as error:
             _log.warning("the gateway did not start: %s", error.message)
 
-    async def serve(self, sandbox_id: str, policy: CompiledPolicy) -> Service:
+    async def serve(
+        self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False
+    ) -> Service:
         """Return the door of a sandbox about to start, and what it must trust.
 
         Raises Fault(gateway_lost). `close_door` ends it, whatever became of the sandbox.
@@ -47,7 +49,7 @@ class Gateways:
         link = await self._living()
         self._serving[sandbox_id] = link
         authority = await link.authority(sandbox_id, policy)
-        return Service(link.door(sandbox_id, policy), authority)
+        return Service(link.door(sandbox_id, policy, offline=offline), authority)
 
     async def close_door(self, sandbox_id: str) -> None:
         """Cut the sandbox's connections; its last events are recorded by then. Idempotent."""

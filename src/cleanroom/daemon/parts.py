@@ -37,7 +37,7 @@ class GatewayLink(Protocol):
         """
         ...
 
-    def door(self, sandbox_id: str, policy: CompiledPolicy) -> Door:
+    def door(self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False) -> Door:
         """Return where the sandbox's sockets are to be given. Does nothing by itself."""
         ...
 

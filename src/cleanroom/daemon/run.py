@@ -73,7 +73,7 @@ async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSa
     options = request.options
     of_new_one = (
         *("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure"),
-        *("workspace_mode", "mounts", "volumes", "idle_s"),
+        *("workspace_mode", "mounts", "volumes", "idle_s", "offline"),
     )
     if any(getattr(options, name) for name in of_new_one):
         message = f"cannot change a living sandbox: one of {', '.join(of_new_one)} is set"

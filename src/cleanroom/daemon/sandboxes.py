@@ -215,7 +215,8 @@ class Sandboxes:
 
     async def _start(self, sandbox: LiveSandbox, wanted: Creation) -> None:
         identifier = sandbox.record.id
-        service = await self._at.gateways.serve(identifier, wanted.policy)
+        offline = wanted.options.offline
+        service = await self._at.gateways.serve(identifier, wanted.policy, offline=offline)
         order = Order(
             identifier,
             wanted.workspace,

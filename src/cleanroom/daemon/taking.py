@@ -100,7 +100,9 @@ def _differs(found: LiveSandbox, creation: Creation) -> str:
 
 
 def _shows_else(had: RunOptions, wanted: RunOptions) -> str:
-    """Return what of the host it shows that is not wanted, or the reverse; more mounts are fine."""
+    """Return what of the outside it shows that is not wanted, or not; more mounts are fine."""
+    if had.offline != wanted.offline:
+        return f"network: it is {'offline' if had.offline else 'online'}"
     if had.workspace_mode != wanted.workspace_mode:
         return f"--workspace: {had.workspace_mode}"
     if any(mount not in had.mounts for mount in wanted.mounts):

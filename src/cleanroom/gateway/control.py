@@ -73,9 +73,13 @@ class HoldSecret(Message, frozen=True):
 
 
 class OpenDoor(Message, frozen=True):
-    """Serve this sandbox; its policy and the six sockets of its door come as descriptors."""
+    """Serve this sandbox; its policy and the six sockets of its door come as descriptors.
+
+    `offline`: nothing is asked of any upstream for it.
+    """
 
     sandbox_id: str
+    offline: bool = False
 
 
 class NarrowPolicy(Message, frozen=True):

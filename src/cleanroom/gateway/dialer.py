@@ -62,6 +62,26 @@ class Cancellable(Protocol):
         ...
 
 
+class NotDialled:
+    """A dial that was refused before it began: it fails in the next turn."""
+
+    def __init__(self, reactor: Reactor, deny: Deny, done: Done) -> None:
+        self._over = False
+        self._failed = Failed(deny)
+        self._done = done
+        reactor.soon(self.expire)
+
+    def cancel(self) -> None:
+        """Give up silently. Idempotent."""
+        self._over = True
+
+    def expire(self) -> None:
+        """Give up and say so at once."""
+        if not self._over:
+            self._over = True
+            self._done(self._failed)
+
+
 class Dialling:
     """One dial. `done` is called once, never within `start`, never after `cancel`."""
 

@@ -23,7 +23,7 @@ from cleanroom.gateway.budgets import SWEEP_S, Allowances, Folder, TokenBucket
 from cleanroom.gateway.ca import Authority
 from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
-from cleanroom.gateway.dialer import Cancellable, Failed, Reached
+from cleanroom.gateway.dialer import Cancellable, Failed, NotDialled, Reached
 from cleanroom.gateway.endpoint import close_with_reset
 from cleanroom.gateway.layers.bound import Bound
 from cleanroom.gateway.layers.custody import Custody, Untouched, Watched
@@ -94,6 +94,7 @@ class Given:
 
     secrets: SandboxSecrets
     authority: Authority | None = None
+    offline: bool = False  # nothing is asked of any upstream
 
 
 @dataclass(slots=True)
@@ -218,6 +219,10 @@ class Door:
         self._unjudged.pop(connection, None)  # the new deadline goes to the end
         self._unjudged[connection] = self.reactor.now() + _DIAL_S
 
+        if self._given.offline:
+            where = f"{target.name or target.address}:{target.port}"
+            deny = Deny(Code.OFFLINE_MISS, f"{where} is not asked: the sandbox is offline")
+            return NotDialled(self.reactor, deny, done)
         judge = self.judge(target.name, target.port)
         return self._around.dial(self._sandbox_id, target, judge, done)
 
@@ -289,7 +294,9 @@ class Door:
         custody = self._custody(target, verified=True)
         inside: Layer = HttpLayer(policy, target, Speech.HTTPS, custody)
         if registry_of(policy, target.name) is not None:
-            visit = Visit(self._sandbox_id, policy, self.registries, self.reactor.today)
+            visit = Visit(
+                self._sandbox_id, policy, self.registries, self.reactor.today, self._given.offline
+            )
             watched = Watched(self._secrets, target, verified=True)
             inside = RegistryLayer(visit, target, allow, watched)
         return OpenedLayer(target, allow, sessions, inside)

@@ -127,7 +127,7 @@ class Gateway:
     ) -> Cancellable | None:
         """Implement Doors of gateway/upstream.py."""
         door = self._doors.get(sandbox_id)
-        if door is None:
+        if door is None or self._given_to(sandbox_id).offline:
             return None
         target = Target(host, "", HTTPS_PORT, 0)
         return self.dial(sandbox_id, target, door.judge(host, HTTPS_PORT), done)
@@ -232,6 +232,7 @@ class Gateway:
         sockets = [socket.socket(fileno=each) for each in door]
         policy = read_policy(file)
         given = self._given_to(sandbox_id)
+        given.offline = message.offline
         self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, given)
         self._send(control.DoorOpened(sandbox_id))
 

@@ -55,8 +55,15 @@ ALLOWED = Allow(rule("npm.test:443", inspect=True))
 class Talk:
     """One connection to npm.test."""
 
-    def __init__(self, judged_by: CompiledPolicy = POLICY, keyring: Keys | None = None) -> None:
-        visit = Visit("sbx_1", judged_by, make_registries(judged_by), lambda: "2026-11-27")
+    def __init__(
+        self,
+        judged_by: CompiledPolicy = POLICY,
+        keyring: Keys | None = None,
+        *,
+        offline: bool = False,
+    ) -> None:
+        registries = make_registries(judged_by)
+        visit = Visit("sbx_1", judged_by, registries, lambda: "2026-11-27", offline)
         at = Target("npm.test", "198.18.0.9", 443, 3)
         custody = Watched(keyring, at, verified=True) if keyring else None
         self.layer = RegistryLayer(visit, at, ALLOWED, custody)
@@ -96,6 +103,13 @@ def test_what_is_granted_is_reported_then_fetched_without_the_clients_fields() -
     want = fetch.want
     assert (want.host, want.method, want.accept) == ("npm.test", "GET", "a/b")
     assert (want.grant.kind, want.grant.path) == ("metadata", "/left-pad")
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_what_an_offline_sandbox_wants_must_not_be_asked_upstream(*, offline: bool) -> None:
+    *_, fetch = Talk(offline=offline).asks(GET)
+    assert isinstance(fetch, Fetch)
+    assert fetch.want.offline is offline
 
 
 def test_an_answer_is_framed_anew_and_the_next_request_read() -> None:

@@ -60,12 +60,16 @@ _REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified"}
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks, and by which policy it is judged. `today` returns the date in UTC."""
+    """Who asks, and by which policy it is judged. `today` returns the date in UTC.
+
+    `offline`: nothing may be asked of an upstream.
+    """
 
     sandbox_id: str
     policy: CompiledPolicy
     registries: Registries
     today: Callable[[], str]
+    offline: bool = False
 
 
 @dataclass(slots=True)
@@ -145,6 +149,7 @@ class RegistryLayer:
             method=request.method,
             range=fields.get("range", ""),
             if_none_match=fields.get("if-none-match", ""),
+            offline=visit.offline,
         )
         self._asked = _Asked(request, verdict)
         self._is_last = self._is_last or not request.persistent
