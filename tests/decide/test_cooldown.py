@@ -8,6 +8,7 @@ from cleanroom.decide.cooldown import (
     HIDE,
     Age,
     UnreadableError,
+    date_of,
     npm_date,
     pypi_as_html,
     pypi_date,
@@ -144,3 +145,38 @@ def test_nothing_else_is_raised(document: bytes) -> None:
             hide(document, _AGE)
         except UnreadableError:
             continue
+
+
+def _crates(*dates: object) -> bytes:
+    lines = [
+        json.dumps({"name": "a", "vers": f"{n}.0.0", "cksum": "0" * 64, "pubtime": date})
+        for n, date in enumerate(dates, 1)
+    ]
+    return "\n".join(lines).encode() + b"\n\n"
+
+
+def test_a_young_crate_is_not_in_the_index_and_the_others_stay_as_they_are_written() -> None:
+    document = _crates(_OLD, _YOUNG, None, "2021-01-01T00:00:00Z")
+    first, _, _, last, *_ = document.split(b"\n")
+    assert HIDE["cargo"](document, _AGE) == first + b"\n" + last + b"\n"
+    excepted = HIDE["cargo"](document, Age(_AGE.newest_s, ("2.0.0",)))
+    assert excepted.count(b"\n") == 3
+    assert HIDE["cargo"](b"", _AGE) == b""
+
+
+@pytest.mark.parametrize(
+    ("manager", "document", "date"),
+    [
+        ("npm", _PAGE, 1577836800),
+        ("pypi", _pypi(), 1577836800),
+        ("cargo", _crates(_OLD, _YOUNG), 1577836800),
+        ("cargo", b'{"vers":"1.0.0"}', None),
+        ("cargo", b'{"vers":"2.0.0","pubtime":"2020-01-01T00:00:00Z"}', None),
+        ("go", b'{"Version":"v1.0.0","Time":"2020-01-01T00:00:00Z"}', 1577836800),
+        ("go", b'{"Version":"v1.0.0"}', None),
+    ],
+)
+def test_each_manager_says_a_date_in_its_own_way(
+    manager: str, document: bytes, date: float | None
+) -> None:
+    assert date_of(manager, document, "1.0.0", "a-1.0.tar.gz") == date

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanroom.decide.artifact import Grant
 from cleanroom.errors import Code
 from cleanroom.gateway import flight
 from cleanroom.gateway.cached import CachedSource
@@ -115,3 +116,49 @@ def test_the_date_of_an_index_is_on_another_host_than_its_files(world: World) ->
     old = dataclasses.replace(page(cooldown_s=7), manager="pypi", path="/simple/ms/")
     html = world.get(Want("sbx-a", HOST, old, accept="text/html"))
     assert b"<a href=" in html.body
+
+
+def _crate(**changes: object) -> Grant:
+    grant = dataclasses.replace(
+        artifact(b"x", cooldown_s=7), manager="cargo", path="/crates/serde/1.0.0/download",
+        name="serde", version="1.0.0", file="serde-1.0.0.crate", hosts=("crates.example", HOST),
+    )  # fmt: skip
+    return dataclasses.replace(grant, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("date", [_OLD, _LATE, None])
+def test_the_date_of_a_crate_is_in_its_index_if_anywhere(world: World, date: str | None) -> None:
+    line = {"name": "serde", "vers": "1.0.0", **({"pubtime": date} if date else {})}
+    world.upstream.answers("/crates/serde/1.0.0/download", Reply(b"x"))
+    world.upstream.answers(
+        "/se/rd/serde", Reply(b"no", 404), Reply(json.dumps(line).encode() + b"\n")
+    )
+    taken = world.get(dataclasses.replace(want(_crate()), host="crates.example"))
+    if date == _OLD:
+        assert taken.body == b"x"
+    else:
+        assert taken.deny
+        assert taken.deny.code is Code.COOLDOWN_ACTIVE
+    asked = [each.want.host for each in world.upstream.asked]
+    assert asked[:2] == ["crates.example", HOST]
+    index = dataclasses.replace(page(cooldown_s=7), manager="cargo", path="/se/rd/serde")
+    shown = world.get(want(index)).body
+    assert bool(shown) is (date == _OLD)
+
+
+@pytest.mark.parametrize("date", [_OLD, _LATE])
+def test_the_date_of_a_module_is_that_of_its_version(world: World, date: str) -> None:
+    below = "/proxy/golang.org/x/text/@v/v0.3.0"
+    world.upstream.answers(
+        f"{below}.info", Reply(json.dumps({"Version": "v0.3.0", "Time": date}).encode())
+    )
+    for kind in ("mod", "zip"):
+        world.upstream.answers(f"{below}.{kind}", Reply(b"x"))
+        grant = dataclasses.replace(
+            artifact(b"x", cooldown_s=7), manager="go", path=f"{below}.{kind}",
+            name="golang.org/x/text", version="v0.3.0", file=f"v0.3.0.{kind}",
+        )  # fmt: skip
+        taken = world.get(want(grant))
+        assert (taken.body, taken.deny is None) == ((b"x", True) if date == _OLD else (b"", False))
+    asked = [each.want.grant.path for each in world.upstream.asked]
+    assert asked.count(f"{below}.info") == 1

@@ -19,6 +19,8 @@ _PYPI = "application/vnd.pypi.simple.v1+json"
         ("pypi", 0, "text/html", "text/html"),
         ("pypi", 0, "", "text/html"),
         ("pypi", 7, "text/html", _PYPI),
+        ("cargo", 0, "*/*", ""),
+        ("go", 7, "text/html", ""),
     ],
 )
 def test_equal_questions_have_one_form(

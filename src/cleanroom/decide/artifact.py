@@ -5,20 +5,18 @@ day. Out: Grant | Refusal. Never: a file, a clock; an artifact of a host that `a
 not name, whatever a lock file says; a method that writes, where the registry is read-only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
-from urllib.parse import unquote
 
+from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
+from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.model import Deny
-from cleanroom.decide.npm import ask_npm
-from cleanroom.decide.pypi import ask_pypi, canonical_name, canonical_version
-from cleanroom.decide.question import Artifact, Metadata, Question, Service, Unsound
+from cleanroom.decide.question import Artifact, Metadata, Service, Unsound
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
     CompiledPolicy,
-    RegistryException,
     RegistryPolicy,
     UnpinnedArtifact,
 )
@@ -27,9 +25,7 @@ PASSES: Final = "mode: warn lets it pass"  # how a warning ends
 FORBIDDEN: Final = 403
 BAD_REQUEST: Final = 400
 _READING: Final = frozenset({"GET", "HEAD"})
-_STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "sha1": 0}
-_GRAMMARS: Final[dict[str, Callable[[str], Question]]] = {"npm": ask_npm, "pypi": ask_pypi}
-SERVED: Final = tuple(_GRAMMARS)  # managers whose registries can be opened
+_STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "h1": 1, "sha1": 0}
 
 _Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
 
@@ -70,10 +66,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One enabled registry, with its pins by name and version and by name and file."""
+    """One enabled registry, with its pins by name and version and by name and file.
+
+    `asked`: what else than files may be asked for, where not everything may: NAME, NAME@VERSION.
+    """
 
     policy: RegistryPolicy
+    grammar: Grammar
     pins: Mapping[_Key, tuple[ArtifactPin, ...]]
+    asked: frozenset[str] = frozenset()
 
     @property
     def lockfiles(self) -> str:
@@ -89,10 +90,15 @@ def make_registries(policy: CompiledPolicy) -> Registries:
     return {
         host: registry
         for each in policy.registries
-        if each.enabled and each.manager in _GRAMMARS
-        for registry in (Registry(each, _index(each)),)
+        if each.enabled and (grammar := GRAMMARS.get(each.manager)) is not None
+        for registry in (_open(each, grammar),)
         for host in each.allowed_hosts
     }
+
+
+def _open(policy: RegistryPolicy, grammar: Grammar) -> Registry:
+    pins = _index(policy, grammar)
+    return Registry(policy, grammar, pins, _asked(pins, grammar))
 
 
 def decide_request(
@@ -103,7 +109,7 @@ def decide_request(
     if registry is None:
         reason = f"{host} is in allowed_hosts of no enabled registry"
         return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
-    question = _GRAMMARS[registry.policy.manager](target)
+    question = registry.grammar.ask(target)
     match question:
         case Unsound(why=why):
             reason = f"the request has more than one reading: {why}"
@@ -137,16 +143,19 @@ def _no_service(method: str, host: str) -> Refusal:
 
 def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Refusal:
     policy = registry.policy
-    excepted = _excepted_versions(policy, question.name, today)
-    cooldown_s = 0 if "" in excepted else policy.cooldown_s or 0
+    if not _may_be_asked(registry, question, today):
+        return _unlocked(registry, question, ())
+    excepted = excepted_versions(policy, registry.grammar, question.name, today)
+    cooldown_s = 0 if "" in excepted or question.of_registry else policy.cooldown_s or 0
     if cooldown_s and not question.versions and not question.of_file:
-        reason = f"{question.path} has no dates: under a cooldown only the list of versions is read"
+        reason = f"{question.path} has no dates: under a cooldown only pages with dates are read"
         return Refusal(Deny(Code.COOLDOWN_ACTIVE, reason), label=question.name)
     return Grant(
         policy.manager,
         "metadata",
         question.path,
         name=question.name,
+        version=question.version,
         cooldown_s=cooldown_s if question.versions else 0,
         has_versions=question.versions,
         excepted=tuple(sorted(excepted)),
@@ -155,14 +164,30 @@ def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Ref
     )
 
 
+def _may_be_asked(registry: Registry, question: Metadata, today: str) -> bool:
+    """Tell whether the registry may learn that somebody asks for this."""
+    policy = registry.policy
+    if question.of_registry or registry.grammar.is_open or not _enforces(policy, "deny_unknown"):
+        return True
+    name, version = question.name, question.version
+    grammar = registry.grammar
+    if version:
+        is_excepted = exception_of(policy, grammar, name, version, today) is not None
+        return is_excepted or f"{name}@{version}" in registry.asked
+    # Clients look for the module of a package among all the parts of its name.
+    excepted = excepted_names(policy, grammar, today)
+    return name in registry.asked or any(f"{each}/".startswith(f"{name}/") for each in excepted)
+
+
 def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Refusal:
     policy = registry.policy
-    exception = _exception(policy, question.name, question.version, today)
+    exception = exception_of(policy, registry.grammar, question.name, question.version, today)
     cooldown_s = 0 if exception else policy.cooldown_s or 0
     pins = _pins(registry, question)
     digests = _strongest(pins)
-    if exception is not None and (exception.digest or not digests):
-        digests = (exception.digest,) if exception.digest else ()
+    excepted = digests_of(exception, policy, question)
+    if exception is not None and (excepted or not digests):
+        digests = excepted
         strength, pin = "exception", f"exceptions: {exception.purl}"
     elif pins and (digests or all(pin.strength == "first-seen" for pin in pins)):
         strength = "lockfile" if digests else "first-seen"
@@ -187,7 +212,9 @@ def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Ref
     )
 
 
-def _unlocked(registry: Registry, question: Artifact, pins: tuple[ArtifactPin, ...]) -> Refusal:
+def _unlocked(
+    registry: Registry, question: Artifact | Metadata, pins: tuple[ArtifactPin, ...]
+) -> Refusal:
     named = registry.lockfiles
     label = f"{question.name} {question.version}".strip()
     unpinned = next(
@@ -197,6 +224,8 @@ def _unlocked(registry: Registry, question: Artifact, pins: tuple[ArtifactPin, .
         reason = f"{label} has no digest in {named} that can be checked"
     elif unpinned is not None:
         reason = f"{label} is not pinned by {named}: {unpinned.reason}"
+    elif isinstance(question, Artifact) and f"{question.name}@{question.version}" in registry.asked:
+        reason = f"{label} is in {named}, but not its file {question.file}"
     elif any(name == question.name for name, _ in registry.pins):
         reason = f"{label} is not in {named}, which pins other versions of it"
     else:
@@ -204,11 +233,11 @@ def _unlocked(registry: Registry, question: Artifact, pins: tuple[ArtifactPin, .
     return Refusal(Deny(Code.LOCKFILE_VIOLATION, reason), label=label)
 
 
-def _names(registry: Registry, unpinned: UnpinnedArtifact, question: Artifact) -> bool:
-    manager = registry.policy.manager
-    return (_name(manager, unpinned.name), _version(manager, unpinned.version)) == (
+def _names(registry: Registry, unpinned: UnpinnedArtifact, question: Artifact | Metadata) -> bool:
+    grammar = registry.grammar
+    return (grammar.name(unpinned.name), grammar.version(unpinned.version)) == (
         question.name,
-        _version(manager, question.version),
+        grammar.version(question.version),
     )
 
 
@@ -226,29 +255,36 @@ def warns_of(registry: Registry, grant: Grant) -> str:
 # --- pins ------------------------------------------------------------------------------------
 
 
-def _index(policy: RegistryPolicy) -> dict[_Key, tuple[ArtifactPin, ...]]:
+def _index(policy: RegistryPolicy, grammar: Grammar) -> dict[_Key, tuple[ArtifactPin, ...]]:
     pins: dict[_Key, list[ArtifactPin]] = {}
     if policy.lockfile.enabled and policy.lockfile.mode != "off":
         for pin in policy.artifact_allowlist:
-            for key in _keys(policy.manager, pin):
-                pins.setdefault(key, []).append(pin)
+            pins.setdefault(_key(grammar, pin), []).append(pin)
     return {key: tuple(found) for key, found in pins.items()}
 
 
-def _keys(manager: str, pin: ArtifactPin) -> set[_Key]:
-    name = _name(manager, pin.name)
-    file = pin.file or unquote(pin.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
+def _asked(pins: Mapping[_Key, tuple[ArtifactPin, ...]], grammar: Grammar) -> frozenset[str]:
+    asked: set[str] = set()
+    if not grammar.is_open:
+        for pin in (pin for found in pins.values() for pin in found):
+            parts = pin.name.split("/")
+            asked.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+            asked.add(f"{pin.name}@{pin.version}")
+    return frozenset(asked)
+
+
+def _key(grammar: Grammar, pin: ArtifactPin) -> _Key:
+    name, file = grammar.name(pin.name), grammar.file(pin)
     # One that names its file is no pin of the version's other files.
-    return {(name, f"/{file}")} if file else {(name, _version(manager, pin.version))}
+    return (name, f"/{file}") if file else (name, grammar.version(pin.version))
 
 
 def _pins(registry: Registry, question: Artifact) -> tuple[ArtifactPin, ...]:
-    manager = registry.policy.manager
     by_file = registry.pins.get((question.name, f"/{question.file}"), ())
     if not question.version:
         return by_file
-    by_version = registry.pins.get((question.name, _version(manager, question.version)), ())
-    return by_file or by_version
+    version = registry.grammar.version(question.version)
+    return by_file or registry.pins.get((question.name, version), ())
 
 
 def _strongest(pins: tuple[ArtifactPin, ...]) -> tuple[str, ...]:
@@ -257,42 +293,3 @@ def _strongest(pins: tuple[ArtifactPin, ...]) -> tuple[str, ...]:
     known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}
     best = max(known.values(), default=-1)
     return tuple(sorted(each for each, rank in known.items() if rank == best >= 0))
-
-
-def _name(manager: str, name: str) -> str:
-    return canonical_name(name) if manager == "pypi" else name
-
-
-def _version(manager: str, version: str) -> str:
-    return canonical_version(version) if manager == "pypi" else version
-
-
-# --- exceptions ------------------------------------------------------------------------------
-
-
-def _exception(
-    policy: RegistryPolicy, name: str, version: str, today: str
-) -> RegistryException | None:
-    """Return what excepts this version today. One without a version excepts all of them."""
-    for each in policy.exceptions:
-        excepted, spelt = _read_purl(policy.manager, each.purl)
-        is_it = excepted == name and spelt in ("", _version(policy.manager, version))
-        if is_it and each.expires >= today:
-            return each
-    return None
-
-
-def _excepted_versions(policy: RegistryPolicy, name: str, today: str) -> set[str]:
-    """Return the versions of `name` that are excepted today; "" stands for all of them."""
-    read = ((each, _read_purl(policy.manager, each.purl)) for each in policy.exceptions)
-    return {key[1] for each, key in read if key[0] == name and each.expires >= today}
-
-
-def _read_purl(manager: str, purl: str) -> _Key:
-    scheme, _, rest = purl.partition("/")
-    if scheme != f"pkg:{manager}":
-        return "", ""
-    name, at, version = rest.rpartition("@")
-    if not at or not name:  # none, or the one of a scope
-        name, version = rest, ""
-    return _name(manager, unquote(name)), _version(manager, unquote(version))

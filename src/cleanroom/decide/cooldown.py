@@ -5,7 +5,7 @@ young, or one artifact's date. Never: a version whose date is not known passes; 
 that is not what it should be: UnreadableError.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -90,10 +90,51 @@ def pypi_date(document: bytes, file: str) -> float | None:
     return next((_seconds(each.get("upload-time")) for each in found), None)
 
 
+def hide_young_cargo(document: bytes, age: Age) -> bytes:
+    """Return a crate's page of the index, one line a version, without what is too young."""
+    kept = [line for line, each in _lines(document) if not age.hides(*_crate_of(each))]
+    return b"".join(line + b"\n" for line in kept)
+
+
+def cargo_date(document: bytes, version: str) -> float | None:
+    """Return when a version was published."""
+    crates = (_crate_of(each) for _, each in _lines(document))
+    return next((_seconds(time) for listed, time in crates if listed == version), None)
+
+
+def go_date(document: bytes) -> float | None:
+    """Return the date of the one version that the page is about: that of its commit."""
+    return _seconds(_read(document).get("Time"))
+
+
+def date_of(manager: str, document: bytes, version: str, file: str) -> float | None:
+    """Return an artifact's date by its manager's page, in seconds since 1970."""
+    match manager:
+        case "npm":
+            return npm_date(document, version)
+        case "pypi":
+            return pypi_date(document, file)
+        case "cargo":
+            return cargo_date(document, version)
+        case _:
+            return go_date(document)
+
+
 HIDE: Final[Mapping[str, Callable[[bytes, Age], bytes]]] = {
     "npm": hide_young_npm,
     "pypi": hide_young_pypi,
+    "cargo": hide_young_cargo,
 }
+
+
+def _lines(document: bytes) -> Iterator[tuple[bytes, Page]]:
+    for line in document.split(b"\n"):
+        if line.strip():
+            yield line, _read(line)
+
+
+def _crate_of(line: Page) -> tuple[str, object]:
+    return str(line.get("vers", "")), line.get("pubtime")
 
 
 def _is_young(file: Page, age: Age) -> bool:

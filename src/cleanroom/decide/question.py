@@ -23,13 +23,16 @@ _FORBIDDEN: Final = frozenset('\\;"<>^`{|}#')
 class Metadata:
     """A page about a package. `versions`: it is the one that lists them with their dates.
 
-    `of_file`: it belongs to one file, and says nothing of others.
+    `of_file`: it belongs to one file, or to the one `version`, and says nothing of others.
+    `of_registry`: it is about the registry itself, and names no package.
     """
 
     name: str
     path: str
     versions: bool = True
     of_file: bool = False
+    version: str = ""
+    of_registry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.cooling import Dates, Wait
 from cleanroom.gateway.errand import Errand, Place
 from cleanroom.gateway.forms import form_of, upstream_accept
+from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import Around, Older, Shared
 from cleanroom.gateway.shelf import Shelf, Ticket
@@ -29,6 +30,7 @@ class CachedSource:
     def __init__(self, reactor: Reactor, shelf: Shelf, upstream: Source) -> None:
         self.reactor = reactor
         self.shelf = shelf
+        self.measures = Measures()
         self._upstream = upstream
         self._flights: dict[Place, Shared] = {}
         self._flying: Counter[str] = Counter()

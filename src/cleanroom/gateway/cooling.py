@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.cargo import index_path
 from cleanroom.decide.cooldown import (
     MAX_DOCUMENT,
     NPM_FORM,
     PYPI_FORM,
     UnreadableError,
-    npm_date,
-    pypi_date,
+    date_of,
 )
 from cleanroom.decide.model import Deny
 from cleanroom.decide.pypi import canonical_name
@@ -43,10 +43,7 @@ class Dates:
     def learn(self, want: Want, document: bytes) -> float | None:
         """Read the date of one artifact from its registry's page. Raises UnreadableError."""
         grant = want.grant
-        if grant.manager == "npm":
-            date = npm_date(document, grant.version)
-        else:
-            date = pypi_date(document, grant.file)
+        date = date_of(grant.manager, document, grant.version, grant.file)
         if date is not None:
             self._known[_key(want)] = date
             if len(self._known) > _REMEMBERED:
@@ -63,7 +60,7 @@ class Wait:
         self._taker = taker
         self._errand = errand
         self._hosts = list(want.grant.hosts) or [want.host]
-        if want.grant.manager == "npm":
+        if want.grant.manager in ("npm", "go"):  # whose pages are where the files are
             self._hosts = [want.host]
         self._page = bytearray()
         self._is_page = False
@@ -164,14 +161,19 @@ class Wait:
 
 def _key(want: Want) -> tuple[str, str, str]:
     grant = want.grant
-    return grant.manager, grant.name, grant.version if grant.manager == "npm" else grant.file
+    return grant.manager, grant.name, grant.file if grant.manager == "pypi" else grant.version
 
 
 def _page_of(grant: Grant) -> Grant:
     """Return the grant of the page that has an artifact's date; it is read, not handed on."""
-    if grant.manager == "npm":
-        path = f"/{grant.name.replace('/', '%2f')}"
-    else:
-        path = f"/simple/{canonical_name(grant.name)}/"
+    match grant.manager:
+        case "npm":
+            path = f"/{grant.name.replace('/', '%2f')}"
+        case "pypi":
+            path = f"/simple/{canonical_name(grant.name)}/"
+        case "cargo":
+            path = f"/{index_path(grant.name)}"
+        case _:  # Go: each version has a page of its own, beside its files
+            path = f"{grant.path.rpartition('.')[0]}.info"
     page = Grant(grant.manager, "metadata", path, name=grant.name, has_versions=True)
     return replace(page, hosts=grant.hosts, fallback=grant.fallback)

@@ -6,13 +6,14 @@ last byte of bytes that are not what they must be; the first one either, up to 1
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
+from cleanroom.gateway.measure import Measure
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Served, Taker
 from cleanroom.gateway.spool import Body
@@ -43,6 +44,7 @@ class Order:
     status: int = 200
     length: int | None = None  # as the upstream said it, of a body that is not complete
     digests: tuple[str, ...] = ()
+    measure: Measure | None = None  # where they are no digests of the bytes themselves
     needs_whole: bool = False  # nothing before all of it is there
     refine: Refine | None = None
     method: str = "GET"
@@ -62,8 +64,11 @@ class Delivery:
         self._order = order
         self._taker = taker
         self._verified = verified
-        algorithm = order.digests[0].partition(":")[0] if order.digests else "sha256"
+        is_plain = bool(order.digests) and order.measure is None
+        algorithm = order.digests[0].partition(":")[0] if is_plain else "sha256"
         self._algorithm = algorithm
+        self._measuring: Generator[None, None, str] | None = None
+        self._measured = ""
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._hashed = 0
         self._position = 0  # of the next byte to release
@@ -102,7 +107,17 @@ class Delivery:
         return self._is_begun
 
     @property
+    def body(self) -> Body:
+        """What is delivered."""
+        return self._body
+
+    @property
     def digest(self) -> str:
+        """What was found, as pins write it."""
+        return self._measured or self.digest_of_bytes
+
+    @property
+    def digest_of_bytes(self) -> str:
         """What was hashed, as "algorithm:<hex>"."""
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
@@ -125,6 +140,7 @@ class Delivery:
         length = self._body.size if self._body.is_complete else order.length
         return (
             order.needs_whole
+            or order.measure is not None
             or order.refine is not None
             or order.method == "HEAD"
             or bool(order.range or order.if_none_match)
@@ -167,11 +183,22 @@ class Delivery:
         return True
 
     def _judge(self) -> bool:
-        digests = self._order.digests
+        measure, digests = self._order.measure, self._order.digests
+        if measure is not None and not self._measured:
+            return self._measure_next(measure)
         is_right = not digests or self.digest in digests
         self._is_asking = True
         self._verified(self, is_right=is_right)
         return not self._is_asking
+
+    def _measure_next(self, measure: Measure) -> bool:
+        if self._measuring is None:
+            self._measuring = measure(self._body, self._hash.hexdigest())
+        try:
+            next(self._measuring)
+        except StopIteration as end:
+            self._measured = end.value
+        return True
 
     def _send_next(self) -> bool:
         if not self._is_begun and not self._begin():

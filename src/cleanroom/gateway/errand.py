@@ -15,6 +15,7 @@ from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, Verified
 from cleanroom.gateway.forms import form_of, wants_html
+from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import OK, Older, Shared, said_of
 from cleanroom.gateway.shelf import Shelf, Ticket
@@ -35,6 +36,9 @@ class Cache(Protocol):
 
     @property
     def shelf(self) -> Shelf: ...
+
+    @property
+    def measures(self) -> Measures: ...
 
     def flying(self, place: Place) -> Shared | None:
         """Return the flight of this place, if there is one."""
@@ -69,6 +73,7 @@ class Errand:
         # One that is held to what was seen first does not join one that is held to a pin.
         is_pinned = want.grant.kind != "artifact" or bool(want.grant.digests)
         self._berth = self._place if is_pinned else (*self._place[:2], "first-seen")
+        self._measure = cache.measures.of(want.grant)
         self._held = _Held()
         self._first_seen = ""
         self._is_paused = False
@@ -128,6 +133,8 @@ class Errand:
         grant = self._want.grant
         if grant.kind != "artifact":
             return True
+        if self._measure is not None:
+            return True  # the store knows digests of bytes only: it is found out when it is read
         if grant.digests:
             return stored.has_any(grant.digests)
         return self._first_seen in ("", stored.sha256)
@@ -184,6 +191,7 @@ class Errand:
             status=answer.status,
             length=answer.length,
             digests=grant.digests if is_artifact else (),
+            measure=self._measure if is_artifact else None,
             needs_whole=is_artifact and not grant.digests,
             cache="miss",
             **self._asked(is_ok=is_ok),
@@ -193,8 +201,10 @@ class Errand:
     def take_kept(self, stored: Stored, body: Body, cache: str) -> None:
         """Implement Waiting."""
         self._held.shared = None
-        digests = (f"sha256:{stored.sha256}",)
-        order = Order(said=stored.said, digests=digests, cache=cache, **self._asked(is_ok=True))
+        measure = self._measure
+        digests = self._want.grant.digests if measure else (f"sha256:{stored.sha256}",)
+        asked = self._asked(is_ok=True)
+        order = Order(said=stored.said, digests=digests, measure=measure, cache=cache, **asked)
         self._deliver(body, order, self._verified_kept)
 
     def failed(self, deny: Deny) -> None:
@@ -233,15 +243,17 @@ class Errand:
             delivery.pause()
 
     def _verified_kept(self, delivery: Delivery, *, is_right: bool) -> None:
-        if is_right:
+        is_undamaged = delivery.digest_of_bytes == f"sha256:{delivery.body.sha256}"
+        if is_right and is_undamaged:
             delivery.release()
             return
-        if self._held.ticket is not None:
+        if self._held.ticket is not None and not is_undamaged:
             self._held.ticket.damaged()
         if delivery.is_begun or self._held.ticket is None:
             delivery.refuse(Deny(Code.INTEGRITY_MISMATCH, "a file of the content cache is damaged"))
             return
-        # SECURITY: nothing of it was released; what the upstream has now is checked anew.
+        # SECURITY: nothing of it was released; what the upstream has now is checked anew. What only
+        # this pin does not fit stays: it may be what others are pinned to.
         delivery.cancel()
         self._held.delivery = None
         self._miss()

@@ -15,7 +15,8 @@ _ANY: Final = "*/*"
 
 def form_of(grant: Grant, accept: str) -> str:
     """Return the form, which is also the upstream's Accept; "" where there is only one."""
-    if grant.kind != "metadata" or not grant.has_versions:
+    has_forms = grant.kind == "metadata" and grant.has_versions
+    if not has_forms or grant.manager not in ("npm", "pypi"):
         return ""
     asked = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
     if grant.manager == "npm":
