@@ -1,15 +1,19 @@
 """One sandbox at the gateway: budgets, deadlines, narrowing, and that nothing is left."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.budgets import Allowances
-from cleanroom.gateway.door import Door
+from cleanroom.gateway.door import Door, Given
 from cleanroom.gateway.reactor import Reactor
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.gateway.vault import SandboxSecrets, Secret
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from tests.decide.policies import policy
 from tests.gateway.doors import make_door_sockets
 from tests.gateway.queries import query
@@ -38,9 +42,9 @@ class Scene:
         self.tcp4, self.tcp6, self.dns4, _, self.udp4, _ = (s.getsockname() for s in self.sockets)
         self.door: Door | None = None
 
-    def open(self, allow: CompiledPolicy | None = None) -> Door:
+    def open(self, allow: CompiledPolicy | None = None, given: Given | None = None) -> Door:
         allowed = allow or policy(f"127.0.0.1/32:{self.tcp4[1]}")
-        self.door = Door(self.world, "sbx_test", allowed, self.sockets)
+        self.door = Door(self.world, "sbx_test", allowed, self.sockets, given)
         self.stack.callback(self.door.close)
         return self.door
 
@@ -258,3 +262,60 @@ def test_a_closed_door_cuts_everything_and_reports_what_was_folded(scene: Scene)
 def connect_to(place: tuple[str, int]) -> None:
     """Connect, or raise."""
     socket.create_connection(place, timeout=5).close()
+
+
+def with_secret(scene: Scene) -> tuple[Door, str]:
+    """Open a door of a sandbox whose connections all lead to a.test; return its placeholder."""
+    secrets = SandboxSecrets(scene.reactor.now)
+    binding = SecretBinding("gh", "GH", ("a.test",), ttl_s=60)
+    descriptor = os.memfd_create("secret")
+    os.write(descriptor, b"ghp_0123456789abcdefghij")
+    ref = secrets.add(binding, Secret(descriptor))
+    os.close(descriptor)
+    assert isinstance(ref, SecretRef)
+    allowed = replace(policy(f"a.test:{scene.tcp4[1]}"), secrets=(binding,))
+    door = scene.open(allowed, Given(secrets))
+    door._dns.name_of = lambda address: "a.test"  # type: ignore[method-assign]
+    return door, ref.placeholder
+
+
+def test_when_a_secrets_time_is_over_its_hosts_connections_are_cut(scene: Scene) -> None:
+    with_secret(scene)
+    client = scene.client()
+    client.send(b"hello")
+    upstream = scene.upstream()
+    scene.until(lambda: received(upstream) == b"hello")
+    scene.reactor.ahead = 59
+    turn_for_a_while(scene.reactor)
+    client.send(b"still")
+    scene.until(lambda: received(upstream) == b"still")
+    scene.reactor.ahead = 62
+    scene.until(lambda: scene.is_reset(client))
+    assert "secret_unavailable" in scene.codes()
+
+
+def test_a_narrower_policy_cuts_the_connections_of_what_it_no_longer_binds(scene: Scene) -> None:
+    door, _ = with_secret(scene)
+    client = scene.client()
+    client.send(b"hello")
+    scene.until(lambda: scene.world.events)
+    door.narrow(policy(f"a.test:{scene.tcp4[1]}"))
+    scene.until(lambda: scene.is_reset(client))
+    assert scene.codes()[-2:] == ["secret_unavailable", ""]  # and its end
+
+
+def test_a_placeholder_in_plain_bytes_is_seen_by_the_door(scene: Scene) -> None:
+    _, holder = with_secret(scene)
+    client = scene.client()
+    client.send(holder.encode())
+    scene.until(lambda: scene.is_reset(client))
+    assert "secret_scope_violation" in scene.codes()
+
+
+def test_a_placeholder_in_plain_http_is_answered_with_its_reason(scene: Scene) -> None:
+    _, holder = with_secret(scene)
+    client = scene.client()
+    host = f"a.test:{scene.tcp4[1]}"
+    client.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nX: {holder}\r\n\r\n".encode())
+    scene.until(lambda: (received(client) or b"").startswith(b"HTTP/1.1 403 secret_scope"))
+    assert "secret_scope_violation" in scene.codes()

@@ -1,8 +1,12 @@
 """Secrets in the bodies of requests: forms and JSON, with lengths that are right (S2, S9)."""
 
+import base64
 import json
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.layers.bound import MAX_HELD
@@ -18,7 +22,7 @@ from tests.gateway.secret_talk import (
     dechunked,
     keys,
 )
-from tests.gateway.talk import UPSTREAM
+from tests.gateway.talk import SANDBOX, UPSTREAM
 
 FORM = f"{POST}\nContent-Type: application/x-www-form-urlencoded"
 JSON = f"{POST}\nContent-Type: application/json; charset=utf-8"
@@ -156,3 +160,27 @@ def test_an_empty_piece_is_no_command() -> None:
     commands = talk.request(*posted("$"))
     assert commands
     assert all(c.data for c in talk.commands if isinstance(c, Send))
+
+
+WORDS = [
+    b"POST /a HTTP/1.1\r\n", b"GET /?", b" HTTP/1.1\r\n", b"Host: a.test\r\n", b"\r\n", b"\r\n\r\n",
+    b"Authorization: ", b"Basic ", base64.b64encode(PLACEHOLDER.encode()), b"Content-Length: 9\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Content-Type: application/json\r\n", b"0\r\n\r\n",
+    b"22\r\n", PLACEHOLDER.encode(), PLACEHOLDER.encode()[:20], PLACEHOLDER.encode()[20:], b"%63",
+    b"Cookie: a=", b"X: ", b"\0", b"\xff", b"Expect: 100-continue\r\n", b"Content-Length: 34\r\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=24), st.lists(st.integers(0, 400), max_size=6))
+def test_whatever_comes_no_placeholder_passes_and_nothing_breaks(
+    words: list[bytes], cuts: list[int]
+) -> None:
+    everywhere = ("header", "basic", "query", "form", "json", "cookie")
+    for target in (("header",), everywhere):
+        talk = SecretTalk(keys(target=target))
+        data = b"".join([b"POST /a HTTP/1.1\r\nHost: a.test\r\n", *words])
+        bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+        for start, end in pairwise(bounds):
+            talk.asks(data[start:end])
+        assert PLACEHOLDER.encode() not in talk.sent(UPSTREAM)
+        assert VALUE not in talk.sent(SANDBOX)
