@@ -78,6 +78,15 @@ _SANDBOXES: Final = (
     ),
 )
 
+# Of a living sandbox. Binary messages are a tar archive; the server's last word is a text.
+_FILES: Final = (
+    Endpoint("list_files", "GET", f"{_SANDBOX}/files", "", "FileList", query=("path",)),
+    Endpoint(
+        "read_files", "GET", f"{_SANDBOX}/files/read", stream="websocket", query=("path", "folder")
+    ),
+    Endpoint("write_files", "GET", f"{_SANDBOX}/files/write", stream="websocket", query=("path",)),
+)
+
 _EXECUTIONS: Final = (
     Endpoint(
         "create_execution", "POST", f"{_SANDBOX}/executions", "ExecutionRequest", "Execution", 201
@@ -117,4 +126,4 @@ _AUDIT: Final = (
     Endpoint("verify_audit", "GET", "/v1/audit/verify", "", "AuditVerification"),
 )
 
-ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _EXECUTIONS + _VOLUMES + _AUDIT
+ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _FILES + _EXECUTIONS + _VOLUMES + _AUDIT

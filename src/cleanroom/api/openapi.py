@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from cleanroom import __version__
-from cleanroom.api import mount_types, policy_types, streams, types
+from cleanroom.api import file_types, mount_types, policy_types, streams, types
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
 from cleanroom.api.message import Message
 from cleanroom.api.problem import MEDIA_TYPE
@@ -30,8 +30,14 @@ _ATTACH: Final = (
     " ones get a PositionLine first, GapLines for what is no longer kept, and their going changes"
     " nothing; with `from=left` they begin where the last client that said `detach` had come."
 )
+_ARCHIVE: Final = (
+    "WebSocket (RFC 6455). Binary messages are the bytes of a tar archive: of the server for"
+    " `read`, of the client for `write`, which ends them with EofMessage. The last message of the"
+    " server is an ExitLine or ErrorLine. What the server sends was made by a hostile program."
+)
 _QUERY: Final[dict[str, Document]] = {
     "all": {"type": "boolean"},
+    "folder": {"type": "boolean"},
     "follow": {"type": "boolean"},
     "force": {"type": "boolean"},
     "denied": {"type": "boolean"},
@@ -49,7 +55,7 @@ _QUERY: Final[dict[str, Document]] = {
 def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
-    for module in (policy_types, mount_types, types, streams):
+    for module in (file_types, mount_types, policy_types, types, streams):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:
                 found[value.__name__] = value
@@ -136,7 +142,7 @@ def _body(endpoint: Endpoint) -> Document | None:
 
 def _answer(endpoint: Endpoint) -> Document:
     if endpoint.stream == "websocket":
-        return {"description": _ATTACH}
+        return {"description": _ARCHIVE if endpoint.path.endswith(("read", "write")) else _ATTACH}
     if endpoint.status == 204:
         return {"description": "done"}
     if endpoint.stream == "ndjson":

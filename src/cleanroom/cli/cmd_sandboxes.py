@@ -9,6 +9,7 @@ import re
 from cleanroom.cli.approval import approved_policy
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.inside_files import files, files_parser
 from cleanroom.cli.lifetime import (
     extend,
     extend_parser,
@@ -172,6 +173,7 @@ SUBS = {
     "list": Sub(list_parser, list_all),
     "inspect": Sub(lambda: one_parser("inspect", "Show all that is known of one."), inspect),
     "stop": Sub(lambda: one_parser("stop", "End a sandbox and all its processes."), stop),
+    "files": Sub(files_parser, files),
     "extend": Sub(extend_parser, extend),
     "rm": Sub(rm_parser, rm),
     "prune": Sub(prune_parser, prune),

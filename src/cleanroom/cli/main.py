@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "status": "timings and result of a run",
     "diff": "what a run changed",
     "apply": "bring what a run changed into the workspace",
+    "cp": "copy files out of a sandbox, or into it",
     "sandboxes": "create, list, inspect, stop sandboxes; their events",
     "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",

@@ -35,6 +35,7 @@ JSON_SHAPES: Final = {
     "sandboxes create": "A Sandbox.",
     "sandboxes inspect": "A Sandbox.",
     "sandboxes stop": "A Sandbox.",
+    "sandboxes files": "A FileList.",
     "sandboxes extend": "A Sandbox.",
     "sandboxes rm": "A Sandbox, as it was.",
     "sandboxes prune": "A PruneReport.",

@@ -36,7 +36,8 @@ class Expiry:
     def rest(self, sandbox: LiveSandbox) -> None:
         """A command has ended, or none was there yet: perhaps nothing runs in it now."""
         idle_s = sandbox.record.idle_s
-        if idle_s is None or sandbox.runs or sandbox.record.state != "ready":
+        busy = sandbox.runs or sandbox.helpers
+        if idle_s is None or busy or sandbox.record.state != "ready":
             return
         self._watch(sandbox, IDLE, self._idle(sandbox, idle_s))
 

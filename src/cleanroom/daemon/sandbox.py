@@ -137,6 +137,7 @@ class LiveSandbox:
         self.folder = folder
         self.events = events
         self.runs: dict[str, LiveRun] = {}  # those that have not finished
+        self.helpers = 0  # commands of cleanroom's own that run in it (inside.py)
         self.opening = asyncio.Lock()  # held while a command is admitted
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
