@@ -137,7 +137,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Leave word whether every test ran, for tools/try-again."""
-    if session.config.cache is not None:
+    if getattr(session.config, "cache", None) is not None:  # it can be switched off
         session.config.cache.set("cleanroom/exitstatus", int(exitstatus))
 
 

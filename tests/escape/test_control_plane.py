@@ -165,7 +165,7 @@ def test_a_body_that_is_no_request_is_refused_and_starts_nothing(served: Served,
 def test_a_giant_is_refused_before_it_is_read(
     served: Served, head: str, statuses: set[str]
 ) -> None:
-    """C3: at most a few MiB of it are ever taken."""
+    """C3: at most what a policy with its lock files may have is ever taken."""
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     with served.api.connect() as client:
         sent = 0

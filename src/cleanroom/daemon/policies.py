@@ -22,7 +22,7 @@ NO_POLICY: Final = (
 )
 SHADOWED: Final = "cleanroom.yaml is used, and .buildkite/cleanroom.yaml beside it is ignored"
 # Of a request with a policy: JSON writes a quote or a line end of a lock file as two bytes.
-MAX_POLICY_BODY: Final = 2 * MAX_BYTES + 2 * 1024 * 1024
+MAX_POLICY_BODY: Final = MAX_BYTES + MAX_BYTES // 2
 
 _CACHED: Final = 64
 _CACHED_PINS: Final = 200_000
