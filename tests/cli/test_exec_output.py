@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.cli.exec_output import (
+    PlainReport,
     counted,
     denied_summary,
     target_text,
     whole_characters,
     write_all,
 )
+from cleanroom.cli.render import Screen
 from cleanroom.client.reply import Reply
 
 
@@ -32,6 +34,28 @@ def test_denials_are_summed() -> None:
     denials = [{"name": "a", "count": 2}, {"name": "", "address": "203.0.113.1", "count": 1}]
     said = denied_summary([Reply.of(denial) for denial in denials])
     assert said == "cleanroom: 3 connections denied (2 hosts)"
+
+
+def test_packages_are_named_in_the_sum() -> None:
+    package = {"name": "npm.example", "count": 1}
+    denials = [{**package, "artifact": f"p{number} 1.0"} for number in range(10)]
+    said = denied_summary([Reply.of(denial) for denial in denials])
+    assert said.startswith("cleanroom: 10 packages denied (p0 1.0, p1 1.0, ")
+    assert said.endswith("p7 1.0 and 2 more)")
+    said = denied_summary([Reply.of({"name": "a", "count": 2}), Reply.of(denials[0])])
+    assert said == "cleanroom: 2 connections denied (1 host), 1 package denied (p0 1.0)"
+
+
+def test_each_package_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    report = PlainReport(Screen({}), verbose=False)
+    denied = {"type": "denied", "name": "npm.example", "port": 443, "code": "lockfile_violation"}
+    for artifact in ("ms 1", "ms 2", "ms 1", "", ""):
+        report.news(Reply.of({**denied, "artifact": artifact, "reason": f"no {artifact}"}))
+    said = [line.partition(": ")[2] for line in capfd.readouterr().err.splitlines()]
+    assert said == [
+        f"denied npm.example:443: no {artifact} (lockfile_violation)"
+        for artifact in ("ms 1", "ms 2", "")
+    ]
 
 
 @given(st.text(max_size=20), st.integers(0, 100))

@@ -77,3 +77,31 @@ def test_a_flood_of_names_does_not_become_a_flood_of_rules() -> None:
     suggestion = suggest_rules(flood, NOTHING)
     assert len(suggestion.rules) == MAX_RULES
     assert suggestion.notes == ("only the first 50 of 200 hosts are suggested",)
+
+
+def test_of_a_registry_packages_are_said_and_no_rule_suggested() -> None:
+    registry = "registries: {npm: {enable: true, allowed_hosts: [r.example]}}"
+    policy = compiled(f"version: 1\n{registry}")
+    package = Refusal(
+        "r.example",
+        443,
+        code=Code.LOCKFILE_VIOLATION,
+        artifact="ms 1.0",
+        reason="ms 1.0 is not in package-lock.json",
+    )
+    assert notes(package, policy=policy) == ("ms 1.0 is not in package-lock.json",)
+    assert suggested(Refusal("r.example", 80), policy=policy) == ["r.example:80"]
+
+
+def test_what_no_rule_lifts_is_not_suggested() -> None:
+    assert notes(
+        Refusal("a.example", 443, code=Code.SECRET_SCOPE_VIOLATION),
+        Refusal("b.example", 443, code=Code.OFFLINE_MISS),
+        Refusal("c.example", 443, code=Code.UPSTREAM_CERTIFICATE_INVALID),
+    ) == (
+        "a.example got a placeholder that it may not have: no network rule allows that,"
+        " see secrets",
+        "b.example is not asked offline: run without --offline",
+        "c.example was refused, and no rule lifts that:"
+        " cleanroom explain upstream_certificate_invalid",
+    )

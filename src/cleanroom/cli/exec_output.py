@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cleanroom.client.escapes import EscapeFilter
 
 LONGEST_UTF8: Final = 4
+MOST_PACKAGES: Final = 8  # that the summary names
 
 
 class Report(Protocol):
@@ -82,10 +83,9 @@ class PlainReport:
         write_all(stream, on_terminal.feed(data) if on_terminal else data)
 
     def news(self, message: Reply) -> None:
-        """Say the first refusal of each host, each note once, and what is missing."""
+        """Say the first refusal of each host and package, each note once, and what is missing."""
         if message.text("type") == "denied":
-            host = message.text("name") or message.text("address")
-            if self._first(f"host {host}"):
+            if self._first(f"denied {what_was_denied(message)}"):
                 self._screen.warn(
                     f"cleanroom: denied {target_text(message)}:"
                     f" {message.text('reason')} ({message.text('code')})"
@@ -209,10 +209,25 @@ def result_fields(run: Reply, status: int) -> dict[str, object]:
 
 
 def denied_summary(denied: list[Reply]) -> str:
-    """Return e.g. "cleanroom: 3 connections denied (2 hosts)"."""
-    count = sum(denial.maybe_number("count") or 1 for denial in denied)
-    hosts = {denial.text("name") or denial.text("address") for denial in denied}
-    return f"cleanroom: {counted(count, 'connection')} denied ({counted(len(hosts), 'host')})"
+    """Return e.g. "cleanroom: 3 connections denied (2 hosts), 1 package denied (ms 2.1.3)"."""
+    others = [denial for denial in denied if not denial.text("artifact", "")]
+    packages = dict.fromkeys(filter(None, (denial.text("artifact", "") for denial in denied)))
+    said = []
+    if others:
+        count = sum(denial.maybe_number("count") or 1 for denial in others)
+        hosts = {denial.text("name") or denial.text("address") for denial in others}
+        said.append(f"{counted(count, 'connection')} denied ({counted(len(hosts), 'host')})")
+    if packages:
+        some = ", ".join(list(packages)[:MOST_PACKAGES])
+        rest = f" and {len(packages) - MOST_PACKAGES} more" if len(packages) > MOST_PACKAGES else ""
+        said.append(f"{counted(len(packages), 'package')} denied ({some}{rest})")
+    return f"cleanroom: {', '.join(said)}"
+
+
+def what_was_denied(message: Reply) -> str:
+    """Return what is said once: a package, else a host."""
+    host = message.text("name", "") or message.text("address", "")
+    return f"{host} {message.text('artifact', '')}".strip()
 
 
 def gap_text(message: Reply) -> str:

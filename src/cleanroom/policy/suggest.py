@@ -11,6 +11,8 @@ from typing import Final
 from cleanroom.errors import Code
 from cleanroom.policy.hosts import InvalidHostError, canonical_host, canonical_network
 from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
+from cleanroom.policy.opened import registry_of
+from cleanroom.policy.suggest_packages import RefusedPackage, advice
 
 MAX_RULES: Final = 50
 
@@ -26,7 +28,11 @@ _NOTES: Final = {
     Code.SNI_MISMATCH: "was asked for by one name and spoken to by another: no rule allows that",
     Code.HOST_HEADER_MISMATCH: "got a request for another host: no rule allows that",
     Code.PROTOCOL_NOT_ALLOWED: "got neither TLS nor HTTP: another protocol needs its own port",
+    Code.SECRET_SCOPE_VIOLATION: "got a placeholder that it may not have: no network rule allows"
+    " that, see secrets",
+    Code.OFFLINE_MISS: "is not asked offline: run without --offline",
 }
+_LIFTED: Final = (Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED)  # by a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Refusal:
     address: str = ""
     protocol: str = "tcp"
     code: str = Code.HOST_NOT_ALLOWED
+    reason: str = ""
+    artifact: str = ""  # of a registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
         note = _note(refusal, policy, target, port)
         if note:
             notes.setdefault(note)
-        elif port and not _is_allowed(policy, target, port):
+        elif port and refusal.code in _LIFTED and not _is_allowed(policy, target, port):
             ports.setdefault(target, set()).add(port)
     rules = [Rule(*target, tuple(sorted(ports[target]))) for target in sorted(ports)]
     if len(rules) > MAX_RULES:
@@ -91,8 +99,11 @@ def _target(refusal: Refusal) -> tuple[RuleKind, str] | None:
 
 
 def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> str:
-    """Return why no rule would help; "" if one would."""
+    """Return why no rule would help; "" if one would, or nothing needs to be said."""
     kind, value = target
+    registry = registry_of(policy, value)
+    if registry is not None and refusal.code not in _LIFTED:
+        return advice(RefusedPackage(refusal.artifact, refusal.code, refusal.reason), registry)
     if refusal.protocol == "udp":
         return f"{value}: UDP other than DNS is never allowed"
     if refusal.code in _NOTES:
@@ -100,4 +111,6 @@ def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str]
     for rule in policy.network.deny_rules:
         if (rule.kind, rule.value) == (kind, value) and port in rule.ports:
             return f"{value} is denied by line {rule.place_of(port).line} of the policy"
-    return ""
+    if refusal.code in _LIFTED:
+        return ""
+    return f"{value} was refused, and no rule lifts that: cleanroom explain {refusal.code}"

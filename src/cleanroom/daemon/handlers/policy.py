@@ -181,4 +181,6 @@ def _refusal(denial: Denial) -> Refusal:
         address=denial.address,
         protocol=denial.protocol,
         code=denial.code,
+        reason=denial.reason,
+        artifact=denial.artifact,
     )

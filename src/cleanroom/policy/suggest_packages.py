@@ -1,0 +1,77 @@
+"""Refused packages -> what a person may do about each. No rule of the network is the answer.
+
+In: a refusal of a registry's host, and the policy with its pins. Out: one sentence. Never: a
+command with a word of the sandbox in it that a shell would take for more than a word; a command
+that runs the package's own code, where its package manager has one that does not.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cleanroom.errors import Code
+from cleanroom.lockfile.formats import format_of
+from cleanroom.policy.model import RegistryPolicy
+
+_WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
+
+# How a package gets into a lock file.
+_ADD: Final = {
+    "package-lock.json": "npm install --package-lock-only {name}@{version}",
+    "npm-shrinkwrap.json": "npm install --package-lock-only {name}@{version}",
+    "yarn.lock": "yarn add {name}@{version}",
+    "pnpm-lock.yaml": "pnpm add --lockfile-only {name}@{version}",
+    "bun.lock": "bun add {name}@{version}",
+    "uv.lock": "uv add --no-sync {name}=={version}",
+    "poetry.lock": "poetry add --lock {name}@{version}",
+    "pdm.lock": "pdm add --no-sync {name}=={version}",
+    "Pipfile.lock": "pipenv install {name}=={version}",
+    "requirements.txt": "add {name}=={version} with its --hash (pip-compile --generate-hashes)",
+    "Cargo.lock": "cargo add {name}@{version}",
+    "go.sum": "go get {name}@{version}",
+}
+_OTHERS: Final = {
+    Code.INTEGRITY_MISMATCH: "nothing allows that: find out who changed it",
+    Code.OFFLINE_MISS: "fetch it once: cleanroom cache warm, or run once without --offline",
+    Code.REGISTRY_NOT_ALLOWED: "no rule allows more of a registry",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPackage:
+    """One refused request to a registry. `artifact` is "NAME VERSION", a page's name, or ""."""
+
+    artifact: str
+    code: str
+    reason: str
+
+
+def advice(refused: RefusedPackage, registry: RegistryPolicy) -> str:
+    """Return what was refused and what may be done, "" if the lock files pin it by now."""
+    if refused.code == Code.LOCKFILE_VIOLATION:
+        return _unlocked(refused, registry)
+    if refused.code == Code.COOLDOWN_ACTIVE:
+        key = f"registries.{registry.manager}.exceptions"
+        return f"{refused.reason}; it may pass with an entry of {key}, which says until when"
+    after = _OTHERS.get(Code(refused.code), "")
+    return f"{refused.reason}; {after}" if after else refused.reason
+
+
+def _unlocked(refused: RefusedPackage, registry: RegistryPolicy) -> str:
+    name, _, version = refused.artifact.rpartition(" ")
+    if any((pin.name, pin.version) == (name, version) for pin in registry.artifact_allowlist):
+        return ""
+    command = _command(registry) if _WORD.fullmatch(name) and _WORD.fullmatch(version) else ""
+    if not command:
+        return refused.reason
+    return f"{refused.reason}; if it should be: {command.format(name=name, version=version)}"
+
+
+def _command(registry: RegistryPolicy) -> str:
+    """Return how the lock file that pins most is added to, else the first that is named."""
+    sources = [pin.source.rpartition(":")[0] for pin in registry.artifact_allowlist]
+    most = max(set(sources), key=sources.count, default="")
+    for path in (most, *registry.lockfile.lockfiles):
+        if (known := format_of(path)) in _ADD:
+            return _ADD[known]
+    return ""
