@@ -9,7 +9,7 @@ import contextlib
 import heapq
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,12 +23,14 @@ from cleanroom.backends.base import (
     StartTimings,
 )
 from cleanroom.daemon.parts import Lost, Order, Prepared, RecordEvent, Wanted
+from cleanroom.decide.placeholder import placeholder_like, why_unusable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.capabilities import ALWAYS
-from cleanroom.policy.model import Capability, CompiledPolicy, Limits
+from cleanroom.policy.model import Capability, CompiledPolicy, Limits, SecretBinding
 from cleanroom.policy.opened import opened_names
 from cleanroom.sandbox.build import CommandOptions, command_for
+from cleanroom.sandbox.environment import override
 from cleanroom.sandbox.spec import SandboxSpec
 from tests.fake_process import PROGRAMS, FakeProcess, Program
 
@@ -178,6 +180,7 @@ class FakeGateway:
         self.starts = 0
         self.doors: set[str] = set()
         self.offline: set[str] = set()
+        self.secrets: dict[tuple[str, str], bytes] = {}  # all that it was ever given
         self._record: RecordEvent | None = None
         self._lost: Lost | None = None
 
@@ -205,6 +208,17 @@ class FakeGateway:
     async def authority(self, sandbox_id: str, policy: CompiledPolicy) -> str:
         """Return a certificate that nobody can read, if one is needed."""
         return "a certificate\n" if opened_names(policy) else ""
+
+    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+        """Read the value as the real one does; return a placeholder that tells nothing of it."""
+        with open(descriptor, "rb") as file:  # noqa: ASYNC230 -- a memfd
+            value = file.read()
+        why = why_unusable(value)
+        if why:
+            message = f"cannot use the secret '{binding.secret_id}': {why}"
+            raise Refused(Code.SECRET_UNAVAILABLE, message)
+        self.secrets[sandbox_id, binding.secret_id] = value
+        return placeholder_like(value, bytes(range(128)))
 
     def door(self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False) -> Door:
         """Return a door."""
@@ -306,7 +320,9 @@ class FakeWorkspaces:
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Return an empty plan."""
         self.prepared.append(order)
-        return Prepared(empty_spec(order.sandbox_id, order.needs), self.notes)
+        spec = empty_spec(order.sandbox_id, order.needs)
+        environment = override(spec.environment, order.placeholders)
+        return Prepared(replace(spec, environment=environment), self.notes)
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Return the plan as it was."""

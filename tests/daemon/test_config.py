@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.daemon.config import every_key, load_config, parse_config, report, variable_of
+from cleanroom.daemon.config import (
+    every_key,
+    has_variable,
+    load_config,
+    parse_config,
+    report,
+    variable_of,
+)
 from cleanroom.daemon.config_page import render_markdown
 from cleanroom.daemon.settings import Settings
 from cleanroom.policy.problems import FileErrors
@@ -120,9 +127,9 @@ def test_every_value_is_shown_with_its_origin() -> None:
 def test_the_page_names_every_key_and_its_variable() -> None:
     page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
     assert page == render_markdown()
-    for name, _ in every_key():
+    for name, key in every_key():
         assert f"`{name}`" in page
-        assert f"`{variable_of(name)}`" in page
+        assert (f"`{variable_of(name)}`" in page) is has_variable(key)
 
 
 def test_a_missing_file_is_no_mistake_and_an_unreadable_one_is(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from cleanroom.policy.fields import Leaf, Spot, Value
 from cleanroom.policy.model import RuleKind
 from cleanroom.policy.problems import Problems
 from cleanroom.policy.values import (
-    TextMap,
     choice,
     count,
     decimal,
@@ -19,6 +18,7 @@ from cleanroom.policy.values import (
     port,
     size,
     text,
+    text_map,
 )
 from cleanroom.policy.yaml_reader import read_yaml
 
@@ -141,7 +141,7 @@ def test_the_schema_for_editors_takes_what_the_parser_takes(
 
 
 def test_a_text_map_keeps_order_and_says_which_entry_is_wrong() -> None:
-    labels = TextMap()
+    labels = text_map()
     assert read(labels, "{b: x, a: z}") == (("b", "x"), ("a", "z"))
     assert read(labels, "") == ()
     assert read(labels, "[a]") == ["cannot use this for k: it is a mapping of text to text"]
@@ -155,7 +155,7 @@ def test_a_text_map_keeps_order_and_says_which_entry_is_wrong() -> None:
 
 
 def test_a_text_map_describes_itself_to_editors() -> None:
-    schema = TextMap().json_schema()
+    schema = text_map().json_schema()
     jsonschema.validate({"team": "x"}, schema)
     with pytest.raises(jsonschema.ValidationError, match=re.escape("1.1")):
         jsonschema.validate({"team": 1.1}, schema)

@@ -10,7 +10,7 @@ class Endpoint(NamedTuple):
     """One operation. `request` and `response` name Structs of the API ("" for no body).
 
     `stream` is "" (one JSON document), "ndjson" (one object a line, the last one terminal),
-    "websocket", "text" or "bytes". `query` are the names that its query string may hold.
+    "websocket", "text", "bytes" or "descriptors". `query` are the names of its query string.
     """
 
     name: str
@@ -115,6 +115,12 @@ _VOLUMES: Final = (
     Endpoint("remove_volumes", "POST", "/v1/volumes/remove", "VolumeRemoval", "VolumeList"),
 )
 
+# Values are handed over as descriptors: `hand_over` answers 101, then daemon/handlers/secrets.py.
+_SECRETS: Final = (
+    Endpoint("secret_needs", "POST", "/v1/secrets/needs", "SecretNeedsRequest", "SecretNeeds"),
+    Endpoint("hand_over", "GET", "/v1/secrets/hand-over", status=101, stream="descriptors"),
+)
+
 _AUDIT: Final = (
     Endpoint(
         "read_audit",
@@ -126,4 +132,7 @@ _AUDIT: Final = (
     Endpoint("verify_audit", "GET", "/v1/audit/verify", "", "AuditVerification"),
 )
 
-ENDPOINTS: Final = _DAEMON + _POLICY + _RUNS + _SANDBOXES + _FILES + _EXECUTIONS + _VOLUMES + _AUDIT
+ENDPOINTS: Final = (
+    *(_DAEMON + _POLICY + _RUNS + _SANDBOXES + _FILES + _EXECUTIONS),
+    *(_VOLUMES + _SECRETS + _AUDIT),
+)

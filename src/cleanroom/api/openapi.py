@@ -12,7 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from cleanroom import __version__
-from cleanroom.api import file_types, mount_types, policy_types, streams, types
+from cleanroom.api import (
+    file_types,
+    mount_types,
+    policy_types,
+    secret_types,
+    streams,
+    types,
+)
 from cleanroom.api.endpoints import ENDPOINTS, Endpoint
 from cleanroom.api.message import Message
 from cleanroom.api.problem import MEDIA_TYPE
@@ -35,6 +42,12 @@ _ARCHIVE: Final = (
     " `read`, of the client for `write`, which ends them with EofMessage. The last message of the"
     " server is an ExitLine or ErrorLine. What the server sends was made by a hostile program."
 )
+_HAND_OVER: Final = (
+    "After this answer the connection carries no HTTP. The client sends one line, a JSON list of"
+    " ids of secrets, with one descriptor for each by SCM_RIGHTS, all beside its first byte: memfds"
+    " that are sealed against change. The server answers one line, {ticket} or a Problem. The"
+    " ticket is what RunOptions.handover takes, and is void once the client closes the connection."
+)
 _QUERY: Final[dict[str, Document]] = {
     "all": {"type": "boolean"},
     "folder": {"type": "boolean"},
@@ -55,7 +68,7 @@ _QUERY: Final[dict[str, Document]] = {
 def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
-    for module in (file_types, mount_types, policy_types, types, streams):
+    for module in (file_types, mount_types, policy_types, types, secret_types, streams):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:
                 found[value.__name__] = value
@@ -143,6 +156,8 @@ def _body(endpoint: Endpoint) -> Document | None:
 def _answer(endpoint: Endpoint) -> Document:
     if endpoint.stream == "websocket":
         return {"description": _ARCHIVE if endpoint.path.endswith(("read", "write")) else _ATTACH}
+    if endpoint.stream == "descriptors":
+        return {"description": _HAND_OVER}
     if endpoint.status == 204:
         return {"description": "done"}
     if endpoint.stream == "ndjson":

@@ -191,7 +191,11 @@ class ApprovalRequest(Message, frozen=True):
 
 
 class PolicyApproval(Message, frozen=True):
-    """`needed`: a run would have been refused before. `reason` is a sentence, "" if not needed."""
+    """`needed`: a run would have been refused before. `reason` is a sentence, "" if not needed.
+
+    `secrets`: those that nobody approved here, in words; a run that hands none over needs no
+    approval of them.
+    """
 
     policy_hash: str
     approved: bool
@@ -199,6 +203,7 @@ class PolicyApproval(Message, frozen=True):
     reason: str
     reach: list[str]
     changes: list[PolicyChange]
+    secrets: list[str] = field(default_factory=list)
 
 
 class PolicyInitRequest(Message, frozen=True):

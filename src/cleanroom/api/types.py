@@ -141,6 +141,10 @@ class RunOptions(Message, frozen=True):
     volumes: VolumeRequests = field(default_factory=list)
     offline: bool = False  # nothing is asked of any upstream; registries answer from the cache
     approved_policy: Word = ""  # the one hash that may run, whatever was approved here before
+    secrets: dict[Word, list[Word]] = field(
+        default_factory=dict
+    )  # ids given by flag -> hosts approved for this run
+    handover: Word = ""  # the ticket of `hand_over` for the values
 
 
 class ClientFacts(Message, frozen=True):

@@ -11,10 +11,12 @@ import sys
 from typing import Final
 
 from cleanroom.cli.parser import Parser
+from cleanroom.cli.secrets import Values
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
+from cleanroom.client.sources import given_secrets
 from cleanroom.errors import Code
 
 VARIABLE: Final = "CLEANROOM_APPROVED_POLICY"
@@ -62,6 +64,7 @@ def approval_lines(approval: Reply) -> list[str]:
     """Return what a person reads before they agree."""
     lines = [approval.text("reason")] if approval.flag("needed") else []
     lines += [f"reaches {line}" for line in approval.texts("reach")]
+    lines += [f"not approved yet: {line}" for line in approval.texts("secrets")]
     return lines + change_lines(approval)
 
 
@@ -88,15 +91,16 @@ def approved_policy(shell: Shell) -> str:
 def create_run(
     connection: Connection, request: dict[str, object], options: argparse.Namespace, shell: Shell
 ) -> Reply:
-    """Start the run; where its policy has to be approved and somebody is there, ask them first."""
-    try:
-        return connection.call(Call("create_run", body=request))
-    except RemoteError as error:
-        if error.code is not Code.APPROVAL_REQUIRED or not may_ask(options, shell):
-            raise
-        if not _asked(connection, request, shell):
-            raise
-    return connection.call(Call("create_run", body=request))
+    """Start the run; where something has to be approved and somebody is there, ask them first."""
+    with Values(shell, given_secrets(options.secret)) as values:
+        try:
+            return connection.call(Call("create_run", body=values.add_to(connection, request)))
+        except RemoteError as error:
+            if error.code is not Code.APPROVAL_REQUIRED or not may_ask(options, shell):
+                raise
+            if not _asked(connection, request, shell):
+                raise
+        return connection.call(Call("create_run", body=values.add_to(connection, request)))
 
 
 def may_ask(options: argparse.Namespace, shell: Shell) -> bool:

@@ -25,19 +25,21 @@ from cleanroom.cli.attached import (
     say_failure,
 )
 from cleanroom.cli.detached import refuse_waiting_flags, run_detached
-from cleanroom.cli.environment import given_environment, look_like_credentials
+from cleanroom.cli.environment import binding_for, given_environment, look_like_credentials
 from cleanroom.cli.exec_output import JsonReport, Report, result_fields
 from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_status
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
+from cleanroom.cli.secrets import add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.attach import Left
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
+from cleanroom.client.sources import given_secrets
 from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 
 # Flags that one screen of help only names; the order of all others is theirs below.
@@ -73,6 +75,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.value("-w --workdir", "DIR", "the working directory inside")
     parser.values("-e --env", "K[=V]", "set a variable; K alone takes your value")
     parser.values("--env-file", "FILE", "set variables from lines NAME=VALUE")
+    add_secret_flag(parser)
     parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
     add_folder_flags(parser)
     parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
@@ -85,16 +88,21 @@ def parsers() -> tuple[Parser, ...]:
     parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
     parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
+    _add_report_flags(parser)
+    add_daemon_flags(parser)
+    parser.rare |= RARE
+    parser.operands.append(("[--] COMMAND…", "the command; flags end at its first word"))
+    return (parser,)
+
+
+def _add_report_flags(parser: Parser) -> None:
+    """Add the flags that say what is told, and to whom."""
     parser.switch("--json", "one JSON object a line on stdout, instead of raw output")
     parser.value("--result-file", "FILE", "write the result as one JSON object")
     parser.switch("--fail-on-denied", "exit 1 if the command succeeded but something was denied")
     parser.switch("--dry-run", "show the plan, start nothing")
     parser.switch("--no-input", "never ask; a question fails and names its flag")
     parser.switch("-v --verbose", "also say ids, backend, policy and timings")
-    add_daemon_flags(parser)
-    parser.rare |= RARE
-    parser.operands.append(("[--] COMMAND…", "the command; flags end at its first word"))
-    return (parser,)
 
 
 def run(words: list[str], shell: Shell) -> int:
@@ -142,7 +150,8 @@ def run_request(
     given = given_environment(options.env, options.env_file, shell.environ)
     for name in look_like_credentials(given):
         shell.screen.warn(
-            f"cleanroom: {name} looks like a credential; everything inside can read it"
+            f"cleanroom: {name} looks like a credential; everything inside can read it."
+            f" Bind it instead (docs/secrets.md): {binding_for(name)}"
         )
     wanted: dict[str, object] = {
         "backend": options.backend,
@@ -151,6 +160,7 @@ def run_request(
         "sandbox": options.sandbox,
         "cwd": options.workdir,
         "environment": given,
+        "secrets": secret_options(given_secrets(options.secret)),
         "keep": options.keep,
         "keep_on_failure": options.keep_on_failure,
         "idle_s": seconds(options.idle) if options.idle else None,

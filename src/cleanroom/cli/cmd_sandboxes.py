@@ -24,10 +24,12 @@ from cleanroom.cli.lifetime import (
 from cleanroom.cli.lines import age, event_text
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.render import plain
+from cleanroom.cli.secrets import Values, add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, pages
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.reply import Reply
+from cleanroom.client.sources import given_secrets
 from cleanroom.errors import Code, UsageError
 
 
@@ -54,6 +56,7 @@ def create_parser() -> Parser:
     add_folder_flags(parser)
     parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
     parser.value("--idle", "TIME", "end it when nothing ran in it for so long: 10m")
+    add_secret_flag(parser)
     return parser
 
 
@@ -67,6 +70,7 @@ def events_parser() -> Parser:
 def create(options: argparse.Namespace, shell: Shell) -> int:
     """Make one under the policy of the folder."""
     workspace = shell.workspace(options.C)
+    given = given_secrets(options.secret)
     wanted: dict[str, object] = {
         "sandbox": options.name,
         "idle_s": seconds(options.idle) if options.idle else None,
@@ -75,15 +79,16 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
         "offline": options.offline,
         "approved_policy": approved_policy(shell),
         **folder_options(options),
+        "secrets": secret_options(given),
     }
-    body = {
+    body: dict[str, object] = {
         "workspace": workspace.root,
         "policy": shell.policy(workspace, options),
         "options": {name: value for name, value in wanted.items() if value},
         "facts": client_facts(shell.environ, shell.home),
     }
-    with shell.connect(options) as connection:
-        sandbox = connection.call(Call("create_sandbox", body=body))
+    with shell.connect(options) as connection, Values(shell, given) as values:
+        sandbox = connection.call(Call("create_sandbox", body=values.add_to(connection, body)))
     if options.json:
         shell.screen.json(sandbox.fields)
     else:

@@ -46,6 +46,12 @@ def look_like_credentials(given: Mapping[str, str]) -> list[str]:
     ]
 
 
+def binding_for(name: str) -> str:
+    """Return what to write in cleanroom.yaml so that the value of a variable stays outside."""
+    secret_id = name.lower().strip("_").replace("_", "-")
+    return f"secrets: [{{id: {secret_id}, env: {name}, allowed_hosts: [HOST]}}]"
+
+
 def _pair(text: str, environ: Mapping[str, str]) -> dict[str, str]:
     name, equals, value = text.partition("=")
     variable_name(name)

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "sandboxes": "create, list, inspect, stop sandboxes; their events",
     "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",
+    "secrets": "list, check, test: what the policy binds, and whether it is there",
     "audit": "what was allowed and denied",
     "serve": "run the daemon",
     "config": "settings in force, and where each comes from",

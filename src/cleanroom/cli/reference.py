@@ -31,6 +31,8 @@ JSON_SHAPES: Final = {
     "status": "A Run.",
     "diff": "A ChangeSet.",
     "apply": "An ApplyReport.",
+    "secrets list": "`secrets`: `id`, `env`, `hosts`, `source` in words, `unapproved` hosts.",
+    "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
     "sandboxes create": "A Sandbox.",
     "sandboxes inspect": "A Sandbox.",

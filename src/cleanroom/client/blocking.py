@@ -4,6 +4,7 @@ In: an endpoint's path. Out: replies, streams of lines, an upgraded socket. Neve
 second connection for what one can do.
 """
 
+import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,20 +13,23 @@ from typing import Final, Self
 
 from cleanroom.client import frames
 from cleanroom.client.calls import BODY_LIMIT, Call, call_bytes, endpoint_of, lines_of, read_reply
-from cleanroom.client.http1 import ResponseReader, broken
+from cleanroom.client.http1 import Head, ResponseReader, broken
 from cleanroom.client.reply import Reply
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Code, Fault, Refused
 
 READ_SIZE: Final = 256 * 1024
 ANSWER_TIMEOUT_S: Final = 600.0  # a sandbox whose tools are installed is the slowest answer
 CONNECT_TIMEOUT_S: Final = 5.0
 
+Upgraded = tuple[socket.socket, bytes]  # the socket, and what came with the answer
+
 
 class Connection:
     """A kept-alive connection; one call at a time. A context manager."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, path: str = "") -> None:
         self._socket = sock
+        self.path = path
         self._where = ""  # the request under way, for messages
 
     @classmethod
@@ -39,7 +43,7 @@ class Connection:
         except BaseException:
             sock.close()
             raise
-        return cls(sock)
+        return cls(sock, path)
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +62,21 @@ class Connection:
 
     def peer_pid(self) -> int:
         """Return the pid of the process that listens, as the kernel says (unix(7))."""
+        return self._peer(0)
+
+    def check_owner(self) -> None:
+        """Raise Refused unless the daemon is this user's own.
+
+        SECURITY: it says which programs print the values of secrets, and is given them.
+        """
+        uid = self._peer(4)
+        if uid != os.getuid():
+            message = f"cannot hand secrets to this daemon: it belongs to uid {uid}, not to you"
+            raise Refused(Code.SECRET_UNAVAILABLE, message, "use your own: cleanroom serve")
+
+    def _peer(self, offset: int) -> int:
         packed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int.from_bytes(packed[:4], sys.byteorder)
+        return int.from_bytes(packed[offset : offset + 4], sys.byteorder)
 
     def call(self, call: Call) -> Reply:
         """Send a request and return the whole JSON answer.
@@ -85,16 +102,21 @@ class Connection:
         self._socket.settimeout(None)
         yield from lines_of(self._pieces(reader, first))
 
-    def upgrade(self, call: Call) -> tuple[socket.socket, bytes]:
+    def upgrade(self, call: Call) -> Upgraded:
         """Become a WebSocket; return the socket and the bytes that came with the answer."""
-        reader, first = self._start(call, frames.HANDSHAKE)
+        upgraded, head = self.become(call, frames.HANDSHAKE)
+        if head.headers.get("sec-websocket-accept") != frames.HANDSHAKE_ACCEPT:
+            broken("it does not speak WebSocket")
+        return upgraded
+
+    def become(self, call: Call, headers: Mapping[str, str] = {}) -> tuple[Upgraded, Head]:
+        """Become what the call is for, and no longer HTTP."""
+        reader, first = self._start(call, headers)
         head = reader.head
         if head is None or head.status != 101:
             read_reply(head.status if head else 0, self._body(reader, first))
             broken("it does not attach")
-        if head.headers.get("sec-websocket-accept") != frames.HANDSHAKE_ACCEPT:
-            broken("it does not speak WebSocket")
-        return self._socket, reader.rest()
+        return (self._socket, reader.rest()), head
 
     def _exchange(self, call: Call) -> tuple[int, bytes]:
         reader, first = self._start(call, {"Accept": "application/json"})

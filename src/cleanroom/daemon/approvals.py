@@ -4,12 +4,16 @@ In: a workspace, the policy that is to run there. Out: notes for the person, or
 Refused(approval_required). Never: a policy that reaches more than the recorded one taken in
 silence, or a folder that was replaced or renamed given what another one was approved for.
 
+A secret goes to a host only by a person's word: an approval here, a flag, the operator's
+configuration. The first run in a folder and `approvals: notice` are no such word.
+
 What is recorded is the whole compiled policy, under path and mark (workspace_mark.py). One that
 reaches less takes its place at once, so that going back is asked for like any other step.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
@@ -28,6 +32,10 @@ _NONE: Final = Difference((), ())
 _SAID: Final = 20  # changes that notes list; `policy approve` shows all
 
 
+Sends = Mapping[str, tuple[str, ...]]  # secret -> hosts that it needs approval for here
+NO_SENDS: Final[Sends] = {}
+
+
 class Marks(Protocol):
     """Tells folders from one another."""
 
@@ -42,6 +50,7 @@ class Approved(msgspec.Struct, frozen=True):
     policy: CompiledPolicy
     who: str
     how: str
+    agreed: dict[str, tuple[str, ...]] = {}  # secret -> hosts that a person agreed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,18 @@ class Finding:
     mark: str
     first: bool
     same: bool
-    reason: str
-    difference: Difference
+    reason: str = ""
+    difference: Difference = _NONE
+    agreed: Sends = field(default_factory=dict)
+
+
+def not_agreed(agreed: Sends, sends: Sends) -> Sends:
+    """Return what of `sends` nobody agreed to."""
+    lacking = {
+        secret: tuple(host for host in hosts if host not in agreed.get(secret, ()))
+        for secret, hosts in sends.items()
+    }
+    return {secret: hosts for secret, hosts in lacking.items() if hosts}
 
 
 class Approvals:
@@ -73,27 +92,41 @@ class Approvals:
         self._mode = mode
         self._one_at_a_time = asyncio.Lock()
 
-    async def admit(self, at: Workspace, policy: CompiledPolicy, wanted: str = "") -> list[str]:
+    async def admit(
+        self, at: Workspace, policy: CompiledPolicy, wanted: str = "", sends: Sends = NO_SENDS
+    ) -> list[str]:
         """Let a run begin, or raise Refused(approval_required); return what to tell the person.
 
         `wanted` is the only hash that the caller accepts, "" for any that is approved.
         """
-        if wanted and wanted != policy.policy_hash:
-            message = f"cannot run: the policy is {policy.policy_hash}, not the {wanted[:80]} named"
-            raise Refused(Code.APPROVAL_REQUIRED, message, f"review it; then: {NEXT}")
         async with self._one_at_a_time:
-            finding = await self._find(at, policy)
+            finding = await self.judge(at, policy, wanted, sends)
             if finding.same:
                 return []
-            if finding.reason and not wanted and self._mode != NOTICE:
-                raise Refused(Code.APPROVAL_REQUIRED, f"cannot run: {finding.reason}", NEXT)
             how = _how(finding, wanted)
-            await self._record(at, policy, finding.mark, how)
+            agreed = bound(policy) if wanted else _still_bound(finding.agreed, policy)
+            await self._record(at, policy, finding.mark, Approved(policy, at.who, how, agreed))
         if finding.first:
             return first_notes(policy)
         if how == NOTICE:
             return [f"{finding.reason} (approvals: notice)", *change_lines(finding)[:_SAID]]
         return []
+
+    async def judge(
+        self, at: Workspace, policy: CompiledPolicy, wanted: str, sends: Sends
+    ) -> Finding:
+        """Return how `policy` stands, or raise what `admit` raises; record nothing."""
+        if wanted and wanted != policy.policy_hash:
+            message = f"cannot run: the policy is {policy.policy_hash}, not the {wanted[:80]} named"
+            raise Refused(Code.APPROVAL_REQUIRED, message, f"review it; then: {NEXT}")
+        finding = await self._find(at, policy)
+        if finding.reason and not wanted and self._mode != NOTICE:
+            raise Refused(Code.APPROVAL_REQUIRED, f"cannot run: {finding.reason}", NEXT)
+        for secret, hosts in () if wanted else not_agreed(finding.agreed, sends).items():
+            message = f"cannot run: nobody approved here that '{secret}' goes to {', '.join(hosts)}"
+            hint = f"{NEXT}; or for one run: --secret {secret}=VARIABLE@{','.join(hosts)}"
+            raise Refused(Code.APPROVAL_REQUIRED, message, hint)
+        return finding
 
     async def look(self, at: Workspace, policy: CompiledPolicy) -> Finding:
         """Return how `policy` stands to what is recorded; record nothing."""
@@ -106,33 +139,55 @@ class Approvals:
             raise UserError(Code.CONFLICT, message, "look at it again: cleanroom policy approve")
         async with self._one_at_a_time:
             finding = await self._find(at, policy)
-            await self._record(at, policy, finding.mark, "approve")
+            approved = Approved(policy, at.who, "approve", bound(policy))
+            await self._record(at, policy, finding.mark, approved)
         return finding
 
     async def _find(self, at: Workspace, policy: CompiledPolicy) -> Finding:
         mark = await self._marks.mark(at.path)
         rows = await self._store.approvals(at.path, mark)
         own = next((row for row in rows if row[:2] == (at.path, mark)), None)
-        if own is not None and own.policy_hash == policy.policy_hash:
-            return Finding(mark, first=False, same=True, reason="", difference=_NONE)
-        approved, reason = compile_nothing(), ""
+        same = own is not None and own.policy_hash == policy.policy_hash
+        if own is not None and same and not policy.secrets:
+            return Finding(mark, first=False, same=True)
+        approved, reason = Approved(compile_nothing(), "", ""), ""
         if own is not None:
             try:  # in a thread, as below: with all pins it may be megabytes
-                approved = await asyncio.to_thread(_policy_of, own.document)
+                approved = await asyncio.to_thread(_approved_of, own.document)
             except msgspec.DecodeError:
                 reason = "its approval was recorded by another version of cleanroom"
         elif rows:
             reason = _replaced(at.path, rows[0].path)
-        found = await asyncio.to_thread(difference, approved, policy)
+        if same:
+            return Finding(mark, first=False, same=True, reason=reason, agreed=approved.agreed)
+        found = await asyncio.to_thread(difference, approved.policy, policy)
         if own is not None and not reason:
             reason = _beyond(policy, found)
-        return Finding(mark, first=not rows, same=False, reason=reason, difference=found)
+        first = not rows
+        return Finding(
+            mark, first, same=False, reason=reason, difference=found, agreed=approved.agreed
+        )
 
-    async def _record(self, at: Workspace, policy: CompiledPolicy, mark: str, how: str) -> None:
+    async def _record(
+        self, at: Workspace, policy: CompiledPolicy, mark: str, approved: Approved
+    ) -> None:
         details = [("workspace", at.path), ("mark", mark), ("policy_hash", policy.policy_hash)]
-        self._journal.daemon("policy.approved", [*details, ("who", at.who), ("how", how)])
-        document = await asyncio.to_thread(msgspec.json.encode, Approved(policy, at.who, how))
+        said = [("who", approved.who), ("how", approved.how)]
+        self._journal.daemon("policy.approved", [*details, *said])
+        document = await asyncio.to_thread(msgspec.json.encode, approved)
         await self._store.put_approval(Approval(at.path, mark, policy.policy_hash, document))
+
+
+def bound(policy: CompiledPolicy) -> dict[str, tuple[str, ...]]:
+    """Return each secret of a policy with all its hosts."""
+    return {binding.secret_id: binding.allowed_hosts for binding in policy.secrets}
+
+
+def _still_bound(agreed: Sends, policy: CompiledPolicy) -> dict[str, tuple[str, ...]]:
+    return {
+        secret: tuple(host for host in hosts if host in agreed.get(secret, ()))
+        for secret, hosts in bound(policy).items()
+    }
 
 
 def change_lines(finding: Finding) -> list[str]:
@@ -148,9 +203,9 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
     return [f"first run here, approved with {line}" for line in reach.lines()]
 
 
-def _policy_of(document: bytes) -> CompiledPolicy:
-    """Return the recorded policy. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(document, type=Approved).policy
+def _approved_of(document: bytes) -> Approved:
+    """Return what was recorded. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(document, type=Approved)
 
 
 def _how(finding: Finding, wanted: str) -> str:

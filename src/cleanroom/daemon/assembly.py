@@ -14,6 +14,7 @@ from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
 from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateways import Gateways
+from cleanroom.daemon.handovers import Handovers
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.mise import Mise
@@ -86,5 +87,6 @@ def join(world: World) -> Host:
         tasks=tasks,
         volumes=world.volumes,
         mise=Mise(settings.mise, world.paths.cache / "mise", sandboxes),
+        handovers=Handovers(),
         paths=world.paths,
     )

@@ -6,7 +6,7 @@ column. Never: an unknown key ignored. Strongest first: `CLEANROOM_…` variable
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,7 +15,7 @@ from cleanroom.daemon.config_keys import CONFIG
 from cleanroom.daemon.settings import Settings
 from cleanroom.errors import Code
 from cleanroom.policy import nodes
-from cleanroom.policy.fields import Key, Section, Spot
+from cleanroom.policy.fields import Key, MapOf, Section, Spot
 from cleanroom.policy.nodes import Node
 from cleanroom.policy.problems import START, FileErrors, Problems, TooManyProblemsError
 from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
@@ -23,6 +23,7 @@ from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
 T = TypeVar("T")
 
 PREFIX: Final = "CLEANROOM_"
+_WHOLE: Final = ("secrets",)  # mappings that are one value
 _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 
 
@@ -70,7 +71,11 @@ def parse_config(text: str, path: str, environment: Mapping[str, str]) -> Config
 def report(config: Config) -> ConfigReport:
     """Return every setting with its value and origin."""
     values = [
-        ConfigValue(key=key, value=json.dumps(value), origin=config.origins.get(key, "default"))
+        ConfigValue(
+            key=key,
+            value=json.dumps(value, default=asdict),
+            origin=config.origins.get(key, "default"),
+        )
         for key, value in _flat(config.settings, "")
     ]
     return ConfigReport(path=config.path, values=values)
@@ -92,9 +97,14 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper().replace(".", "_")
 
 
+def has_variable(key: Key[object]) -> bool:
+    """Tell whether a variable can say it: a mapping of sections is said in the file alone."""
+    return not isinstance(key.value, MapOf)
+
+
 def _note_origins(node: nodes.Mapping, path: str, prefix: str, origins: dict[str, str]) -> None:
     for name, value in node.entries:
-        if isinstance(value, nodes.Mapping):
+        if isinstance(value, nodes.Mapping) and f"{prefix}{name.text}" not in _WHOLE:
             _note_origins(value, path, f"{prefix}{name.text}.", origins)
         else:
             origins[f"{prefix}{name.text}"] = f"{path}:{name.place.line}"
@@ -105,7 +115,7 @@ def _with_environment(
 ) -> nodes.Mapping:
     """Put what CLEANROOM_… variables say in the place of what the file says."""
     for name, key in every_key():
-        said = environment.get(variable_of(name))
+        said = environment.get(variable_of(name)) if has_variable(key) else None
         if said is not None:
             origins[name] = variable_of(name)
             root = _replace(root, name.split("."), _node_of(said, key))

@@ -6,6 +6,7 @@ In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 from typing import Final, cast, get_args
 
 from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.daemon.config_secrets import SECRETS
 from cleanroom.daemon.settings import (
     CacheSettings,
     DaemonSettings,
@@ -342,11 +343,12 @@ def _build(fields: Fields) -> Settings:
         workspace=fields.read(WORKSPACE),
         mise=fields.read(MISE),
         cache=fields.read(CACHE),
+        secrets=fields.read(SECRETS),
     )
 
 
 CONFIG: Final[Section[Settings]] = Section(
-    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, WORKSPACE, MISE, CACHE),
+    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, WORKSPACE, MISE, CACHE, SECRETS),
     _build,
     elsewhere={"private_hosts": "it belongs under 'gateway'"},
 )

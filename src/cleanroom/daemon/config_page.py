@@ -5,7 +5,8 @@ In: nothing. Out: the page. Never: a key that the parser does not know.
 
 from typing import Final
 
-from cleanroom.daemon.config import every_key, variable_of
+from cleanroom.daemon.config import every_key, has_variable, variable_of
+from cleanroom.policy.fields import Key
 
 _HEAD: Final = """\
 # config.yaml: the operator's settings
@@ -31,6 +32,18 @@ tools: [/home/someone/.nvm]
 | --- | --- | --- | --- | --- |
 """
 _TAIL: Final = """
+Where a policy binds secrets (docs/secrets.md), `secrets` says where clients find the values. Each
+has one provider, and perhaps the hosts that it may be sent to from any workspace; a value never
+stands here:
+
+```yaml
+secrets:
+  github: {env: GH_TOKEN, hosts: [api.forge.example]}
+  npm: {file: /home/someone/.secrets/npm}
+  model: {command: [pass, show, model]}
+  index: {keyring: {service: index, username: someone}}
+```
+
 Every key is enforced. `gateway.private_hosts` is the one setting that widens what a policy can
 reach, and a policy must still allow the name: no repository can name an exception for itself.
 A file in `gateway.trust` may hold certificates only; they are trusted by the gateway and are part
@@ -41,7 +54,11 @@ of the bundle that programs inside a sandbox see.
 def render_markdown() -> str:
     """Return the page."""
     rows = [
-        f"| `{name}` | {key.value.words} | {key.shown} | {key.meaning} | `{variable_of(name)}` |\n"
+        f"| `{name}` | {key.value.words} | {key.shown} | {key.meaning} | {_variable(name, key)} |\n"
         for name, key in every_key()
     ]
     return _HEAD + "".join(rows) + _TAIL
+
+
+def _variable(name: str, key: Key[object]) -> str:
+    return f"`{variable_of(name)}`" if has_variable(key) else "none"

@@ -6,10 +6,15 @@ whose network outlives its gateway; the sandboxes of a lost one stay without net
 
 import asyncio
 import logging
+import os
+from collections.abc import Mapping
+from typing import Final
 
 from cleanroom.daemon.parts import GatewayLink, Lost, RecordEvent, Service, StartGateway
 from cleanroom.errors import CleanroomError
 from cleanroom.policy.model import CompiledPolicy
+
+NO_VALUES: Final[Mapping[str, int]] = {}
 
 _log = logging.getLogger(__name__)
 
@@ -40,16 +45,28 @@ class Gateways:
             _log.warning("the gateway did not start: %s", error.message)
 
     async def serve(
-        self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False
+        self,
+        sandbox_id: str,
+        policy: CompiledPolicy,
+        values: Mapping[str, int] = NO_VALUES,
+        *,
+        offline: bool = False,
     ) -> Service:
         """Return the door of a sandbox about to start, and what it must trust.
 
-        Raises Fault(gateway_lost). `close_door` ends it, whatever became of the sandbox.
+        `values` are descriptors of secrets; they stay the caller's. Raises Fault(gateway_lost),
+        Refused(secret_unavailable). `close_door` ends it, whatever became of the sandbox.
         """
         link = await self._living()
         self._serving[sandbox_id] = link
         authority = await link.authority(sandbox_id, policy)
-        return Service(link.door(sandbox_id, policy, offline=offline), authority)
+        placeholders = [
+            (binding.env, await link.hold_secret(sandbox_id, binding, os.dup(value)))
+            for binding in policy.secrets
+            if (value := values.get(binding.secret_id)) is not None
+        ]
+        door = link.door(sandbox_id, policy, offline=offline)
+        return Service(door, authority, tuple(placeholders))
 
     async def close_door(self, sandbox_id: str) -> None:
         """Cut the sandbox's connections; its last events are recorded by then. Idempotent."""

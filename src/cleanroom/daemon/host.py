@@ -11,6 +11,7 @@ from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.config import Config
 from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateways import Gateways
+from cleanroom.daemon.handovers import Handovers
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.mise import Mise
 from cleanroom.daemon.observability import Observability
@@ -46,4 +47,5 @@ class Host:
     tasks: Tasks
     mise: Mise
     volumes: Volumes
+    handovers: Handovers
     paths: Paths

@@ -134,7 +134,7 @@ class Mise:
             making = replace(equipment, layers=str(stage), is_bootstrap=True)
             asked = creation.options
             options = RunOptions(backend=asked.backend, isolation=asked.isolation)
-            own = replace(creation, options=options, ephemeral=True, equipment=making)
+            own = replace(creation, options=options, ephemeral=True, equipment=making, values={})
             run = await self._bootstrap(own, start)
             if run.record.exit_code != 0:
                 raise await _not_installed(equipment.plan, run)

@@ -13,7 +13,7 @@ from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door
 from cleanroom.events import NetworkEvent
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.model import Capability, CompiledPolicy, SecretBinding
 from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.spec import SandboxSpec
 
@@ -34,6 +34,13 @@ class GatewayLink(Protocol):
         """Return the certificate (PEM) that the sandbox must trust; "" if nothing is opened.
 
         Raises Fault(gateway_lost).
+        """
+        ...
+
+    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+        """Give it a value; return the placeholder. The descriptor is closed, whatever happens.
+
+        Raises Refused(secret_unavailable) with the gateway's reason, Fault(gateway_lost).
         """
         ...
 
@@ -70,10 +77,11 @@ class AuditWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a gateway gives a sandbox: a door, and what it must trust (PEM, or "")."""
+    """What a gateway gives a sandbox: a door, what it must trust (PEM, or ""), placeholders."""
 
     door: Door
     authority: str = ""
+    placeholders: tuple[tuple[str, str], ...] = ()  # variable -> what stands for its secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class Order:
     equipment: Equipment | None = None
     taken: Mapping[tuple[str, str], str] = field(default_factory=dict)  # volumes others have
     only_planned: bool = False  # nothing is to be made that stays
+    placeholders: tuple[tuple[str, str], ...] = ()  # variable -> what stands for its secret
 
 
 @dataclass(frozen=True, slots=True)

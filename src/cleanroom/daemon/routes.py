@@ -30,6 +30,7 @@ from cleanroom.daemon.handlers import (
     policy,
     runs,
     sandboxes,
+    secrets,
     volumes,
 )
 from cleanroom.daemon.host import Host
@@ -84,6 +85,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "attach_execution": attach.attach,
     "list_volumes": volumes.show_list,
     "remove_volumes": volumes.remove,
+    "secret_needs": secrets.needs,
+    "hand_over": secrets.hand_over,
     "read_audit": audit.read,
     "verify_audit": audit.verify,
 }

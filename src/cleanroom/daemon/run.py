@@ -23,6 +23,7 @@ from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Wanted
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
+from cleanroom.daemon.secrets import check_given, check_options, sends_of
 from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.taking import take_sandbox
@@ -44,16 +45,37 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     policy, said = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)
-    at = Workspace(request.workspace, who)
-    notes = await host.approvals.admit(at, policy, options.approved_policy)
-    watch.lap("policy_resolution_ms")
+    check_options(policy, options)
     stays = options.keep or options.reuse or options.sandbox is not None
     if options.idle_s is not None and not stays:
         message = "cannot end the sandbox when it is idle: it ends with its command"
         raise UserError(Code.REQUEST_INVALID, message, "leave out --idle, or add --keep")
-    creation = Creation(
-        request.workspace, policy, place, options, request.facts, who, ephemeral=not stays
-    )
+    at = Workspace(request.workspace, who)
+    with host.handovers.values(options.handover) as values:
+        sends = sends_of(policy, options, host.config.settings, values)
+        notes = await host.approvals.admit(at, policy, options.approved_policy, sends)
+        watch.lap("policy_resolution_ms")
+        creation = Creation(
+            request.workspace,
+            policy,
+            place,
+            options,
+            request.facts,
+            who,
+            ephemeral=not stays,
+            values=values,
+        )
+        sandbox, told = await _sandbox(creation, host, watch)
+    watch.lap("sandbox_ms")
+    wanted = Wanted(tuple(request.command), request.subfolder, options)
+    start = Start(wanted, [*said, *notes, *told], watch)
+    return await _start_command(host, sandbox, start)
+
+
+async def _sandbox(
+    creation: Creation, host: Host, watch: Stopwatch
+) -> tuple[LiveSandbox, list[str]]:
+    """Return the sandbox to run in, and what its making has to tell."""
     told: list[str] = []
 
     async def create(wanted: Creation) -> LiveSandbox:
@@ -61,11 +83,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
         told.extend(mise_notes)
         return made
 
-    sandbox = await take_sandbox(creation, host, create)
-    watch.lap("sandbox_ms")
-    wanted = Wanted(tuple(request.command), request.subfolder, options)
-    start = Start(wanted, [*said, *notes, *told], watch)
-    return await _start_command(host, sandbox, start)
+    return await take_sandbox(creation, host, create), told
 
 
 async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSandbox) -> LiveRun:
@@ -73,11 +91,12 @@ async def start_execution(request: ExecutionRequest, host: Host, sandbox: LiveSa
     options = request.options
     of_new_one = (
         *("backend", "isolation", "keep", "sandbox", "reuse", "recreate", "keep_on_failure"),
-        *("workspace_mode", "mounts", "volumes", "idle_s", "offline"),
+        *("workspace_mode", "mounts", "volumes", "idle_s", "offline", "secrets", "handover"),
     )
     if any(getattr(options, name) for name in of_new_one):
         message = f"cannot change a living sandbox: one of {', '.join(of_new_one)} is set"
         raise UserError(Code.REQUEST_INVALID, message, "create another one")
+    check_options(sandbox.policy, options)
     wanted = Wanted(tuple(request.command), request.subfolder, options)
     return await _start_command(host, sandbox, Start(wanted, [], Stopwatch(host.clock)))
 
@@ -86,6 +105,7 @@ async def create_sandbox(
     creation: Creation, host: Host, watch: Stopwatch
 ) -> tuple[LiveSandbox, tuple[str, ...]]:
     """Make a sandbox with the tools that its repository asks for; also what is to be told."""
+    check_given(creation.policy, creation.values)
 
     async def start(request: ExecutionRequest, sandbox: LiveSandbox) -> LiveRun:
         return await start_execution(request, host, sandbox)

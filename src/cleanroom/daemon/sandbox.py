@@ -5,8 +5,8 @@ run.py act, this is what they act on.
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -121,6 +121,7 @@ class Creation:
     who: str
     ephemeral: bool
     equipment: Equipment | None = None
+    values: Mapping[str, int] = field(default_factory=dict)  # secret -> descriptor, not ours
 
 
 class LiveSandbox:

@@ -215,8 +215,13 @@ class Sandboxes:
 
     async def _start(self, sandbox: LiveSandbox, wanted: Creation) -> None:
         identifier = sandbox.record.id
-        offline = wanted.options.offline
-        service = await self._at.gateways.serve(identifier, wanted.policy, offline=offline)
+        service = await self._at.gateways.serve(
+            identifier, wanted.policy, wanted.values, offline=wanted.options.offline
+        )
+        for binding in wanted.policy.secrets:
+            if binding.secret_id in wanted.values:
+                details = [("secret", binding.secret_id), ("variable", binding.env)]
+                self._at.journal.lifecycle(sandbox, "sandbox.secret", details)
         order = Order(
             identifier,
             wanted.workspace,
@@ -227,6 +232,7 @@ class Sandboxes:
             service.authority,
             wanted.equipment,
             volumes_in_use(self.live, sandbox),
+            placeholders=service.placeholders,
         )
         sandbox.folder.mkdir(mode=0o700, parents=True)
         begin = self._at.clock.monotonic()

@@ -73,6 +73,15 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where the client finds a secret's value; `hosts` are those the operator lets it go to."""
+
+    provider: str  # "env", "file", "command" or "keyring"
+    words: tuple[str, ...]  # a name; a path; an argv; attributes, each with its value
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything config.yaml can say."""
 
@@ -84,3 +93,4 @@ class Settings:
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     mise: MiseSettings = field(default_factory=MiseSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    secrets: tuple[tuple[str, SecretSource], ...] = ()

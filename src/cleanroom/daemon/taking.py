@@ -33,8 +33,8 @@ async def take_sandbox(creation: Creation, host: Host, create: Create) -> LiveSa
 
 
 async def _take(creation: Creation, host: Host, create: Create) -> LiveSandbox:
-    options = creation.options
-    while (found := _meant(creation, host)) is not None:
+    options, policy_hash = creation.options, creation.policy.policy_hash
+    while (found := _meant(options, creation.workspace, policy_hash, host)) is not None:
         if found.record.state == "provisioning":
             await found.begun.wait()
         elif found.ending is not None:
@@ -51,9 +51,14 @@ async def _take(creation: Creation, host: Host, create: Create) -> LiveSandbox:
     return await create(creation)
 
 
-def _meant(creation: Creation, host: Host) -> LiveSandbox | None:
+def is_there(options: RunOptions, workspace: str, policy_hash: str, host: Host) -> bool:
+    """Tell whether a run with these options goes into a sandbox that was made before."""
+    found = _meant(options, workspace, policy_hash, host)
+    return found is not None and found.ending is None and not options.recreate
+
+
+def _meant(options: RunOptions, workspace: str, policy_hash: str, host: Host) -> LiveSandbox | None:
     """Return the living sandbox that was named, or the one to be used again."""
-    options = creation.options
     if options.sandbox is not None:
         return host.sandboxes.find(options.sandbox)
     if not options.reuse:
@@ -61,12 +66,9 @@ def _meant(creation: Creation, host: Host) -> LiveSandbox | None:
     mine = [
         each
         for each in host.sandboxes.live
-        if each.record.workspace == creation.workspace
-        and not each.record.ephemeral
-        and each.ending is None
+        if each.record.workspace == workspace and not each.record.ephemeral and each.ending is None
     ]
-    wanted = creation.policy.policy_hash
-    same = [each for each in mine if each.record.policy_hash == wanted]
+    same = [each for each in mine if each.record.policy_hash == policy_hash]
     newest_last = same or mine
     return newest_last[-1] if newest_last else None
 

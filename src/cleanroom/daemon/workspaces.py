@@ -36,6 +36,7 @@ from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.daemon.workspace_rule import judge_workspace
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
+from cleanroom.sandbox.environment import override
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView, trusting
 from cleanroom.sandbox.mise import Equipment, equip
 from cleanroom.sandbox.places import add_places
@@ -73,7 +74,9 @@ class LocalWorkspaces:
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         notes = tuple(note for each in (view, *mounts) for note in each.notes)
-        return Prepared(replace(spec, needs=order.needs), notes, order.options)
+        environment = override(spec.environment, order.placeholders)
+        spec = replace(spec, environment=environment, needs=order.needs)
+        return Prepared(spec, notes, order.options)
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""

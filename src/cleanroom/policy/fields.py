@@ -123,6 +123,43 @@ class ListOf(Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class MapOf(Generic[T_co]):
+    """A mapping of names to values of one type: at most `most`, in file order."""
+
+    name: Value[str]
+    item: Value[T_co]
+    most: int
+    words: str
+
+    def json_schema(self) -> Mapping[str, object]:
+        """Return the draft-07 schema of the mapping."""
+        return {
+            "type": ["object", "null"],
+            "propertyNames": self.name.json_schema(),
+            "additionalProperties": self.item.json_schema(),
+            "maxProperties": self.most,
+        }
+
+    def read(self, node: Node, spot: Spot) -> tuple[tuple[str, T_co], ...] | None:
+        """Return the pairs that could be read; None if it is no mapping or too long."""
+        if isinstance(node, Scalar) and node.absent:
+            return ()
+        if not isinstance(node, nodes.Mapping):
+            spot.wrong(node.place, f"cannot use this for {spot.name}: it is a {self.words}")
+            return None
+        if len(node.entries) > self.most:
+            spot.wrong(node.place, f"cannot use more than {self.most} entries for {spot.name}")
+            return None
+        pairs = []
+        for name, value in node.entries:
+            key = self.name.read(name, spot)
+            content = self.item.read(value, spot.inside(quoted(name.text)))
+            if key is not None and content is not None:
+                pairs.append((key, content))
+        return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
 class Key(Generic[T_co]):
     """One key of a section: its type, what it means, what its absence means.
 

@@ -13,7 +13,7 @@ from cleanroom.policy.parse_registries import REGISTRIES
 from cleanroom.policy.parse_sandbox import SANDBOX
 from cleanroom.policy.parse_secrets import SECRETS
 from cleanroom.policy.problems import START, PolicyErrors, Problems, TooManyProblemsError
-from cleanroom.policy.values import TextMap, choice, count, flag, text
+from cleanroom.policy.values import choice, count, flag, text, text_map
 from cleanroom.policy.written import Policy
 from cleanroom.policy.yaml_reader import read_yaml
 
@@ -34,7 +34,7 @@ PROJECT: Final = Key(
 )
 METADATA: Final = Key(
     "metadata",
-    TextMap(),
+    text_map(),
     (),
     "Free labels, text to text, for audit, run records and listings; they enforce nothing.",
     shown="{}",

@@ -13,16 +13,19 @@ MAX_SECRETS: Final = 64
 MAX_SCOPE: Final = 64
 _LATER = "a policy with secrets refuses to run"
 
+SECRET_ID: Final = text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", "a short name")
+VARIABLE: Final = text(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable")
+
 _ID = Key(
     "id",
-    text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", "a short name"),
+    SECRET_ID,
     "",
     "The secret's name in the operator's configuration.",
     required=True,
 )
 _ENV = Key(
     "env",
-    text(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable"),
+    VARIABLE,
     "",
     "The variable that holds its placeholder inside.",
     required=True,

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from cleanroom.policy import nodes
-from cleanroom.policy.fields import Leaf, Spot, Wrong
+from cleanroom.policy.fields import Leaf, MapOf, Wrong
 from cleanroom.policy.hosts import (
     InvalidHostError,
     canonical_host,
@@ -18,8 +17,8 @@ from cleanroom.policy.hosts import (
     parse_port,
 )
 from cleanroom.policy.model import RuleKind
-from cleanroom.policy.nodes import Node, Scalar
-from cleanroom.policy.problems import nearest, quoted
+from cleanroom.policy.nodes import Scalar
+from cleanroom.policy.problems import nearest
 
 T = TypeVar("T")
 
@@ -196,43 +195,10 @@ def port() -> Leaf[int]:
     return Leaf(parse, "a port, 1 to 65535", schema)
 
 
-class TextMap:
-    """A free mapping of text to text: at most MAX_ENTRIES, in file order."""
-
-    words = "mapping of text to text"
-
-    def __init__(self) -> None:
-        self._key = text(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?", "a short name")
-        self._value = text()
-
-    def json_schema(self) -> dict[str, object]:
-        """Return the draft-07 schema of the mapping."""
-        names = self._key.json_schema()
-        values = self._value.json_schema()
-        return {
-            "type": ["object", "null"],
-            "propertyNames": names,
-            "additionalProperties": values,
-            "maxProperties": MAX_ENTRIES,
-        }
-
-    def read(self, node: Node, spot: Spot) -> tuple[tuple[str, str], ...] | None:
-        """Return the pairs that could be read; None if it is no mapping or too long."""
-        if isinstance(node, Scalar) and node.absent:
-            return ()
-        if not isinstance(node, nodes.Mapping):
-            spot.wrong(node.place, f"cannot use this for {spot.name}: it is a {self.words}")
-            return None
-        if len(node.entries) > MAX_ENTRIES:
-            spot.wrong(node.place, f"cannot use more than {MAX_ENTRIES} entries for {spot.name}")
-            return None
-        pairs = []
-        for name, value in node.entries:
-            key = self._key.read(name, spot)
-            content = self._value.read(value, spot.inside(quoted(name.text)))
-            if key is not None and content is not None:
-                pairs.append((key, content))
-        return tuple(pairs)
+def text_map() -> MapOf[str]:
+    """Return the type of free mappings of text to text: at most MAX_ENTRIES."""
+    name = text(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?", "a short name")
+    return MapOf(name, text(), MAX_ENTRIES, "mapping of text to text")
 
 
 def _refuse_guesses(node: Scalar) -> None:

@@ -24,7 +24,7 @@ from cleanroom.api.policy_types import (
     PolicySuggestRequest,
 )
 from cleanroom.api.types import Denial, Run, RunOptions
-from cleanroom.daemon.approvals import Workspace
+from cleanroom.daemon.approvals import Workspace, bound, not_agreed
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
 from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
@@ -141,6 +141,10 @@ async def approve(call: Call) -> web.StreamResponse:
             reason=finding.reason,
             reach=list(reach_of(policy).lines()),
             changes=changes_of(finding.difference),
+            secrets=[
+                f"secret {secret} to {', '.join(hosts)}"
+                for secret, hosts in not_agreed(finding.agreed, bound(policy)).items()
+            ],
         )
     )
 

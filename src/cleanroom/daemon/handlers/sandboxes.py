@@ -25,6 +25,7 @@ from cleanroom.daemon.removal import end_wholly, forget_older, forget_sandbox
 from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.daemon.sandboxes import STOPPED
+from cleanroom.daemon.secrets import check_options, sends_of
 from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.streams import NdjsonStream
@@ -34,20 +35,26 @@ from cleanroom.errors import Code, UserError
 async def create(call: Call) -> web.StreamResponse:
     """Make a sandbox that stays until its time is over or it is stopped."""
     request = await call.read(SandboxRequest, MAX_POLICY_BODY)
-    policy, _ = await call.host.policies.compile(request.policy)
-    place = await call.host.backends.that_proves(policy, request.options)
+    host = call.host
+    policy, _ = await host.policies.compile(request.policy)
+    place = await host.backends.that_proves(policy, request.options)
+    options = settle(request.options, host.config.settings)
+    check_options(policy, options)
     at = Workspace(request.workspace, call.who)
-    await call.host.approvals.admit(at, policy, request.options.approved_policy)
-    creation = Creation(
-        request.workspace,
-        policy,
-        place,
-        settle(request.options, call.host.config.settings),
-        request.facts,
-        call.who,
-        ephemeral=False,
-    )
-    sandbox, _ = await create_sandbox(creation, call.host, Stopwatch(call.host.clock))
+    with host.handovers.values(options.handover) as values:
+        sends = sends_of(policy, options, host.config.settings, values)
+        await host.approvals.admit(at, policy, options.approved_policy, sends)
+        creation = Creation(
+            request.workspace,
+            policy,
+            place,
+            options,
+            request.facts,
+            call.who,
+            ephemeral=False,
+            values=values,
+        )
+        sandbox, _ = await create_sandbox(creation, host, Stopwatch(host.clock))
     return answer(sandbox.record, 201)
 
 

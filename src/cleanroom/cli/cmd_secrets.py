@@ -1,0 +1,195 @@
+"""`cleanroom secrets`: which the policy binds, whether their values are there, whether they work.
+
+In: the policy of a folder, `--secret` flags. Out: tables, or JSON. Never: a value, or part of one.
+"""
+
+import argparse
+import os
+import shlex
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from cleanroom.cli import cmd_exec
+from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.parser import Parser
+from cleanroom.cli.secrets import add_secret_flag, read_secret, secret_options
+from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.client.calls import Call
+from cleanroom.client.reply import Reply
+from cleanroom.client.sources import Source, given_secrets, source_of
+from cleanroom.errors import Code, Refused, UsageError, UserError
+
+
+class Found(NamedTuple):
+    """What the policy of a folder binds, as the daemon tells it."""
+
+    workspace: str
+    given: dict[str, Source]
+    needs: list[Reply]
+
+
+def _parser(name: str, summary: str, example: str) -> Parser:
+    parser = Parser(f"secrets {name}", summary, example)
+    parser.value("-C", "DIR", "the folder whose policy is meant")
+    add_secret_flag(parser)
+    add_daemon_flags(parser)
+    return parser
+
+
+def list_parser() -> Parser:
+    """Return the parser of `secrets list`."""
+    parser = _parser("list", "List the secrets that the policy binds.", "cleanroom secrets list")
+    parser.switch("--json", "JSON on stdout")
+    return parser
+
+
+def check_parser() -> Parser:
+    """Return the parser of `secrets check`."""
+    summary = "Read every value as a run would, and say what is missing (exit 1)."
+    parser = _parser("check", summary, "cleanroom secrets check")
+    parser.switch("--json", "JSON on stdout")
+    return parser
+
+
+def test_parser() -> Parser:
+    """Return the parser of `secrets test`."""
+    parser = _parser(
+        "test",
+        "Send one request with a secret from a sandbox, and say what came back.",
+        "cleanroom secrets test github --url https://api.forge.example/user",
+    )
+    parser.operand("ID", "which secret")
+    parser.value("--url", "URL", "where to send it: a host of its binding")
+    return parser
+
+
+def _find(options: argparse.Namespace, shell: Shell) -> Found:
+    workspace = shell.workspace(options.C)
+    given = given_secrets(options.secret)
+    body: dict[str, object] = {
+        "workspace": workspace.root,
+        "policy": shell.policy(workspace, options),
+        "options": {"secrets": secret_options(given)},
+    }
+    with shell.connect(options) as connection:
+        connection.check_owner()
+        needs = connection.call(Call("secret_needs", body=body))
+    return Found(workspace.root, given, needs.items("secrets"))
+
+
+def list_all(options: argparse.Namespace, shell: Shell) -> int:
+    """Show one row a binding."""
+    found = _find(options, shell)
+    rows = [
+        {
+            "id": need.text("id"),
+            "env": need.text("env"),
+            "hosts": need.texts("allowed_hosts"),
+            "source": _source_text(need, found.given),
+            "unapproved": need.texts("unapproved"),
+        }
+        for need in found.needs
+    ]
+    if options.json:
+        shell.screen.json({"secrets": rows})
+        return 0
+    shell.screen.table(
+        ("ID", "VARIABLE", "HOSTS", "SOURCE", "NOT APPROVED HERE"),
+        [
+            (
+                str(row["id"]),
+                str(row["env"]),
+                ",".join(need.texts("allowed_hosts")),
+                str(row["source"]),
+                ",".join(need.texts("unapproved")) or "-",
+            )
+            for row, need in zip(rows, found.needs, strict=True)
+        ],
+    )
+    return 0
+
+
+def check(options: argparse.Namespace, shell: Shell) -> int:
+    """Read each value and let go of it; 1 if a required one cannot be used."""
+    found = _find(options, shell)
+    rows = []
+    for need in found.needs:
+        problem = ""
+        try:
+            os.close(read_secret(need, found.given, shell, found.workspace))
+        except Refused as error:
+            problem = error.message
+        rows.append((need, problem))
+    missing = any(problem and need.flag("required") for need, problem in rows)
+    if options.json:
+        shell.screen.json(
+            {"secrets": [{"id": need.text("id"), "problem": why} for need, why in rows]}
+        )
+        return int(missing)
+    for need, why in rows:
+        optional = "" if need.flag("required") else " (not required)"
+        shell.screen.out(f"{need.text('id')}: {why or 'its value can be used'}{optional}")
+    return int(missing)
+
+
+def test(options: argparse.Namespace, shell: Shell) -> int:
+    """Run one request in a sandbox of its own; 1 unless the answer is a success."""
+    found = _find(options, shell)
+    need = next((each for each in found.needs if each.text("id") == options.id), None)
+    if need is None:
+        known = ", ".join(each.text("id") for each in found.needs) or "none"
+        message = f"cannot find the secret '{options.id}' in the policy"
+        raise UserError(Code.REQUEST_INVALID, message, f"bound here: {known}")
+    host = urlsplit(options.url or "")
+    if host.scheme != "https" or not host.hostname:
+        message = "cannot test a secret without an address that begins with https://"
+        raise UsageError(Code.REQUEST_INVALID, message, test_parser().example)
+    words = ["-C", options.C] if options.C else []
+    words += [word for flag in options.secret for word in ("--secret", flag)]
+    words += ["--host", options.host] if options.host else []
+    words += ["--no-autostart"] if options.no_autostart else []
+    return cmd_exec.run([*words, "--", request_command(need, options.url)], shell)
+
+
+def request_command(need: Reply, url: str) -> str:
+    """Return a shell command that sends the placeholder in the first place of the binding."""
+    variable = need.text("env")
+    header = need.text("header", "Authorization")
+    bearer = "Bearer " if header.lower() == "authorization" else ""
+    places = {
+        "header": ("-H", f"{header}: {bearer}", ""),
+        "basic": ("-u", "x:", ""),
+        "query": ("-G --data-urlencode", "key=", ""),
+        "form": ("--data-urlencode", "key=", ""),
+        "json": ("-H 'Content-Type: application/json' --data", '{"key": "', '"}'),
+        "cookie": ("-b", "key=", ""),
+    }
+    flags, before, after = places[need.texts("places")[0]]
+    word = f'{shlex.quote(before)}"${variable}"{shlex.quote(after) if after else ""}'
+    ask = f"curl -sS -o /dev/null -w '%{{http_code}}' {flags} {word} -- {shlex.quote(url)}"
+    return (
+        f'code=$({ask}); echo "the answer is ${{code:-none}}";'
+        ' case "$code" in 2??|3??) ;; *) exit 1 ;; esac'
+    )
+
+
+def _source_text(need: Reply, given: dict[str, Source]) -> str:
+    source = source_of(need, given)
+    return source.text() if source is not None else "none"
+
+
+SUBS = {
+    "list": Sub(list_parser, list_all),
+    "check": Sub(check_parser, check),
+    "test": Sub(test_parser, test),
+}
+
+
+def parsers() -> tuple[Parser, ...]:
+    """Return the parsers of all subcommands."""
+    return tuple(sub.parser() for sub in SUBS.values())
+
+
+def run(words: list[str], shell: Shell) -> int:
+    """Run one of them."""
+    return run_group("secrets", SUBS, words, shell)

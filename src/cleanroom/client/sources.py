@@ -1,0 +1,65 @@
+"""Where the value of a secret is, in words: a flag's, or the operator's.
+
+In: a binding as the daemon tells it, `--secret` flags. Out: Source. Never: a value, also not in a
+message about a flag: somebody may have written one there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cleanroom.client.reply import Reply
+from cleanroom.errors import Code, Refused, UsageError
+
+_FLAG: Final = re.compile(
+    r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*)=(?:fd:(?P<fd>[0-9]{1,4})|(?P<env>[A-Za-z_][A-Za-z0-9_]*))"
+    r"(?:@(?P<hosts>[A-Za-z0-9.,-]+))?"
+)
+_SHAPE: Final = "write --secret ID=VARIABLE, ID=VARIABLE@HOST,…, or ID=fd:3"
+_LEAST_FD: Final = 3  # 0 to 2 are the command's own
+
+
+class Source(NamedTuple):
+    """Where one secret is: `words` are a name, a path, a number, an argv or attributes."""
+
+    secret_id: str
+    provider: str  # "env", "file", "fd", "command" or "keyring"
+    words: tuple[str, ...]
+    hosts: tuple[str, ...] = ()  # approved for this run
+
+    def text(self) -> str:
+        """Return it in words; of a command only its name, whose arguments may tell more."""
+        shown = self.words[:1] if self.provider == "command" else self.words
+        return f"{self.provider} {' '.join(shown)}"
+
+
+def given_secrets(flags: Sequence[str]) -> dict[str, Source]:
+    """Return what `--secret` says. Raises UsageError."""
+    given: dict[str, Source] = {}
+    for flag in flags:
+        found = _FLAG.fullmatch(flag)
+        if found is None or found["id"] in given or int(found["fd"] or _LEAST_FD) < _LEAST_FD:
+            message = "cannot read --secret: it names a variable or a descriptor, once an id"
+            raise UsageError(Code.REQUEST_INVALID, message, _SHAPE)
+        hosts = tuple(host.lower() for host in (found["hosts"] or "").split(",") if host)
+        provider, word = ("fd", found["fd"]) if found["fd"] else ("env", found["env"])
+        given[found["id"]] = Source(found["id"], provider, (word,), hosts)
+    return given
+
+
+def source_of(need: Reply, given: Mapping[str, Source]) -> Source | None:
+    """Return where a binding's value is: a flag's word before the operator's; None: nobody says."""
+    secret_id = need.text("id")
+    if secret_id in given:
+        return given[secret_id]
+    if "source" not in need:
+        return None
+    source = need.item("source")
+    return Source(secret_id, source.text("provider"), tuple(source.texts("words")))
+
+
+def no_source(secret_id: str) -> Refused:
+    """Return the error for a secret that nobody says where to find."""
+    message = f"cannot use the secret '{secret_id}': nothing says where its value is"
+    hint = f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml (docs/secrets.md)"
+    return Refused(Code.SECRET_UNAVAILABLE, message, hint)

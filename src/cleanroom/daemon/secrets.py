@@ -1,0 +1,108 @@
+"""Which values a run takes, and where each may go by whose word.
+
+In: a policy, what the caller's flags and the operator's configuration say. Out: SecretNeeds, what
+approval has to be asked for. Never: a value; a host approved by nobody but the policy itself.
+"""
+
+from collections.abc import Container, Mapping
+
+from cleanroom.api.secret_types import SecretNeed, SecretNeeds, SecretNeedsRequest, SecretSource
+from cleanroom.api.types import RunOptions
+from cleanroom.daemon.approvals import Sends, Workspace, not_agreed
+from cleanroom.daemon.host import Host
+from cleanroom.daemon.settings import SecretSource as Source
+from cleanroom.daemon.settings import Settings
+from cleanroom.daemon.taking import is_there
+from cleanroom.errors import Code, Refused, UserError
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
+
+
+async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> SecretNeeds:
+    """Return every binding. Raises, if asked to, what the run itself would raise."""
+    policy, _ = await host.policies.compile(request.policy)
+    options = request.options
+    at = Workspace(request.workspace, who)
+    check_options(policy, options)
+    taken = not is_there(options, request.workspace, policy.policy_hash, host)
+    every = [binding.secret_id for binding in policy.secrets]
+    sends = sends_of(policy, options, host.config.settings, every)
+    if request.run:
+        await host.backends.that_proves(policy, options)
+        if taken:
+            await host.approvals.judge(at, policy, options.approved_policy, sends)
+    lacking = not_agreed((await host.approvals.look(at, policy)).agreed, sends)
+    sources = dict(host.config.settings.secrets)
+    return SecretNeeds(
+        secrets=[
+            SecretNeed(
+                id=binding.secret_id,
+                env=binding.env,
+                allowed_hosts=list(binding.allowed_hosts),
+                ports=list(binding.ports),
+                places=list(binding.target),
+                required=binding.required,
+                header=binding.header,
+                source=_source(binding, sources),
+                unapproved=list(lacking.get(binding.secret_id, ())),
+            )
+            for binding in policy.secrets
+        ],
+        taken=taken and bool(policy.secrets),
+    )
+
+
+def sends_of(
+    policy: CompiledPolicy, options: RunOptions, settings: Settings, given: Container[str]
+) -> Sends:
+    """Return, for each secret given, the hosts that neither a flag nor the operator names."""
+    sources = dict(settings.secrets)
+    sends: dict[str, tuple[str, ...]] = {}
+    for binding in policy.secrets:
+        if binding.secret_id in given:
+            named = set(options.secrets.get(binding.secret_id, ()))
+            source = sources.get(binding.secret_id)
+            # What the operator says of a value does not hold for one that a flag names instead.
+            if source is not None and binding.secret_id not in options.secrets:
+                named |= set(source.hosts)
+            sends[binding.secret_id] = tuple(h for h in binding.allowed_hosts if h not in named)
+    return sends
+
+
+def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
+    """Raise UserError where flags do not fit the bindings, or would take a placeholder's place."""
+    bound = {binding.secret_id: binding for binding in policy.secrets}
+    for secret_id, hosts in options.secrets.items():
+        if secret_id not in bound:
+            known = ", ".join(bound) or "none"
+            message = f"cannot use the secret '{secret_id[:64]}': the policy binds none of this id"
+            raise UserError(Code.REQUEST_INVALID, message, f"bound here: {known}")
+        for host in hosts:
+            _check_host(bound[secret_id], host)
+    for binding in policy.secrets:
+        if binding.env in options.environment:
+            message = (
+                f"cannot set {binding.env}: the secret '{binding.secret_id}' has that variable"
+            )
+            raise UserError(Code.REQUEST_INVALID, message, "leave it out, or rename the binding's")
+
+
+def check_given(policy: CompiledPolicy, given: Container[str]) -> None:
+    """Raise Refused(secret_unavailable) for a required secret without a value."""
+    for binding in policy.secrets:
+        if binding.required and binding.secret_id not in given:
+            message = f"cannot start: the secret '{binding.secret_id}' has no value"
+            raise Refused(Code.SECRET_UNAVAILABLE, message, "run: cleanroom secrets check")
+
+
+def _check_host(binding: SecretBinding, host: str) -> None:
+    if host not in binding.allowed_hosts:
+        where = ", ".join(binding.allowed_hosts)
+        message = f"cannot approve {host[:253]} for '{binding.secret_id}': the policy does not"
+        raise UserError(Code.REQUEST_INVALID, f"{message} bind it there", f"it binds: {where}")
+
+
+def _source(binding: SecretBinding, sources: Mapping[str, Source]) -> SecretSource | None:
+    source = sources.get(binding.secret_id)
+    if source is None:
+        return None
+    return SecretSource(provider=source.provider, words=list(source.words))

@@ -1,0 +1,49 @@
+"""Whose word lets a value go where."""
+
+import pytest
+
+from cleanroom.api.types import RunOptions
+from cleanroom.daemon.secrets import check_given, check_options, sends_of
+from cleanroom.daemon.settings import SecretSource, Settings
+from cleanroom.errors import CleanroomError, Code
+from tests.policy.reading import compiled
+
+POLICY = compiled(
+    """version: 1
+secrets:
+  - {id: a, env: A_TOKEN, allowed_hosts: [one.example, two.example]}
+  - {id: b, env: B_TOKEN, allowed_hosts: [one.example], required: false}
+"""
+)
+SETTINGS = Settings(secrets=(("a", SecretSource("env", ("A",), ("one.example",))),))
+
+
+def test_only_what_is_given_is_sent() -> None:
+    assert sends_of(POLICY, RunOptions(), Settings(), ()) == {}
+    assert sends_of(POLICY, RunOptions(), Settings(), ("b",)) == {"b": ("one.example",)}
+
+
+def test_the_operators_hosts_need_no_approval_and_a_flags_neither() -> None:
+    assert sends_of(POLICY, RunOptions(), SETTINGS, ("a",)) == {"a": ("two.example",)}
+    flag = RunOptions(secrets={"a": ["two.example"]})
+    assert sends_of(POLICY, flag, SETTINGS, ("a",)) == {"a": ("one.example",)}
+
+
+def test_a_required_secret_has_a_value() -> None:
+    check_given(POLICY, {"a"})
+    with pytest.raises(CleanroomError) as caught:
+        check_given(POLICY, {"b"})
+    assert caught.value.code is Code.SECRET_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(secrets={"c": []}),
+        RunOptions(secrets={"a": ["three.example"]}),
+        RunOptions(environment={"B_TOKEN": "x"}),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(options: RunOptions) -> None:
+    with pytest.raises(CleanroomError):
+        check_options(POLICY, options)
