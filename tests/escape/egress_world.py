@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -280,23 +280,33 @@ class World:
             stderr=subprocess.PIPE,
         )
 
-    def start(self, policy: str | None, program: str, *flags: str) -> Running:
-        """Start a program that sets `result` in a sandbox of its own under this policy."""
+    def start(
+        self,
+        policy: str | None,
+        program: str,
+        *flags: str,
+        files: Mapping[str, str] | None = None,
+    ) -> Running:
+        """Start a program that sets `result` in a sandbox of its own under this policy.
+
+        `files` are in its workspace.
+        """
         self._count += 1
         folder = self.home.home / f"work{self._count}"
         folder.mkdir()
-        if policy is not None:
-            (folder / "cleanroom.yaml").write_text(policy)
+        texts = {} if policy is None else {"cleanroom.yaml": policy}
+        for name, text in {**texts, **(files or {})}.items():
+            (folder / name).write_text(text)
         file = self.home.home / f"result{self._count}.json"
-        text = f"{TOOLS}\n{program}\nimport json\nprint(json.dumps(result), flush=True)"
+        source = f"{TOOLS}\n{program}\nimport json\nprint(json.dumps(result), flush=True)"
         words = ("exec", "-C", str(folder), "--result-file", str(file), *flags)
-        (folder / "program.py").write_text(text)
+        (folder / "program.py").write_text(source)
         process = self.command(*words, "--", "/usr/bin/python3", "-IS", "program.py")
         return Running(process, file)
 
     def finish(self, running: Running, said: bytes = b"") -> Report:
         """Wait for its end and return what is known of it."""
-        out, err = running.process.communicate(said, timeout=25)
+        out, err = running.process.communicate(said, timeout=120)
         lines = out.splitlines()
         found = json.loads(running.result_file.read_text())
         return Report(
@@ -306,9 +316,15 @@ class World:
             self.audit_of(found["sandbox_id"]),
         )
 
-    def run(self, policy: str | None, program: str, *flags: str) -> Report:
+    def run(
+        self,
+        policy: str | None,
+        program: str,
+        *flags: str,
+        files: Mapping[str, str] | None = None,
+    ) -> Report:
         """Run a program in a sandbox of its own to its good end."""
-        report = self.finish(self.start(policy, program, *flags))
+        report = self.finish(self.start(policy, program, *flags, files=files))
         assert report.status == 0, report.stderr
         return report
 

@@ -24,7 +24,8 @@ def test_nothing_said_gives_the_fixed_part() -> None:
         "CARGO_NET_RETRY", "PIP_RETRIES", "UV_HTTP_RETRIES", "YARN_HTTP_RETRY",
         "npm_config_fetch_retries", "npm_config_fetch_retry_maxtimeout",
         "npm_config_fetch_retry_mintimeout",
-        "GIT_TERMINAL_PROMPT", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_update_notifier",
+        "GIT_TERMINAL_PROMPT", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_audit",
+        "npm_config_update_notifier",
     }  # fmt: skip
     assert built()["HOME"] == "/home/cleanroom"
     assert built()["TERM"] == "dumb"

@@ -332,9 +332,16 @@ class _Ending:
 def _mismatch(want: Want, digest: str, binds: str = "") -> Deny:
     grant = want.grant
     pinned = binds or grant.digests[0]
-    where = "was seen first" if binds else f"is pinned ({grant.pin})"
-    reason = f"{grant.label} of {want.host} has {digest}, but {pinned} {where}; it was discarded"
+    where = "was seen first" if binds else f"is pinned by {grant.pin}"
+    told = f"{want.host} sent {_short(digest)}, but {_short(pinned)} {where}"
+    reason = f"{grant.label} is not what it must be: {told}; it was discarded"
     return Deny(Code.INTEGRITY_MISMATCH, reason)
+
+
+def _short(digest: str) -> str:
+    """Return enough of a digest to find it, in a line that clients show whole."""
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm}:{value[:16]}..."
 
 
 def _nothing(_said: str) -> None:

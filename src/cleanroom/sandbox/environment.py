@@ -53,6 +53,7 @@ _RETRIES: Final = {
 _QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "npm_config_audit": "false",  # of `npm install`; `npm audit` asks all the same
     "npm_config_update_notifier": "false",
 }
 

@@ -164,7 +164,7 @@ def test_an_answer_that_is_cut_is_seen_to_be() -> None:
     [
         (Code.UPSTREAM_UNREACHABLE, 502),
         (Code.UPSTREAM_CERTIFICATE_INVALID, 502),
-        (Code.INTEGRITY_MISMATCH, 502),
+        (Code.INTEGRITY_MISMATCH, 403),
         (Code.REGISTRY_NOT_ALLOWED, 403),
         (Code.COOLDOWN_ACTIVE, 403),
     ],

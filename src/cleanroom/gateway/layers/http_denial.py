@@ -18,7 +18,6 @@ BAD_REQUEST: Final = 400
 FORBIDDEN: Final = 403
 BAD_GATEWAY: Final = 502
 _UPSTREAMS_FAULT: Final = (
-    Code.INTEGRITY_MISMATCH,
     Code.UPSTREAM_CERTIFICATE_INVALID,
     Code.UPSTREAM_UNREACHABLE,
 )
@@ -59,5 +58,8 @@ def plain_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False
 
 
 def status_of(deny: Deny) -> int:
-    """Return 502 if the upstream is at fault, else 403."""
+    """Return 502 if the upstream may do better next time, else 403.
+
+    What has the wrong bytes is 403: pip and npm would try a 502 again and hide its reason.
+    """
     return BAD_GATEWAY if deny.code in _UPSTREAMS_FAULT else FORBIDDEN

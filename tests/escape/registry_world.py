@@ -1,0 +1,109 @@
+"""A world whose outside is registries, and sandboxes that have nothing but them.
+
+In: a Home. Out: Registries: requests made in real sandboxes under lock files, and what came of it.
+Never: a network rule; the policies here allow no host by themselves.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.conftest import Home, remove_tree
+from tests.escape.egress_world import OPERATOR, Report, World, opened
+from tests.escape.registry_internet import FETCH, ROOTS, Fetched, RegistryInternet, Script, sha256
+
+NPM_LOCK: Final = "package-lock.json"
+PYPI_LOCK: Final = "requirements.txt"
+
+
+def registry_policy(
+    manager: str = "npm", hosts: str = "npm.test", mode: str = "deny_unknown", more: str = ""
+) -> str:
+    """Return a policy that has one registry and nothing else. `mode` "": no lock file counts."""
+    lock = NPM_LOCK if manager == "npm" else PYPI_LOCK
+    held = f"lockfile_enforcement: {{enabled: true, mode: {mode}, lockfiles: [{lock}]}}"
+    return f"""\
+version: 1
+sandbox: {{network: {{default: deny, allow: []}}}}
+registries:
+  {manager}:
+    enable: true
+    allowed_hosts: [{hosts}]
+    {held if mode else ""}
+    {more}
+"""
+
+
+NPM: Final = registry_policy()
+PYPI: Final = registry_policy("pypi", "index.test, files.test")
+
+
+def asking(*requests: "tuple[Any, ...] | dict[str, Any]") -> str:
+    """Return a program whose result is what each request got, one after the other.
+
+    A tuple is host, path, method; a dictionary names the arguments of `fetch`.
+    """
+    named = [each if isinstance(each, dict) else _named(*each) for each in requests]
+    return f"{FETCH}\nresult = [fetch(**each) for each in {named!r}]"
+
+
+def _named(host: str, path: str, method: str = "GET") -> dict[str, Any]:
+    return {"host": host, "path": path, "method": method}
+
+
+@dataclass
+class Registries:
+    """A daemon, and the registries outside of it."""
+
+    world: World
+
+    @property
+    def script(self) -> Script:
+        """What they answer, and were asked."""
+        return RegistryInternet.script
+
+    def blob(self, data: bytes) -> Path:
+        """Return where the content cache keeps it."""
+        name = sha256(data)
+        return self.world.home.cache / "cleanroom/content/cas/sha256" / name[:2] / name
+
+    def keeps_any(self, begin: bytes) -> bool:
+        """Tell whether a file of the content cache begins so."""
+        files = (self.world.home.cache / "cleanroom/content").glob("**/*")
+        return any(file.read_bytes().startswith(begin) for file in files if file.is_file())
+
+    def ask(self, policy: str, lock: str, *requests: "tuple[Any, ...] | dict[str, Any]") -> Report:
+        """Make requests in a sandbox of its own; `lock` is its lock file."""
+        return self.run(policy, asking(*requests), lock)
+
+    def get(self, policy: str, lock: str, *paths: str, host: str = "npm.test") -> list[Fetched]:
+        """Return what each path gives in a sandbox of its own."""
+        found: list[Fetched] = self.ask(policy, lock, *((host, path) for path in paths)).result
+        return found
+
+    def run(
+        self, policy: str, program: str, lock: str, files: Mapping[str, str] | None = None
+    ) -> Report:
+        """Run a program in a sandbox of its own."""
+        name = PYPI_LOCK if "pypi:" in policy else NPM_LOCK
+        return self.world.run(policy, program, files={name: lock, **(files or {})})
+
+
+@contextlib.contextmanager
+def registries(config: str = "") -> Iterator[Registries]:
+    """Registries whose certificates the daemon trusts, taken down at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
+    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
+    for path in (made.home, made.runtime, made.state, made.cache, made.config):
+        path.mkdir(mode=0o700)
+    trust = folder / "roots.pem"
+    trust.write_text(ROOTS.certificate)
+    try:
+        text = f"{OPERATOR}  trust: [{trust}]\napprovals: notice\n{config}"
+        with opened(made, text, RegistryInternet) as world:
+            yield Registries(world)
+    finally:
+        remove_tree(folder)
