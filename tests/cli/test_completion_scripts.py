@@ -1,23 +1,18 @@
 """Real shells, the tab key pressed in a terminal, and a daemon that knows one sandbox."""
 
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from subprocess import Popen as Process  # noqa: TID251 -- a person's shell, not one of ours
 
 import pytest
 
 from cleanroom.cli.completion_scripts import SCRIPTS
 from tests.cli.conftest import CommandLine
+from tests.cli.typist import PATIENCE_S, Typist
 from tests.client.scripted import Answer
 
-PATIENCE_S = 60
 DEV = {"id": "sbx_1", "name": "dev", "state": "ready", "workspace": "/w:x"}
 FISH = shutil.which("fish") or ""
 zsh = pytest.mark.skipif(not shutil.which("zsh"), reason="this machine lacks zsh")
@@ -34,43 +29,6 @@ def environ(cli: CommandLine) -> dict[str, str]:
     program.chmod(0o755)
     path = f"{program.parent}:/usr/local/bin:/usr/bin:/bin"
     return {**os.environ, "PATH": path, "TERM": "dumb", "PS1": "> "}
-
-
-class Typist:
-    """A shell on a terminal, and what it has shown."""
-
-    def __init__(self, words: list[str], environ: dict[str, str], folder: Path) -> None:
-        self._keyboard, end = pty.openpty()
-        self.shown = b""
-        self._process = Process(
-            words,
-            cwd=folder,
-            env=environ,
-            stdin=end,
-            stdout=end,
-            stderr=end,
-            start_new_session=True,
-        )
-        os.close(end)
-
-    def type(self, text: bytes, until: bytes) -> None:
-        """Type, and wait until this is shown after it."""
-        self.shown = b""
-        os.write(self._keyboard, text)
-        self.see(until)
-
-    def see(self, text: bytes) -> None:
-        """Wait until this is shown."""
-        end = time.monotonic() + PATIENCE_S
-        while text not in self.shown:
-            assert select.select([self._keyboard], [], [], end - time.monotonic())[0], self.shown
-            self.shown += os.read(self._keyboard, 65536)
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-        os.close(self._keyboard)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ a run started where the result file cannot be written, or a lost connection take
 """
 
 # pathlib costs 3 ms of every exec:
-# ruff: noqa: PTH123
+# ruff: noqa: PTH110, PTH123
 import argparse
 import json
 import os
@@ -42,6 +42,8 @@ from cleanroom.client.reply import Reply
 from cleanroom.client.sources import given_secrets
 from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 
+# What a sandbox has to install tools for, which takes minutes the first time (docs/mise.md).
+MISE_FILES: Final = (".mise.toml", ".mise/config.toml", "mise.toml")
 # Flags that one screen of help only names; the order of all others is theirs below.
 RARE: Final = frozenset(
     (
@@ -194,6 +196,8 @@ def _run(request: dict[str, object], caller: Caller, result: TextIO | None) -> i
         else plain_report(shell.screen, streams, verbose=options.verbose)
     )
     run = Reply.of({})
+    if any(os.path.exists(f"{request['workspace']}/{name}") for name in MISE_FILES):
+        shell.progress.says["create_run"] = "starting the sandbox with the tools of mise"
     try:
         with shell.connect(options) as connection, Interrupts() as interrupts:
             run = create_run(connection, request, options, shell)

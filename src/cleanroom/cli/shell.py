@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 
 from cleanroom.cli.parser import Parser
+from cleanroom.cli.progress import Progress
 from cleanroom.cli.render import Screen, plain
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call
@@ -27,6 +28,7 @@ class Shell:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.screen = Screen(environ)
+        self.progress = Progress(self.screen, environ)
         self.uid = os.getuid()
 
     @property
@@ -41,7 +43,8 @@ class Shell:
     def connect(self, options: argparse.Namespace) -> Connection:
         """Return a connection to the daemon that the flags mean."""
         autostart = not options.no_autostart
-        return connect(Caller(options.host, autostart, self.environ, self.screen.say))
+        say, waiting = self.screen.say, self.progress
+        return connect(Caller(options.host, autostart, self.environ, say, waiting))
 
     def workspace(self, folder: str | None) -> Workspace:
         """Return the workspace around `folder`, by default the current one."""

@@ -7,7 +7,8 @@ second connection for what one can do.
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,6 +21,13 @@ from cleanroom.errors import Code, Fault, Refused
 READ_SIZE: Final = 256 * 1024
 ANSWER_TIMEOUT_S: Final = 600.0  # a sandbox whose tools are installed is the slowest answer
 CONNECT_TIMEOUT_S: Final = 5.0
+# Called with the name of a call; a context around the wait for its whole answer.
+Waiting = Callable[[str], AbstractContextManager[None]]
+
+
+def nobody_waits(_name: str) -> AbstractContextManager[None]:
+    """Return a context that does nothing."""
+    return nullcontext()
 
 Upgraded = tuple[socket.socket, bytes]  # the socket, and what came with the answer
 
@@ -31,6 +39,7 @@ class Connection:
         self._socket = sock
         self.path = path
         self._where = ""  # the request under way, for messages
+        self.waiting: Waiting = nobody_waits
 
     @classmethod
     def open(cls, path: str, patience_s: float = ANSWER_TIMEOUT_S) -> Self:
@@ -119,8 +128,9 @@ class Connection:
         return (self._socket, reader.rest()), head
 
     def _exchange(self, call: Call) -> tuple[int, bytes]:
-        reader, first = self._start(call, {"Accept": "application/json"})
-        body = self._body(reader, first)
+        with self.waiting(call.name):
+            reader, first = self._start(call, {"Accept": "application/json"})
+            body = self._body(reader, first)
         return (reader.head.status if reader.head else 0), body
 
     def _start(self, call: Call, headers: Mapping[str, str]) -> tuple[ResponseReader, bytes]:

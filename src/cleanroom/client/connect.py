@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 
 from cleanroom import __version__
 from cleanroom.client.autostart import Starter
-from cleanroom.client.blocking import Connection
+from cleanroom.client.blocking import Connection, Waiting, nobody_waits
 from cleanroom.client.calls import Call
 from cleanroom.client.endpoint import Endpoint, find_endpoint
 from cleanroom.errors import Code, Fault, Refused
 
 RESTART_TIMEOUT_S: Final = 15.0
+START: Final = "start_daemon"  # what is waited for, beside the names of calls
 _OFF: Final = ("0", "off", "no", "false")
 
 
@@ -28,6 +29,7 @@ class Caller(NamedTuple):
     autostart: bool
     environ: Mapping[str, str]
     say: Callable[[str], None]
+    waiting: Waiting = nobody_waits
 
 
 def connect(caller: Caller) -> Connection:
@@ -36,6 +38,12 @@ def connect(caller: Caller) -> Connection:
     Raises Fault(backend_transport_error) if there is none and none may be started.
     """
     endpoint = find_endpoint(caller.host, caller.environ, os.getuid())
+    connection = _connect(endpoint, caller)
+    connection.waiting = caller.waiting
+    return connection
+
+
+def _connect(endpoint: Endpoint, caller: Caller) -> Connection:
     connection = _try(endpoint)
     if connection is None:
         return _start(endpoint, caller)
@@ -76,7 +84,8 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
     with Starter(endpoint, caller.environ) as starter:
         connection = _try(endpoint)  # another command may have started one while this one waited
         if connection is None:
-            pid = starter.launch()
+            with caller.waiting(START):
+                pid = starter.launch()
             caller.say(f"cleanroom: started a daemon (pid {pid}); it ends by itself when idle")
             connection = _try(endpoint)
     if connection is None:
