@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cleanroom.cli.exec_output import (
     PlainReport,
+    after_denials,
     counted,
     denied_summary,
     target_text,
@@ -97,3 +98,12 @@ def test_a_terminal_that_hung_up_is_a_broken_pipe() -> None:
 def test_a_closed_descriptor_is_a_bug() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         write_all(-1, b"x")
+
+
+def test_what_the_policy_did_not_refuse_is_not_laid_at_its_door() -> None:
+    def denials(*codes: str) -> list[Reply]:
+        return [Reply.of({"code": code}) for code in codes]
+
+    said = after_denials(denials("upstream_unreachable", "offline_miss"))
+    assert said.endswith("would have allowed that; next: cleanroom explain upstream_unreachable")
+    assert after_denials(denials("offline_miss", "host_not_allowed")).endswith("policy suggest")

@@ -6,6 +6,7 @@ In: a name. Out: tables, or JSON. Never: one of another workspace removed by its
 import argparse
 
 from cleanroom.cli.group import Sub, run_group
+from cleanroom.cli.lines import age
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags
@@ -76,7 +77,7 @@ def _show(found: Reply, options: argparse.Namespace, shell: Shell) -> None:
         (
             volume.text("name"),
             str(volume.maybe_number("bytes")),
-            volume.text("used_at"),
+            age(volume.text("used_at"), shell.now_s()),
             volume.text("sandbox_id", "-"),
             plain(volume.text("workspace")),
         )

@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cleanroom.cli.render import Screen
 from cleanroom.client.reply import Reply
+from cleanroom.errors import Code
 
 if TYPE_CHECKING:
     from cleanroom.client.escapes import EscapeFilter
 
+# Codes of a network that was not there, or not asked.
+NOT_THE_POLICY: Final = frozenset(
+    (Code.UPSTREAM_UNREACHABLE, Code.OFFLINE_MISS, Code.GATEWAY_LOST, Code.RESOURCE_LIMIT)
+)
 LONGEST_UTF8: Final = 4
 MOST_PACKAGES: Final = 8  # that the summary names
 
@@ -113,10 +118,7 @@ class PlainReport:
         denied = run.items("denied")
         if denied:
             self._screen.warn(denied_summary(denied))
-            self._screen.say(
-                "  the policy says no, and looking for a way round is no use;"
-                " next: cleanroom policy suggest"
-            )
+            self._screen.say(f"  {after_denials(denied)}")
         changed = run.maybe_number("changed_files")
         if changed:
             self._screen.say(f"cleanroom: {counted(changed, 'file')} changed: cleanroom diff")
@@ -222,6 +224,16 @@ def denied_summary(denied: list[Reply]) -> str:
         rest = f" and {len(packages) - MOST_PACKAGES} more" if len(packages) > MOST_PACKAGES else ""
         said.append(f"{counted(len(packages), 'package')} denied ({some}{rest})")
     return f"cleanroom: {', '.join(said)}"
+
+
+def after_denials(denied: list[Reply]) -> str:
+    """Return what a person, or an agent that reads along, should do now."""
+    codes = [denial.text("code", "") for denial in denied]
+    if set(codes) <= NOT_THE_POLICY:
+        return f"the policy would have allowed that; next: cleanroom explain {codes[0]}"
+    return (
+        "the policy says no, and looking for a way round is no use; next: cleanroom policy suggest"
+    )
 
 
 def what_was_denied(message: Reply) -> str:

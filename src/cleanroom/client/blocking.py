@@ -29,6 +29,7 @@ def nobody_waits(_name: str) -> AbstractContextManager[None]:
     """Return a context that does nothing."""
     return nullcontext()
 
+
 Upgraded = tuple[socket.socket, bytes]  # the socket, and what came with the answer
 
 
