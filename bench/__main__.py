@@ -15,12 +15,13 @@ from pathlib import Path
 
 from bench.cases import CASES, Figure, complain
 from bench.daemon import Daemon
+from bench.registries import registry_hits
 from bench.relay import dns_answers, relay_bulk, relay_connections
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
-ALL = (*CASES, relay_bulk, relay_connections, dns_answers)
+ALL = (*CASES, relay_bulk, relay_connections, dns_answers, registry_hits)
 
 
 def installed() -> Path:

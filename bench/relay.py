@@ -31,7 +31,9 @@ from cleanroom.audit.log import AuditLog
 from cleanroom.audit.record import Record
 from cleanroom.backends.base import DoorSockets
 from cleanroom.backends.launcher import Launcher, Step
-from cleanroom.daemon.gateway_link import GatewayLink
+from cleanroom.daemon.clock import SystemClock
+from cleanroom.daemon.content import Content
+from cleanroom.daemon.gateway_link import GatewayLink, Supplies
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import CompiledPolicy, NetworkPolicy, Rule, RuleKind
@@ -140,7 +142,7 @@ taken.sort()
 print(taken[len(taken) // 2] * 1000, taken[int(len(taken) * 0.99)] * 1000)
 """
     async with _relays(_free_port()) as relays:
-        text = await _inside(relays.ours, f"/usr/bin/python3 -I -c {shlex.quote(program)}")
+        text = await inside(relays.ours, f"/usr/bin/python3 -I -c {shlex.quote(program)}")
     p50, p99 = (round(float(word), 3) for word in text.split())
     values = {"p50_ms": p50, "p99_ms": p99, "queries": 3000}
     return Figure("DNS answers", "p99 <= 2 ms", values, p99 <= 2)
@@ -179,7 +181,10 @@ async def _relays(port: int) -> AsyncIterator[Relays]:
         stack.callback(names.close)
         resolver = f"127.0.0.1:{names.get_extra_info('sockname')[1]}"
         settings = GatewaySettings(private_hosts=(NAME,), resolvers=(resolver,))
-        link = await GatewayLink.start(settings, record, lambda _: None)
+        content = Content(folder / "content", 1 << 30, time.time)
+        stack.callback(content.close)
+        supplies = Supplies("", SystemClock(), content)
+        link = await GatewayLink.start(settings, record, lambda _: None, supplies)
         stack.push_async_callback(link.stop)
         theirs = _haproxy(port, folder, stack) if shutil.which("haproxy") else None
         yield Relays(_ours(link, port), theirs)
@@ -241,17 +246,17 @@ async def _both(relays: Relays, load: str, read: Callable[[str], float]) -> dict
     for _ in range(ROUNDS):
         resolved = f"HOST=$(getent ahostsv4 {NAME} | head -1 | cut -d' ' -f1); "
         command = resolved + load.replace("HOST", "$HOST")
-        rates["cleanroom"].append(read(await _inside(relays.ours, command)))
+        rates["cleanroom"].append(read(await inside(relays.ours, command)))
         if relays.theirs is not None:
             command = load.replace("HOST", ANY_ADDRESS)
-            rates["haproxy"].append(read(await _inside(relays.theirs, command)))
+            rates["haproxy"].append(read(await inside(relays.theirs, command)))
     found = {who: round(statistics.median(of), 2) for who, of in rates.items() if of}
     if "haproxy" in found:
         found["ratio"] = round(found["cleanroom"] / found["haproxy"], 2)
     return found
 
 
-async def _inside(attach: Attach, command: str) -> str:
+async def inside(attach: Attach, command: str) -> str:
     """Run a shell command behind a door in a namespace of its own; return what it printed."""
     root = os.geteuid() == 0
     steps = [

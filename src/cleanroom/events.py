@@ -28,7 +28,8 @@ class NetworkEvent:
 
     Of packages, `artifact` says which ("left-pad 1.3.0"), `strength` and `pin` what it is held to
     ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
-    ("hit", "miss", "stale") and `digest` what it is ("sha256:<hex>").
+    ("hit", "miss", "stale"), `digest` what it is ("sha256:<hex>"), `address` who was dialled for it
+    ("" if nobody was).
     """
 
     phase: str

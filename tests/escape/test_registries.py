@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.escape.control import resident_kib
-from tests.escape.egress_world import Report, eventually
+from tests.escape.egress_world import PUBLIC, Report, eventually
 from tests.escape.registry_internet import (
     Package,
     Reply,
@@ -74,6 +74,8 @@ def test_what_is_locked_is_fetched_once_for_all_sandboxes(
     assert [run.result for run in runs] == [[pad.good]] * len(runs)
     assert outside.script.count(pad.place) == 1
     line = served(runs[0])
+    assert line["address"] == PUBLIC  # who was dialled; of what the cache had, nobody was
+    assert "address" not in served(runs[-1])
     assert (line["artifact"], line["strength"]) == (f"{pad.name} 1.3.0", "lockfile")
     assert (line["cache"], line["digest"]) == ("miss", f"sha256:{sha256(pad.data)}")
     assert line["pin"].startswith("package-lock.json:")

@@ -165,7 +165,11 @@ def test_an_answer_arrives_and_its_connection_is_kept_for_the_same_sandbox(scene
     registry = scene.serve((OK, OK), (OK,))
     for _ in range(2):
         taken = scene.fetch()
-        assert (taken.body, taken.served, taken.deny) == (b"hello", Served(), None)
+        assert (taken.body, taken.served, taken.deny) == (
+            b"hello",
+            Served(address="127.0.0.1"),
+            None,
+        )
         assert taken.answer == Answer(200, (), 5)
     assert registry.connections == 1
     assert registry.requests[0].startswith(b"GET /left-pad HTTP/1.1\r\nHost: npm.test\r\n")

@@ -7,7 +7,7 @@ upstream while offline.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from cleanroom.decide.cooldown import HIDE, Age, pypi_as_html
@@ -289,6 +289,14 @@ class Errand:
 
     # --- the end --------------------------------------------------------------------------
 
+    def told(self, served: Served) -> Served:
+        """Return what was served with where it was fetched, if it was."""
+        shared = self._held.shared
+        if shared is None:
+            return served
+        upstream = shared.served
+        return replace(served, address=upstream.address, through_proxy=upstream.through_proxy)
+
     def over(self) -> None:
         """Take note that the delivery has ended, one way or the other."""
         self._end()
@@ -320,8 +328,9 @@ class _Ending:
 
     def ended(self, served: Served) -> None:
         """Implement Taker."""
+        told = self._errand.told(served)
         self._errand.over()
-        self._taker.ended(served)
+        self._taker.ended(told)
 
     def failed(self, deny: Deny) -> None:
         """Implement Taker."""

@@ -45,6 +45,7 @@ class Flight:
     ) -> None:
         self.body = body
         self.answer: Answer | None = None
+        self.served = Served()
         self._reactor = reactor
         self._upstream = upstream
         # Ranges and HEAD are answered from the whole.
@@ -96,8 +97,9 @@ class Flight:
             reason = f"the content cache has no room: {error.strerror}"
             self._fail(Deny(Code.RESOURCE_LIMIT, reason))
 
-    def ended(self, _served: Served) -> None:
+    def ended(self, served: Served) -> None:
         """Implement Taker."""
+        self.served = served
         if self._is_over or self.answer is None:
             return
         length = self.answer.length

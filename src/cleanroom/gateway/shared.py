@@ -13,7 +13,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.flight import Flight, Hopes
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shelf import Ticket
-from cleanroom.gateway.source import Answer, Source, Want
+from cleanroom.gateway.source import Answer, Served, Source, Want
 from cleanroom.gateway.spool import Body
 from cleanroom.gateway.store_wire import Said, Stored
 
@@ -78,6 +78,11 @@ class Shared:
     def body(self) -> Body:
         """What has come so far."""
         return self._body
+
+    @property
+    def served(self) -> Served:
+        """What its upstream said in the end."""
+        return self._flight.served
 
     @property
     def is_whole_answer(self) -> bool:

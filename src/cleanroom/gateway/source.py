@@ -50,6 +50,8 @@ class Served:
 
     cache: str = ""  # "hit", "miss", "stale", "" when nothing is known of a cache
     digest: str = ""  # "sha256:<hex>" of the whole artifact
+    address: str = ""  # that was dialled for it, "" if nobody was
+    through_proxy: bool = False
 
 
 class Taker(Protocol):

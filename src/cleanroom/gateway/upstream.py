@@ -107,6 +107,7 @@ class Line:
 
     def __init__(self, doors: Doors, place: _Place, reached: Reached) -> None:
         self.place = place
+        self.served = Served(address=reached.address, through_proxy=reached.through_proxy)
         self.is_used = False  # it has answered before
         self.session = TlsSession(doors.upstream_tls, place[1])
         self._reactor = doors.reactor
@@ -288,7 +289,7 @@ class Asking:
         self._leave(line, keep=self._exchange.is_reusable and not line.session.is_ended)
         self._is_over = True
         self._pool.over(self)
-        self._taker.ended(Served())
+        self._taker.ended(line.served)
 
     def _leave(self, line: Line, *, keep: bool) -> None:
         self._timer.cancel()

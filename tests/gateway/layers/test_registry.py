@@ -117,11 +117,11 @@ def test_an_answer_is_framed_anew_and_the_next_request_read() -> None:
     assert len(talk.asks(GET + GET)) == 3  # the second waits
     said = talk.answers(Answer(200, (("etag", "x"),), 5), b"hel", b"lo")
     assert said == b"HTTP/1.1 200 OK\r\netag: x\r\ncontent-length: 5\r\n\r\nhello"
-    report, resume, *more = talk.take(FetchEnded(Served("miss", "sha256:0")))
+    report, resume, *more = talk.take(FetchEnded(Served("miss", "sha256:0", "203.0.113.7")))
     assert isinstance(report, Report)
     event = report.event
     assert (event.phase, event.bytes_in, event.artifact) == ("served", 5, "left-pad")
-    assert (event.cache, event.digest) == ("miss", "sha256:0")
+    assert (event.cache, event.digest, event.address) == ("miss", "sha256:0", "203.0.113.7")
     assert resume == Resume(SANDBOX)
     assert [type(command) for command in more] == [Pause, Report, Fetch]
 

@@ -260,6 +260,8 @@ class RegistryLayer:
             event,
             phase="served",
             bytes_in=asked.sent,
+            address=served.address,
+            through_proxy=served.through_proxy,
             cache=served.cache,
             digest=served.digest,
         )

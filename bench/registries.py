@@ -1,0 +1,133 @@
+"""What the content cache serves: pages and large files that it has, over TLS.
+
+In: nothing. Out: a Figure. Never: an upstream; all of it is in the cache before, and what is asked
+is written to a real audit log. The client, the gateway and the daemon share the cores.
+"""
+
+import asyncio
+import hashlib
+import os
+import shlex
+import ssl
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.cases import Figure
+from bench.daemon import Daemon
+from bench.relay import inside
+from cleanroom.audit.log import AuditLog
+from cleanroom.audit.record import Record
+from cleanroom.backends.base import DoorSockets
+from cleanroom.cache.model import Fields, Key
+from cleanroom.daemon.clock import SystemClock
+from cleanroom.daemon.content import Content
+from cleanroom.daemon.gateway_link import GatewayLink, Supplies
+from cleanroom.daemon.settings import GatewaySettings
+from cleanroom.decide.artifact import Grant
+from cleanroom.events import NetworkEvent
+from cleanroom.gateway.forms import form_of
+from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
+
+HOST = "npm.bench"
+PAGE, BALL = "/page", "/ball/-/ball-1.0.0.tgz"
+MIB = 1024 * 1024
+
+CLIENT = """
+import socket, ssl, sys, threading, time
+context = ssl.create_default_context(cadata=open(sys.argv[1]).read())
+def line():
+    made = socket.create_connection(("npm.bench", 443), 30)
+    return context.wrap_socket(made, server_hostname="npm.bench")
+def ask(path, count, answers):
+    request = f"GET {path} HTTP/1.1\\r\\nHost: npm.bench\\r\\n\\r\\n".encode()
+    with line() as stream:
+        stream.sendall(request)
+        head = b""
+        while b"\\r\\n\\r\\n" not in head:
+            head += stream.recv(65536)
+        size = int(head.lower().split(b"content-length: ")[1].split()[0])
+        size += head.index(b"\\r\\n\\r\\n") + 4
+        left = size - len(head)
+        buffer = bytearray(1 << 20)
+        while left:
+            left -= stream.recv_into(buffer, min(left, 1 << 20))
+        began = time.perf_counter()
+        for _ in range(count // answers):
+            stream.sendall(request * answers)
+            left = size * answers
+            while left:
+                left -= stream.recv_into(buffer, min(left, 1 << 20))
+        return time.perf_counter() - began
+pages, balls = 3000, 30
+print(pages / ask("/page", pages, 30), balls * 20 / ask("/ball/-/ball-1.0.0.tgz", balls, 1))
+"""
+
+
+def registry_hits(daemon: Daemon) -> Figure:
+    """Pages of 5 KB a second, and MB/s of a file of 20 MiB, on one connection."""
+    del daemon
+    return asyncio.run(_hits())
+
+
+async def _hits() -> Figure:
+    ball = os.urandom(20 * MIB)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 -- the guest is somebody else
+        log = AuditLog(folder / "audit", time.time)
+
+        def record(sandbox_id: str, event: NetworkEvent) -> None:
+            log.append([Record(event, sandbox_id=sandbox_id)])
+
+        content = Content(folder / "content", 1 << 30, time.time)
+        page = Grant("npm", "metadata", PAGE, "page", has_versions=True)
+        _put(content, Key(HOST, PAGE, form_of(page, "")), os.urandom(2500).hex().encode())
+        _put(content, Key(HOST, BALL), ball)
+        supplies = Supplies("", SystemClock(), content)
+        link = await GatewayLink.start(GatewaySettings(), record, lambda _: None, supplies)
+        try:
+            policy = _policy(ball)
+            roots = folder / "roots.pem"
+            roots.write_text(await link.authority("sbx_bench", policy))
+
+            async def attach(sockets: DoorSockets) -> None:
+                await link.door("sbx_bench", policy).attach(sockets)
+
+            client = folder / "client.py"
+            client.write_text(CLIENT)
+            words = ["/usr/bin/python3", "-I", str(client), str(roots)]
+            said = await inside(attach, shlex.join(words))
+        finally:
+            await link.stop()
+            content.close()
+            log.close()
+    requests, megabytes = (round(float(word)) for word in said.split())
+    values = {"5 KB pages, 1/s": requests, "20 MiB file, MB/s": megabytes}
+    return Figure("registry, from the cache", "", values, None)
+
+
+def _put(content: Content, key: Key, data: bytes) -> None:
+    spool = content.store().spool()
+    os.write(spool, data)
+    content.store().keep(key, spool, Fields("application/json", '"x"'), ())
+    os.close(spool)
+
+
+def _policy(ball: bytes) -> CompiledPolicy:
+    digest = f"sha512:{hashlib.sha512(ball).hexdigest()}"
+    pins = (ArtifactPin("ball", "1.0.0", digests=(digest,), source="package-lock.json:1"),)
+    lock = LockfilePolicy(enabled=True, lockfiles=("package-lock.json",))
+    npm = RegistryPolicy("npm", True, (HOST,), lockfile=lock, artifact_allowlist=pins)  # noqa: FBT003
+    return CompiledPolicy("sha256:bench", "", registries=(npm,))
+
+
+def main() -> int:
+    """Print this figure alone: python -m bench.registries."""
+    print(ssl.OPENSSL_VERSION, asyncio.run(_hits()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
