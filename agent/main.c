@@ -1,4 +1,5 @@
 /* cleanroom-agent FD [--nproc N] [--nofile N] [--fsize BYTES]: process 1 of every sandbox.
+ * cleanroom-agent --connect PORT: see connect.h.
  *
  * In: frames of the daemon on descriptor FD (a stream socket, virtio-serial or vsock).
  * Out: frames back; commands started, reaped and signalled; exit when FD ends, and then, being
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "loop.h"
 
 static int64_t number(const char *text)
@@ -74,6 +76,8 @@ static void end_everything(void)
 int main(int argc, char **argv)
 {
     struct limits limits = {-1, -1, -1};
+    if (argc == 3 && strcmp(argv[1], "--connect") == 0)
+        return connect_port(argv[2]); /* a command like any other: it has no rights of the agent */
     if (argc < 2) {
         fprintf(stderr, "usage: cleanroom-agent FD [--nproc N] [--nofile N] [--fsize BYTES]\n");
         return 2;

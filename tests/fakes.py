@@ -117,6 +117,10 @@ class FakeSandbox:
         process.task = asyncio.get_running_loop().create_task(self._run(program, process))
         return process
 
+    async def connect(self, port: int) -> FakeProcess:
+        """Run the program `connect`, which stands for who listens inside."""
+        return await self.execute(Command(("connect", str(port)), (), "/"))
+
     async def _run(self, program: Program, process: FakeProcess) -> None:
         process.end(Exit(await program(process)))
 

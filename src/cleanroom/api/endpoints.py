@@ -78,6 +78,13 @@ _SANDBOXES: Final = (
     ),
 )
 
+# A port inside is reached on the loopback of the daemon's host.
+_PORTS: Final = (
+    Endpoint("publish_port", "POST", f"{_SANDBOX}/ports", "PortRequest", "Port", 201),
+    Endpoint("list_ports", "GET", f"{_SANDBOX}/ports", "", "PortList"),
+    Endpoint("close_port", "DELETE", f"{_SANDBOX}/ports", "", "Port", query=("port",)),
+)
+
 # Of a living sandbox. Binary messages are a tar archive; the server's last word is a text.
 _FILES: Final = (
     Endpoint("list_files", "GET", f"{_SANDBOX}/files", "", "FileList", query=("path",)),
@@ -133,6 +140,6 @@ _AUDIT: Final = (
 )
 
 ENDPOINTS: Final = (
-    *(_DAEMON + _POLICY + _RUNS + _SANDBOXES + _FILES + _EXECUTIONS),
+    *(_DAEMON + _POLICY + _RUNS + _SANDBOXES + _PORTS + _FILES + _EXECUTIONS),
     *(_VOLUMES + _SECRETS + _AUDIT),
 )

@@ -16,6 +16,7 @@ from cleanroom.api import (
     file_types,
     mount_types,
     policy_types,
+    port_types,
     secret_types,
     streams,
     types,
@@ -56,6 +57,7 @@ _QUERY: Final[dict[str, Document]] = {
     "denied": {"type": "boolean"},
     "eof": {"type": "boolean"},
     "from": {"enum": ["start", "left"]},
+    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
     "after": {"type": "integer", "minimum": 0},
     "stdout_from": {"type": "integer", "minimum": 0},
@@ -68,7 +70,7 @@ _QUERY: Final[dict[str, Document]] = {
 def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
-    for module in (file_types, mount_types, policy_types, types, secret_types, streams):
+    for module in (file_types, mount_types, policy_types, port_types, types, secret_types, streams):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:
                 found[value.__name__] = value

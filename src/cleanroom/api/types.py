@@ -22,6 +22,7 @@ from cleanroom.api.message import (
 )
 from cleanroom.api.mount_types import MountRequests, VolumeRequests, WorkspaceMode
 from cleanroom.api.policy_types import MissingCapability, PolicyText
+from cleanroom.api.port_types import PortRequests
 
 # --- the daemon itself --------------------------------------------------------------------
 
@@ -136,6 +137,7 @@ class RunOptions(Message, frozen=True):
     idle_s: Seconds | None = None  # a new one that stays ends when nothing ran in it for so long
     stdin: bool = False  # the client will send standard input; otherwise it is closed at once
     detach: bool = False  # nobody attaches
+    publish: PortRequests = field(default_factory=list)  # before the command starts
     workspace_mode: WorkspaceMode | None = None  # None: what the daemon's configuration says
     mounts: MountRequests = field(default_factory=list)
     volumes: VolumeRequests = field(default_factory=list)

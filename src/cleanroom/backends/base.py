@@ -160,6 +160,13 @@ class Sandbox(Protocol):
         """Start a command. Raises Fault(backend_transport_error) if the agent is gone."""
         ...
 
+    async def connect(self, port: int) -> Process:
+        """Connect to a TCP port of the loopback inside: its input and output are the bytes.
+
+        It ends with status 1, having written nothing, if nobody listens there. Raises as `execute`.
+        """
+        ...
+
     async def stop(self, grace_s: float = 0.0) -> None:
         """End every process of the sandbox and release what it held. Idempotent, never raises.
 

@@ -24,6 +24,7 @@ from cleanroom.cli.attached import (
     plain_report,
     say_failure,
 )
+from cleanroom.cli.cmd_port import port_request
 from cleanroom.cli.detached import refuse_waiting_flags, run_detached
 from cleanroom.cli.environment import binding_for, given_environment, look_like_credentials
 from cleanroom.cli.exec_output import JsonReport, Report, result_fields
@@ -50,6 +51,7 @@ RARE: Final = frozenset(
         *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
         *("--idle", "--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
         *(
+            "--publish",
             "--volume",
             "--workspace",
             "--mount",
@@ -80,13 +82,8 @@ def parsers() -> tuple[Parser, ...]:
     add_secret_flag(parser)
     parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
     add_folder_flags(parser)
-    parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
+    _add_sandbox_flags(parser)
     parser.switch("-d --detach", "start it, print its sandbox and execution, and leave")
-    parser.switch("--reuse", "run in this workspace's sandbox that was kept, if there is one")
-    parser.switch("--recreate", "end the sandbox that --sandbox or --reuse means, make a new one")
-    parser.switch("--keep", "keep the sandbox until its time to live ends")
-    parser.value("--idle", "TIME", "end a new one that stays when idle for so long")
-    parser.switch("--keep-on-failure", "keep it if the command fails, to look inside")
     parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
     parser.value("--backend", "NAME", "where to run, if the policy allows overrides")
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
@@ -105,6 +102,17 @@ def _add_report_flags(parser: Parser) -> None:
     parser.switch("--dry-run", "show the plan, start nothing")
     parser.switch("--no-input", "never ask; a question fails and names its flag")
     parser.switch("-v --verbose", "also say ids, backend, policy and timings")
+
+
+def _add_sandbox_flags(parser: Parser) -> None:
+    """Add the flags that say which sandbox, and how long it stays."""
+    parser.value("--sandbox", "NAME", "run in this sandbox, or create it under this name")
+    parser.switch("--reuse", "run in this workspace's sandbox that was kept, if there is one")
+    parser.switch("--recreate", "end the sandbox that --sandbox or --reuse means, make a new one")
+    parser.switch("--keep", "keep the sandbox until its time to live ends")
+    parser.values("--publish", "PORT[:HERE]", "reach a port inside at 127.0.0.1:HERE")
+    parser.value("--idle", "TIME", "end a new one that stays when idle for so long")
+    parser.switch("--keep-on-failure", "keep it if the command fails, to look inside")
 
 
 def run(words: list[str], shell: Shell) -> int:
@@ -173,6 +181,7 @@ def run_request(
         "stdin": options.interactive if options.detach else streams.stdin is not None,
         "tty": options.tty,
         "detach": options.detach,
+        "publish": [port_request(each) for each in options.publish],
         "approved_policy": approved_policy(shell),
         **folder_options(options),
     }

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "diff": "what a run changed",
     "apply": "bring what a run changed into the workspace",
     "cp": "copy files out of a sandbox, or into it",
+    "port": "reach a port of a sandbox from here",
     "sandboxes": "create, list, inspect, stop sandboxes; their events",
     "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",

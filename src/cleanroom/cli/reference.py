@@ -33,6 +33,7 @@ JSON_SHAPES: Final = {
     "apply": "An ApplyReport.",
     "secrets list": "`secrets`: `id`, `env`, `hosts`, `source` in words, `unapproved` hosts.",
     "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
+    "port": "A Port; without one: a PortList.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
     "sandboxes create": "A Sandbox.",
     "sandboxes inspect": "A Sandbox.",

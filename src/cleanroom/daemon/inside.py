@@ -7,10 +7,11 @@ In: a ready sandbox, an argv. Out: a Process, ended when its user is done with i
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from cleanroom.backends.base import Process
+from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.sandbox import LiveSandbox
 from cleanroom.errors import Code, UserError
@@ -19,13 +20,24 @@ from cleanroom.sandbox.spec import Command
 
 # Folders that no workload can write to come first.
 ENVIRONMENT: Final = (("PATH", "/usr/bin:/bin:/usr/local/bin"), ("LC_ALL", "C"))
-MOST: Final = 16  # at once in one sandbox, beside its commands
+MOST: Final = 32  # at once in one sandbox, beside its commands
 ENDS_S: Final = 5.0
 
 
+Start = Callable[[Machine], Awaitable[Process]]
+
+
+def helper(
+    host: Host, sandbox: LiveSandbox, *argv: str
+) -> contextlib.AbstractAsyncContextManager[Process]:
+    """Start a helper in the workspace; as `reached`."""
+    command = Command(argv, ENVIRONMENT, WORKSPACE)
+    return reached(host, sandbox, lambda machine: machine.execute(command))
+
+
 @contextlib.asynccontextmanager
-async def helper(host: Host, sandbox: LiveSandbox, *argv: str) -> AsyncIterator[Process]:
-    """Start a helper in the workspace; whatever happens, it has ended afterwards.
+async def reached(host: Host, sandbox: LiveSandbox, start: Start) -> AsyncIterator[Process]:
+    """Start something small inside; whatever happens, it has ended afterwards.
 
     Raises UserError(conflict) if the sandbox is not ready or too many run, Fault.
     """
@@ -37,7 +49,7 @@ async def helper(host: Host, sandbox: LiveSandbox, *argv: str) -> AsyncIterator[
     sandbox.helpers += 1
     host.sandboxes.expiry.wake(sandbox)
     try:
-        process = await machine.execute(Command(argv, ENVIRONMENT, WORKSPACE))
+        process = await start(machine)
         try:
             yield process
         finally:

@@ -21,6 +21,7 @@ from cleanroom.daemon.executions import (
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Wanted
+from cleanroom.daemon.ports import publish
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.secrets import check_given, check_options, sends_of
@@ -123,6 +124,9 @@ async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> Live
         async with sandbox.opening:
             host.sandboxes.expiry.wake(sandbox)
             run = await _admit(host, sandbox, start)
+        for each in start.wanted.options.publish:
+            made = await publish(host, sandbox, each)
+            run.note(f"port {made.port} is at http://{made.address}")
         await _record_start(host, sandbox, run)
         start.watch.mark()
         run.live = await _execute(host, sandbox, start, run)

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from cleanroom.api.port_types import Port
 from cleanroom.api.streams import DeniedLine, NoteLine
 from cleanroom.api.types import ClientFacts, Denial, Execution, Run, RunOptions, Sandbox
 from cleanroom.backends.base import Sandbox as Machine
@@ -150,6 +151,7 @@ class LiveSandbox:
         self.violated = asyncio.Event()
         self.begun = asyncio.Event()  # it is no longer being made
         self.stopped = asyncio.Event()
+        self.ports: dict[int, Port] = {}  # those that are published, by their number inside
         self.watchers: dict[str, asyncio.Task[None]] = {}  # end with it
 
     def become(self, state: str, **changes: object) -> None:

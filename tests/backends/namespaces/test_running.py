@@ -13,6 +13,7 @@ from cleanroom.errors import Code, Fault, Refused
 from cleanroom.policy.model import Limits
 from cleanroom.sandbox.spec import Overlay
 from tests.backends.machines import (
+    python,
     run,
     shell,
     small_spec,
@@ -160,3 +161,36 @@ def test_stopping_from_several_sides_is_one_end(short_path: Path) -> None:
             await asyncio.gather(*(sandbox.stop() for _ in range(5)), sandbox.wait())
 
     within(5, scenario())
+
+
+LISTENS = """
+import socket, sys
+server = socket.create_server(('127.0.0.1', 7000))
+print('ready', flush=True)
+one, _ = server.accept()
+got = b''
+while data := one.recv(65536):
+    got += data
+one.sendall(got[::-1])
+one.close()
+"""
+
+
+def test_a_port_inside_is_reached_both_ways_and_ends(short_path: Path) -> None:
+    async def scenario() -> None:
+        async with started(make(short_path), small_spec(short_path)) as sandbox:
+            unheard = await sandbox.connect(7000)
+            said = [piece async for piece in unheard.output()]
+            assert (await unheard.wait()).code == 1
+            assert {piece.stream for piece in said} == {2}
+            server = await sandbox.execute(python(LISTENS))
+            assert (await anext(aiter(server.output()))).data == b"ready\n"
+            connection = await sandbox.connect(7000)
+            content = os.urandom(300_000)
+            await connection.write_stdin(content)
+            await connection.close_stdin()
+            heard = b"".join([piece.data async for piece in connection.output()])
+            assert heard == content[::-1]
+            assert (await connection.wait()).code == 0
+
+    within(60, scenario())

@@ -17,6 +17,7 @@ from cleanroom.backends.agent_link import AgentLink
 from cleanroom.backends.base import Command, Process, StartTimings
 from cleanroom.backends.launcher import Launcher, LaunchError
 from cleanroom.backends.namespaces.disk import DiskWatch
+from cleanroom.backends.namespaces.plan import AGENT
 from cleanroom.backends.process import readable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
 
@@ -79,6 +80,10 @@ class NamespacesSandbox:
         process = await self._parts.link.execute(command)
         self._processes.add(process)
         return process
+
+    async def connect(self, port: int) -> Process:
+        """Connect to a TCP port inside, by a program that only the host can write to."""
+        return await self.execute(Command((AGENT, "--connect", str(port)), (), "/"))
 
     async def refresh(self) -> None:
         """Mount the writable overlays anew."""
