@@ -8,7 +8,8 @@ from cleanroom.errors import UsageError
 
 
 def test_flags_are_read() -> None:
-    assert given_secrets(["a=TOKEN", "b.c=fd:3@One.example,two.example"]) == {
+    assert given_secrets(["a=TOKEN", "b.c=fd:3@One.example,two.example", "d@x"]) == {
+        "d": Source("d", "env", (), ("x",)),
         "a": Source("a", "env", ("TOKEN",)),
         "b.c": Source("b.c", "fd", ("3",), ("one.example", "two.example")),
     }
@@ -32,5 +33,6 @@ def test_a_flag_is_stronger_than_the_operator() -> None:
     assert source_of(need, {}) == Source("a", "file", ("/x",))
     flag = Source("a", "env", ("A",))
     assert source_of(need, {"a": flag}) == flag
+    assert source_of(need, {"a": Source("a", "env", (), ("x",))}) == Source("a", "file", ("/x",))
     assert source_of(Reply({"id": "a", "source": None}), {}) is None
     assert "--secret a=VARIABLE" in no_source("a").hint

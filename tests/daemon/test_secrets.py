@@ -47,3 +47,14 @@ def test_a_required_secret_has_a_value() -> None:
 def test_flags_that_do_not_fit_are_refused(options: RunOptions) -> None:
     with pytest.raises(CleanroomError):
         check_options(POLICY, options)
+
+
+@pytest.mark.parametrize("more", ["in: [json]", "in: [header, query]", "header: X-Comment"])
+def test_the_operators_hosts_are_for_credentials_only(more: str) -> None:
+    text = (
+        f"version: 1\nsecrets:\n  - {{id: a, env: A_TOKEN, allowed_hosts: [one.example], {more}}}\n"
+    )
+    policy = compiled(text)
+    assert sends_of(policy, RunOptions(), SETTINGS, ("a",)) == {"a": ("one.example",)}
+    flag = RunOptions(secrets={"a": ["one.example"]})
+    assert sends_of(policy, flag, SETTINGS, ("a",)) == {"a": ()}

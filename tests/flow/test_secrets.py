@@ -246,6 +246,21 @@ def test_what_the_operator_allows_is_not_for_a_value_of_another_source(operator:
     assert operator.runs("--secret", "forge=TOKEN").status == 125
 
 
+def test_a_flag_names_a_host_for_the_operators_value(operator: Owner) -> None:
+    operator.binds(BINDING.replace("env:", "in: [json], env:") % "")
+    assert operator.runs().status == 125
+    assert operator.runs("--secret", "forge@api.forge.example").status == 0
+    assert list(operator.held.values()) == [VALUE.encode()]
+
+
+def test_a_plan_reads_no_value_and_says_where_its_placeholder_goes(owner: Owner) -> None:
+    del owner.environment["TOKEN"]
+    planned = owner.types("exec", "--dry-run", "--", "true")
+    assert planned.status == 0, planned.err
+    assert "FORGE_TOKEN\": \"(the placeholder of 'forge')" in planned.out
+    assert owner.types("exec", "--dry-run", "-e", "FORGE_TOKEN=1", "--", "true").status == 125
+
+
 def test_sandboxes_are_created_with_values(operator: Owner) -> None:
     made = operator.types("sandboxes", "create", "dev")
     assert made.status == 0, made.err

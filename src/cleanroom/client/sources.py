@@ -12,10 +12,11 @@ from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Refused, UsageError
 
 _FLAG: Final = re.compile(
-    r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*)=(?:fd:(?P<fd>[0-9]{1,4})|(?P<env>[A-Za-z_][A-Za-z0-9_]*))"
+    r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"(?P<given>=(?:fd:(?P<fd>[0-9]{1,4})|(?P<env>[A-Za-z_][A-Za-z0-9_]*)))?"
     r"(?:@(?P<hosts>[A-Za-z0-9.,-]+))?"
 )
-_SHAPE: Final = "write --secret ID=VARIABLE, ID=VARIABLE@HOST,…, or ID=fd:3"
+_SHAPE: Final = "write --secret ID=VARIABLE, ID=VARIABLE@HOST,…, ID=fd:3, or ID@HOST"
 _LEAST_FD: Final = 3  # 0 to 2 are the command's own
 
 
@@ -24,7 +25,7 @@ class Source(NamedTuple):
 
     secret_id: str
     provider: str  # "env", "file", "fd", "command" or "keyring"
-    words: tuple[str, ...]
+    words: tuple[str, ...]  # () of a flag that only names hosts
     hosts: tuple[str, ...] = ()  # approved for this run
 
     def text(self) -> str:
@@ -38,19 +39,25 @@ def given_secrets(flags: Sequence[str]) -> dict[str, Source]:
     given: dict[str, Source] = {}
     for flag in flags:
         found = _FLAG.fullmatch(flag)
-        if found is None or found["id"] in given or int(found["fd"] or _LEAST_FD) < _LEAST_FD:
+        if found is None or found["id"] in given or not _is_whole(found):
             message = "cannot read --secret: it names a variable or a descriptor, once an id"
             raise UsageError(Code.REQUEST_INVALID, message, _SHAPE)
         hosts = tuple(host.lower() for host in (found["hosts"] or "").split(",") if host)
         provider, word = ("fd", found["fd"]) if found["fd"] else ("env", found["env"])
-        given[found["id"]] = Source(found["id"], provider, (word,), hosts)
+        words = (word,) if found["given"] else ()
+        given[found["id"]] = Source(found["id"], provider, words, hosts)
     return given
+
+
+def _is_whole(found: re.Match[str]) -> bool:
+    says_something = found["given"] or found["hosts"]
+    return bool(says_something) and int(found["fd"] or _LEAST_FD) >= _LEAST_FD
 
 
 def source_of(need: Reply, given: Mapping[str, Source]) -> Source | None:
     """Return where a binding's value is: a flag's word before the operator's; None: nobody says."""
     secret_id = need.text("id")
-    if secret_id in given:
+    if secret_id in given and given[secret_id].words:
         return given[secret_id]
     if "source" not in need:
         return None

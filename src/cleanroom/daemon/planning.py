@@ -8,6 +8,7 @@ from cleanroom.daemon.approvals import NEXT, Workspace
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.parts import Order, Wanted
+from cleanroom.daemon.secrets import check_options
 from cleanroom.daemon.settle import settle
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
@@ -17,6 +18,7 @@ async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     policy, notes = await host.policies.compile(request.policy)
     options = settle(request.options, host.config.settings)
     place = await host.backends.place(policy, options)
+    check_options(policy, options)
     finding = await host.approvals.look(Workspace(request.workspace, who), policy)
     asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
     identifier = new_id("sbx")
@@ -28,6 +30,10 @@ async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
         options,
         request.facts,
         only_planned=True,
+        placeholders=tuple(
+            (binding.env, f"(the placeholder of '{binding.secret_id}')")
+            for binding in policy.secrets
+        ),
     )
     folder = host.paths.sandboxes / identifier
     folder.mkdir(mode=0o700, parents=True)

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 
 from cleanroom.api.secret_types import SecretNeed, SecretNeeds, SecretNeedsRequest, SecretSource
 from cleanroom.api.types import RunOptions
-from cleanroom.daemon.approvals import Sends, Workspace, not_agreed
+from cleanroom.daemon.approvals import Sends, Workspace, bound, not_agreed
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.settings import SecretSource as Source
 from cleanroom.daemon.settings import Settings
@@ -24,14 +24,16 @@ async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> Sec
     at = Workspace(request.workspace, who)
     check_options(policy, options)
     taken = not is_there(options, request.workspace, policy.policy_hash, host)
-    every = [binding.secret_id for binding in policy.secrets]
-    sends = sends_of(policy, options, host.config.settings, every)
+    settings = host.config.settings
+    sources = dict(settings.secrets)
     if request.run:
         await host.backends.that_proves(policy, options)
         if taken:
+            found = {*options.secrets, *sources}  # a secret that nobody has goes nowhere
+            sends = sends_of(policy, options, settings, found)
             await host.approvals.judge(at, policy, options.approved_policy, sends)
-    lacking = not_agreed((await host.approvals.look(at, policy)).agreed, sends)
-    sources = dict(host.config.settings.secrets)
+    every = sends_of(policy, options, settings, bound(policy))
+    lacking = not_agreed((await host.approvals.look(at, policy)).agreed, every)
     return SecretNeeds(
         secrets=[
             SecretNeed(
@@ -62,10 +64,18 @@ def sends_of(
             named = set(options.secrets.get(binding.secret_id, ()))
             source = sources.get(binding.secret_id)
             # What the operator says of a value does not hold for one that a flag names instead.
-            if source is not None and binding.secret_id not in options.secrets:
+            flagged = binding.secret_id in options.secrets
+            if source is not None and not flagged and _is_credential(binding):
                 named |= set(source.hosts)
             sends[binding.secret_id] = tuple(h for h in binding.allowed_hosts if h not in named)
     return sends
+
+
+def _is_credential(binding: SecretBinding) -> bool:
+    """SECURITY: a host takes these fields as credentials, and does not publish them as content:
+    a policy that nobody approved must not have a value written into a public page of that host.
+    """
+    return binding.header is None and {"header", "basic"}.issuperset(binding.target)
 
 
 def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
