@@ -58,7 +58,7 @@ def test_what_is_pinned_by_now_is_not_said() -> None:
     [
         (Code.COOLDOWN_ACTIVE, "an entry of registries.npm.exceptions"),
         (Code.INTEGRITY_MISMATCH, "find out who changed it"),
-        (Code.OFFLINE_MISS, "run once without --offline"),
+        (Code.OFFLINE_MISS, "cleanroom cache warm"),
         (Code.REGISTRY_NOT_ALLOWED, "no rule allows more"),
     ],
 )

@@ -48,6 +48,9 @@ _POLICY: Final = (
     Endpoint("diff_policy", "POST", "/v1/policy/diff", "PolicyDiffRequest", "PolicyDiff"),
     Endpoint("approve_policy", "POST", "/v1/policy/approve", "ApprovalRequest", "PolicyApproval"),
     Endpoint("init_policy", "POST", "/v1/policy/init", "PolicyInitRequest", "PolicyInit"),
+    Endpoint(
+        "pinned_artifacts", "POST", "/v1/policy/artifacts", "PolicyRequest", "PinnedArtifacts"
+    ),
     Endpoint("policy_schema", "GET", "/v1/policy/schema"),
 )
 
@@ -118,6 +121,9 @@ _EXECUTIONS: Final = (
 )
 
 _VOLUMES: Final = (
+    Endpoint("show_cache", "GET", "/v1/cache", "", "CacheInfo"),
+    Endpoint("verify_cache", "POST", "/v1/cache/verify", "", "CacheVerification"),
+    Endpoint("prune_cache", "POST", "/v1/cache/prune", "CachePruning", "CachePruned"),
     Endpoint("list_volumes", "GET", "/v1/volumes", "", "VolumeList"),
     Endpoint("remove_volumes", "POST", "/v1/volumes/remove", "VolumeRemoval", "VolumeList"),
 )

@@ -13,6 +13,7 @@ import msgspec
 
 from cleanroom import __version__
 from cleanroom.api import (
+    cache_types,
     file_types,
     mount_types,
     policy_types,
@@ -70,7 +71,10 @@ _QUERY: Final[dict[str, Document]] = {
 def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
-    for module in (file_types, mount_types, policy_types, port_types, types, secret_types, streams):
+    for module in (
+        *(cache_types, file_types, mount_types, policy_types, port_types, secret_types),
+        *(streams, types),
+    ):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:
                 found[value.__name__] = value

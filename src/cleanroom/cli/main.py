@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "cp": "copy files out of a sandbox, or into it",
     "port": "reach a port of a sandbox from here",
     "sandboxes": "create, list, inspect, stop sandboxes; their events",
+    "cache": "show, verify, prune, fill the content cache",
     "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",
     "secrets": "list, check, test: what the policy binds, and whether it is there",

@@ -29,6 +29,8 @@ WAITS: Final[Mapping[str, str]] = {
     "get_changes": "looking for changes",
     "get_patch": "looking for changes",
     "apply_changes": "applying the changes",
+    "verify_cache": "reading the content cache",
+    "prune_cache": "removing files of the content cache",
     "verify_audit": "checking the audit log",
 }
 

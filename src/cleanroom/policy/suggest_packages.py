@@ -32,7 +32,7 @@ _ADD: Final = {
 }
 _OTHERS: Final = {
     Code.INTEGRITY_MISMATCH: "nothing allows that: find out who changed it",
-    Code.OFFLINE_MISS: "fetch it once: cleanroom cache warm, or run once without --offline",
+    Code.OFFLINE_MISS: "or fetch all that is pinned: cleanroom cache warm",
     Code.REGISTRY_NOT_ALLOWED: "no rule allows more of a registry",
 }
 

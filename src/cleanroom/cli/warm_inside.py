@@ -1,0 +1,253 @@
+"""Runs inside a sandbox, alone: asks its registries for what lock files pin (`cache warm`).
+
+In: PinnedArtifacts (api/cache_types.py) as JSON on standard input, and `every`: also files for
+other systems. Out: one JSON object a line: a file fetched, a failure, a package that is through.
+Never: a file written, or anything done with what came; the gateway judges each request as always.
+
+Python 3.8 must read it: another interpreter than the command line's own runs it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import platform
+import queue
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urljoin
+from urllib.request import Request, urlopen  # noqa: TID251 -- inside, it is all there is
+
+THREADS = 8
+TIMEOUT_S = 120
+CHUNK = 1024 * 1024
+NPM_ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"
+PYPI_ACCEPT = (
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1,"
+    " text/html; q=0.01"
+)
+MACHINE = platform.machine()
+CPU = {"x86_64": "x64", "aarch64": "arm64"}.get(MACHINE, MACHINE)
+LIBC = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
+LINUX = "manylinux" if LIBC == "glibc" else "musllinux"
+MINOR = sys.version_info[1]
+ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
+
+_saying = threading.Lock()
+
+
+def say(**fields: object) -> None:
+    """Write one line."""
+    with _saying:
+        sys.stdout.write(json.dumps(fields) + "\n")
+        sys.stdout.flush()
+
+
+def ask(url: str, accept: str) -> Any:  # noqa: ANN401 -- what urlopen returns
+    """Begin a request; its answer is a context manager. Raises OSError, ValueError."""
+    request = Request(url, headers={"Accept": accept})  # noqa: S310
+    return urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+
+
+def why_not(error: Exception) -> str:
+    """Return the reason in few words; the gateway says it in the phrase after the status."""
+    return str(getattr(error, "reason", "") or error)
+
+
+def fetch(url: str, label: str) -> None:
+    """Have a file come through the cache, and say so."""
+    size = 0
+    try:
+        with ask(url, "*/*") as answer:
+            while data := answer.read(CHUNK):
+                size += len(data)
+    except (OSError, ValueError) as error:
+        say(failed=label, why=why_not(error))
+    else:
+        say(fetched=label, bytes=size)
+
+
+def page(registry: dict[str, Any], path: str, accept: str, label: str) -> tuple[Any, str]:
+    """Return a registry's page of one package, and its address; ({}, "") if no host has it.
+
+    Every host is asked: which one clients will ask is theirs to choose.
+    """
+    found: tuple[Any, str] = ({}, "")
+    why = ""
+    for host in registry["hosts"]:
+        url = f"https://{host}{path}"
+        try:
+            with ask(url, accept) as answer:
+                document = read(answer.read())
+        except (OSError, ValueError) as error:
+            why = why_not(error)
+        else:
+            found = found if found[1] else (document, url)
+    if not found[1]:
+        say(failed=label, why=why)
+    return found
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """Return a page's JSON; of an index that has only HTML, its links as JSON would have them."""
+    if data.lstrip()[:1] == b"{":
+        return dict(json.loads(data))
+    return {"files": list(links(data.decode(errors="replace")))}
+
+
+def links(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the files of an index's HTML page (PEP 503)."""
+    for attributes, name in re.findall(r"<a\s([^>]{1,4096})>([^<]{1,512})</a>", text):
+        said = {key: html.unescape(value) for key, value in ATTRIBUTE.findall(attributes)}
+        url, _, fragment = said.get("href", "").partition("#")
+        algorithm, _, digest = fragment.partition("=")
+        has_side_file = "data-core-metadata" in said or "data-dist-info-metadata" in said
+        yield {
+            "filename": html.unescape(name.strip()),
+            "url": url,
+            "hashes": {algorithm: digest} if digest else {},
+            "core-metadata": has_side_file,
+        }
+
+
+# --- npm ------------------------------------------------------------------------------------
+
+
+def npm(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -> None:
+    """Fetch a package's page and its pinned versions."""
+    path = "/" + quote(name, safe="@/").replace("/", "%2f")
+    found, _ = page(registry, path, NPM_ACCEPT, name)
+    versions = found.get("versions") or {}
+    for pin in pins:
+        about = versions.get(pin["version"]) or {}
+        url = pin["url"] or (about.get("dist") or {}).get("tarball")
+        if url and (every or npm_fits(about)):
+            fetch(url, f"{name} {pin['version']}")
+
+
+def npm_fits(about: dict[str, Any]) -> bool:
+    """Tell whether a version is for this system."""
+    wanted = (("os", "linux"), ("cpu", CPU), ("libc", LIBC))
+    return all(one_fits(about.get(key) or [], mine) for key, mine in wanted)
+
+
+def one_fits(said: str | list[str], mine: str) -> bool:
+    """Tell whether a list like ["!win32"] or ["linux"] means `mine`."""
+    listed = [said] if isinstance(said, str) else said
+    only = [each for each in listed if not each.startswith("!")]
+    return f"!{mine}" not in listed and (not only or mine in only or "any" in only)
+
+
+# --- PyPI -----------------------------------------------------------------------------------
+
+
+def pypi(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -> None:
+    """Fetch a project's page, and its pinned files with their side files."""
+    found, base = page(registry, f"/simple/{quote(name)}/", PYPI_ACCEPT, name)
+    files = [each for each in found.get("files") or [] if any(is_meant(each, pin) for pin in pins)]
+    wheels = [each for each in files if wheel_fits(each["filename"])]
+    sources = [each for each in files if not each["filename"].endswith(".whl")]
+    for each in files if every else wheels or sources:
+        url = urljoin(base, each["url"])
+        fetch(url, each["filename"])
+        if each.get("core-metadata") or each.get("data-dist-info-metadata"):
+            fetch(f"{url}.metadata", f"{each['filename']}.metadata")
+
+
+def is_meant(file: dict[str, Any], pin: dict[str, Any]) -> bool:
+    """Tell whether a pin is of this file of the page."""
+    if pin["file"]:
+        return bool(file["filename"] == pin["file"])
+    if pin["digests"]:
+        said = {f"{name}:{value}" for name, value in (file.get("hashes") or {}).items()}
+        return not said.isdisjoint(pin["digests"])
+    return plain_version(version_of(file["filename"])) == plain_version(pin["version"])
+
+
+def version_of(filename: str) -> str:
+    """Return the version in a file's name, as it is written there."""
+    if filename.endswith(".whl"):
+        return filename.split("-")[1] if filename.count("-") >= 4 else ""
+    return re.sub(r"\.(tar\.\w+|zip|tgz)$", "", filename).rpartition("-")[2]
+
+
+def plain_version(text: str) -> str:
+    """Return a version without zeros at its end, as lock files' pins have it."""
+    return re.sub(r"(\.0)+$", "", text.lower())
+
+
+def wheel_fits(filename: str) -> bool:
+    """Tell whether a wheel is for this system and this Python."""
+    if not filename.endswith(".whl") or filename.count("-") < 4:
+        return False
+    python, abi, system = filename[:-4].split("-")[-3:]
+    fits = any(python_fits(each, abi) for each in python.split("."))
+    return fits and any(map(system_fits, system.split(".")))
+
+
+def system_fits(tag: str) -> bool:
+    """Tell whether a platform tag is this system's."""
+    return tag == "any" or (tag.startswith((LINUX, "linux")) and tag.endswith(f"_{MACHINE}"))
+
+
+def python_fits(tag: str, abi: str) -> bool:
+    """Tell whether a Python tag is this Python's."""
+    if tag in ("py3", f"cp3{MINOR}"):
+        return True
+    number = tag[3:]
+    older = number.isdigit() and int(number) <= MINOR
+    return older and (tag.startswith("py3") or (tag.startswith("cp3") and abi == "abi3"))
+
+
+# --- all of it ------------------------------------------------------------------------------
+
+MANAGERS = {"npm": npm, "pypi": pypi}
+
+
+def packages_of(wanted: dict[str, Any]) -> list[tuple[dict[str, Any], str, list[Any]]]:
+    """Return each package once, with all its pins."""
+    found = []
+    for registry in wanted["registries"]:
+        packages: dict[str, list[Any]] = {}
+        for artifact in registry["artifacts"]:
+            packages.setdefault(artifact["name"], []).append(artifact)
+        found += [(registry, name, pins) for name, pins in sorted(packages.items())]
+    return found
+
+
+def main() -> None:
+    """Fetch everything, several at once."""
+    wanted = json.load(sys.stdin)
+    packages = packages_of(wanted)
+    say(packages=len(packages))
+    work: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for each in packages:
+        work.put(each)
+
+    def run() -> None:
+        while True:
+            try:
+                registry, name, pins = work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                MANAGERS[registry["manager"]](registry, name, pins, every=wanted["every"])
+            except (KeyError, TypeError, AttributeError) as error:
+                say(failed=name, why=f"its page cannot be read: {error!r}")
+            say(through=name)
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say(done=True)
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # no connection that a registry keeps open is waited for

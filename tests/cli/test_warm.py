@@ -1,0 +1,86 @@
+"""`cleanroom cache warm`: what it starts, what it makes of what the program inside says."""
+
+import json
+from collections.abc import Callable
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer, Attached, Peer
+
+PIN = {"name": "a", "version": "1", "file": "", "url": "", "digests": []}
+PINNED = {"registries": [{"manager": "npm", "hosts": ["r.test"], "artifacts": [PIN]}]}
+ASKED = "POST /v1/policy/artifacts"
+
+
+def inside(*lines: object, then: Callable[[Peer], None] | None = None) -> Attached:
+    """Return an execution that reads its input and says these lines."""
+
+    def attached(peer: Peer) -> None:
+        wanted = json.loads(peer.stdin())
+        assert wanted == {**PINNED, "every": False}
+        text = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+        data = text.encode()
+        peer.output(1, data[:7])  # lines come in pieces
+        peer.output(1, data[7:])
+        peer.output(2, b"said \x1b[2J\n")
+        if then is None:
+            peer.exit(exit_code=0)
+        else:
+            then(peer)
+
+    return attached
+
+
+def test_everything_came(cli: CommandLine) -> None:
+    cli.script.answers[ASKED] = Answer(PINNED)
+    fetched = {"fetched": "a 1", "bytes": 3 << 20}
+    cli.script.attached = inside({"packages": 1}, fetched, {"through": "a"}, {"done": True})
+    done = cli("cache", "warm")
+    assert (done.status, done.out) == (0, "1 package: 1 file, 3.0 MiB\n")
+    assert done.err == "said \\x1b[2J\n"
+    body = cli.daemon.sent("POST", "/v1/runs").json()
+    assert body["command"][:3] == ["python3", "-I", "-c"]
+    assert body["options"]["stdin"] is True
+    assert body["workspace"] == str(cli.folder)
+
+
+def test_failures_are_named_and_counted(cli: CommandLine) -> None:
+    cli.script.answers[ASKED] = Answer(PINNED)
+    failed = [{"failed": f"p{number}\x1b", "why": "no"} for number in range(22)]
+    cli.script.attached = inside("no JSON", "[]", *failed, {"done": True})
+    done = cli("cache", "warm")
+    assert done.status == 1
+    assert "cleanroom: not fetched: p0\\x1b: no\n" in done.err
+    assert "cleanroom: not fetched: 2 more\n" in done.err
+    found = json.loads(cli("cache", "warm", "--json").out)
+    assert (found["files"], found["bytes"], len(found["failed"])) == (0, 0, 22)
+
+
+def test_what_ends_early_is_no_success(cli: CommandLine) -> None:
+    cli.script.answers[ASKED] = Answer(PINNED)
+    cli.script.attached = inside({"packages": 1})
+    assert cli("cache", "warm").status == 1
+
+    def fails(peer: Peer) -> None:
+        failure = {"code": "timed_out", "reason": "it took too long"}
+        denied = [{"name": "r.test", "artifact": "a 1", "count": 1}]
+        peer.exit(state="failed", failure=failure, denied=denied, notes=["a note"])
+
+    cli.script.attached = inside({"done": True}, then=fails)
+    done = cli("cache", "warm")
+    assert done.status == 1
+    assert "cleanroom: a note\n" in done.err
+    assert "1 package denied (a 1)" in done.err
+    assert "it took too long" in done.err
+    cli.script.attached = inside(then=lambda peer: peer.exit(exit_code=127))
+    assert "there is no python3 inside" in cli("cache", "warm").err
+
+
+def test_where_nothing_is_pinned_nothing_is_started(cli: CommandLine) -> None:
+    cli.script.answers[ASKED] = Answer({"registries": []})
+    done = cli("cache", "warm")
+    assert done.status == 0
+    assert "there is nothing to fetch" in done.err
+    other = {"manager": "deb", "hosts": ["r.test"], "artifacts": [PIN]}
+    cli.script.answers[ASKED] = Answer({"registries": [other]})
+    assert "deb is not warmed yet: skipped" in cli("cache", "warm").err
+    assert not any(request.target == "/v1/runs" for request in cli.daemon.requests)

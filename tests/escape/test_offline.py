@@ -1,0 +1,110 @@
+"""Offline nothing leaves; what was fetched before, or warmed, is there all the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.escape.egress_world import Report, eventually
+from tests.escape.registry_internet import Package, Project, Reply, unique
+from tests.escape.registry_world import NPM, PYPI, Registries, asking, registries
+
+pytestmark = pytest.mark.escape
+
+ONLINE = NPM.replace("allow: []", "allow: [{host: evil.test, ports: [443]}]")
+
+
+@pytest.fixture(scope="module")
+def shared(programs: Path) -> Iterator[Registries]:
+    """Registries of this file."""
+    assert programs.is_dir()
+    with registries() as made:
+        yield made
+
+
+@pytest.fixture
+def outside(shared: Registries) -> Registries:
+    """Registries in which nothing has arrived yet."""
+    shared.world.internet.forget()
+    return shared
+
+
+def offline(outside: Registries, policy: str, lock: str, *requests: tuple[str, str]) -> Report:
+    """Make requests in an offline sandbox of its own."""
+    name = "requirements.txt" if policy is PYPI else "package-lock.json"
+    return outside.world.run(policy, asking(*requests), "--offline", files={name: lock})
+
+
+def warmed(outside: Registries, policy: str, lock: str) -> tuple[int, str, str]:
+    """Fetch all that a lock file pins; return status, output and errors of the command line."""
+    folder = outside.world.home.home / unique("warm")
+    folder.mkdir()
+    (folder / "cleanroom.yaml").write_text(policy)
+    name = "requirements.txt" if policy is PYPI else "package-lock.json"
+    (folder / name).write_text(lock)
+    process = outside.world.command("cache", "warm", "-C", str(folder))
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out.decode(), err.decode()
+
+
+def test_offline_nothing_leaves_and_what_is_missing_is_named(outside: Registries) -> None:
+    pad = Package(unique("pad"))
+    outside.script.answers(pad.place, Reply(pad.data))
+    requests = (("npm.test", pad.file), ("npm.test", f"/{pad.name}"), ("evil.test", "/"))
+    said = offline(outside, ONLINE, pad.lock, *requests)
+    package, page, other = said.result
+    assert package[0] == page[0] == 403
+    assert package[1].startswith(f"offline_miss: {pad.name} 1.3.0 of npm.test is not in the")
+    assert page[1].startswith(f"offline_miss: {pad.name} of npm.test is not in the")
+    assert other[0] == 0
+    assert len(said.denials("offline_miss")) == 3
+    assert outside.world.reached() == []
+    assert outside.world.left() == set()
+    assert outside.world.internet.queries == []
+
+
+def test_what_was_fetched_before_is_there_offline(outside: Registries) -> None:
+    pad = Package(unique("pad"))
+    outside.script.answers(pad.place, Reply(pad.data))
+    assert outside.get(NPM, pad.lock, pad.file) == [pad.good]
+    found: list[list[object]] = []
+
+    def is_kept() -> bool:
+        found.append(offline(outside, NPM, pad.lock, ("npm.test", pad.file)).result)
+        return found[-1] == [pad.good]
+
+    assert eventually(is_kept, 60)  # it is written after it was handed over
+    assert outside.script.count(pad.place) == 1
+
+
+def test_a_cache_that_was_warmed_is_enough_for_npm(outside: Registries) -> None:
+    pad, gone = Package(unique("pad")), Package(unique("gone"))
+    outside.script.answers(pad.place, Reply(pad.data))
+    outside.script.answers(f"npm.test/{pad.name}", pad.page)
+    assert warmed(outside, NPM, pad.lock)[:2] == (0, "1 package: 1 file, 0.0 MiB\n")
+    outside.script.replies.clear()
+    requests = (("npm.test", pad.file),)
+    assert offline(outside, NPM, pad.lock, *requests).result == [pad.good]
+    status, out, err = warmed(outside, NPM, gone.lock)
+    assert (status, out) == (1, "1 package: 0 files, 0.0 MiB\n")
+    assert f"not fetched: {gone.name}" in err
+
+
+def test_a_cache_that_was_warmed_is_enough_for_pip(outside: Registries) -> None:
+    project = Project(unique("some_pkg"))
+    outside.script.answers(f"index.test/simple/{project.name}/", project.page)
+    outside.script.answers(f"files.test{project.file}", Reply(project.wheel))
+    status, out, err = warmed(outside, PYPI, project.lock)
+    assert (status, out) == (0, "1 package: 1 file, 0.0 MiB\n"), err
+    found = offline(outside, PYPI, project.lock, ("files.test", project.file)).result
+    assert found[0][0] == 200
+
+
+def test_a_tampered_package_is_not_warmed(outside: Registries) -> None:
+    pad = Package(unique("pad"))
+    outside.script.answers(pad.place, Reply(pad.tampered))
+    outside.script.answers(f"npm.test/{pad.name}", pad.page)
+    status, out, err = warmed(outside, NPM, pad.lock)
+    assert (status, out) == (1, "1 package: 0 files, 0.0 MiB\n")
+    assert f"not fetched: {pad.name} 1.3.0: integrity_mismatch" in err
+    assert not outside.keeps_any(pad.tampered)
