@@ -214,7 +214,7 @@ def test_registries_are_explained_and_run(person: Person) -> None:
     assert "tested" in done.stdout
 
 
-@pytest.mark.parametrize("manager", ["cargo", "go", "git"])
+@pytest.mark.parametrize("manager", ["git"])
 def test_a_registry_that_waits_is_explained_and_refused_by_name(
     person: Person, manager: str
 ) -> None:

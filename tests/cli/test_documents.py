@@ -24,8 +24,6 @@ LATER = {
     Capability.CUSTOM_IMAGE: "`sandbox.image`",
     Capability.ISOLATION_GVISOR: "gVisor",
     Capability.ISOLATION_VM: "virtual machine",
-    Capability.REGISTRY_CARGO: "Cargo",
-    Capability.REGISTRY_GO: "Go",
     Capability.REGISTRY_GIT: "git",
 }
 EXAMPLES = [(parser.prog, parser.example) for name in COMMANDS for parser in load(name).parsers()]

@@ -155,12 +155,12 @@ def tarball(name: str, version: str, **more: str) -> bytes:
     """Return an npm package with an index.js."""
     manifest = json.dumps({"name": name, "version": version, "main": "index.js", **more})
     files = {"package/package.json": manifest, "package/index.js": f"module.exports='{name}'\n"}
-    return _tar(files)
+    return tar(files)
 
 
 def sdist(name: str, version: str) -> bytes:
     """Return a Python source distribution without a build."""
-    return _tar({f"{name}-{version}/PKG-INFO": f"Name: {name}\nVersion: {version}\n"})
+    return tar({f"{name}-{version}/PKG-INFO": f"Name: {name}\nVersion: {version}\n"})
 
 
 def wheel(name: str, version: str) -> bytes:
@@ -182,7 +182,7 @@ def wheel(name: str, version: str) -> bytes:
     return made.getvalue()
 
 
-def _tar(files: dict[str, str]) -> bytes:
+def tar(files: dict[str, str]) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
         for path, text in files.items():

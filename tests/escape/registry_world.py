@@ -15,16 +15,19 @@ from tests.conftest import Home, remove_tree
 from tests.escape.egress_world import OPERATOR, Report, World, opened
 from tests.escape.registry_internet import FETCH, ROOTS, Fetched, RegistryInternet, Script, sha256
 
-NPM_LOCK: Final = "package-lock.json"
-PYPI_LOCK: Final = "requirements.txt"
+LOCKS: Final = {
+    "npm": "package-lock.json",
+    "pypi": "requirements.txt",
+    "cargo": "Cargo.lock",
+    "go": "go.sum",
+}
 
 
 def registry_policy(
     manager: str = "npm", hosts: str = "npm.test", mode: str = "deny_unknown", more: str = ""
 ) -> str:
     """Return a policy that has one registry and nothing else. `mode` "": no lock file counts."""
-    lock = NPM_LOCK if manager == "npm" else PYPI_LOCK
-    held = f"lockfile_enforcement: {{enabled: true, mode: {mode}, lockfiles: [{lock}]}}"
+    held = f"lockfile_enforcement: {{enabled: true, mode: {mode}, lockfiles: [{LOCKS[manager]}]}}"
     return f"""\
 version: 1
 sandbox: {{network: {{default: deny, allow: []}}}}
@@ -39,6 +42,8 @@ registries:
 
 NPM: Final = registry_policy()
 PYPI: Final = registry_policy("pypi", "index.test, files.test")
+CARGO: Final = registry_policy("cargo", "index.test, files.test")
+GO: Final = registry_policy("go", "mirror.test, index.test")
 
 
 def asking(*requests: "tuple[Any, ...] | dict[str, Any]") -> str:
@@ -88,7 +93,7 @@ class Registries:
         self, policy: str, program: str, lock: str, files: Mapping[str, str] | None = None
     ) -> Report:
         """Run a program in a sandbox of its own."""
-        name = PYPI_LOCK if "pypi:" in policy else NPM_LOCK
+        name = next(LOCKS[manager] for manager in LOCKS if f"  {manager}:" in policy)
         return self.world.run(policy, program, files={name: lock, **(files or {})})
 
 

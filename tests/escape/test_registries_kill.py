@@ -9,7 +9,7 @@ import pytest
 
 from tests.escape.egress_world import eventually
 from tests.escape.registry_internet import Reply, gate_of, integrity, package_lock, sha256
-from tests.escape.registry_world import NPM, NPM_LOCK, Registries, asking, registries
+from tests.escape.registry_world import LOCKS, NPM, Registries, asking, registries
 
 pytestmark = pytest.mark.escape
 
@@ -30,7 +30,7 @@ def outside(programs: Path) -> Iterator[Registries]:
 
 def test_a_gateway_that_is_killed_during_a_miss_leaves_nothing_half(outside: Registries) -> None:
     let_go = gate_of(outside.script, PLACE, BODY)
-    running = outside.world.start(NPM, asking(("npm.test", PATH)), files={NPM_LOCK: LOCK})
+    running = outside.world.start(NPM, asking(("npm.test", PATH)), files={LOCKS["npm"]: LOCK})
     assert eventually(lambda: outside.script.count(PLACE) == 1, 60)
     os.kill(outside.world.gateway_pid, signal.SIGKILL)
     let_go()
@@ -45,7 +45,7 @@ def test_a_gateway_that_is_killed_during_a_miss_leaves_nothing_half(outside: Reg
 def test_a_daemon_that_is_killed_during_a_miss_leaves_nothing_half(outside: Registries) -> None:
     world = outside.world
     let_go = gate_of(outside.script, PLACE, BODY)
-    running = world.start(NPM, asking(("npm.test", PATH)), files={NPM_LOCK: LOCK})
+    running = world.start(NPM, asking(("npm.test", PATH)), files={LOCKS["npm"]: LOCK})
     assert eventually(lambda: outside.script.count(PLACE) == 1, 60)
     gateway = world.gateway_pid
     world.daemon.kill()

@@ -116,11 +116,11 @@ def test_other_bytes_with_the_same_files_inside_are_the_same_module(world: World
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (_zip({**_FILES, "a.go": b"package evil\n"}), "has h1:"),
-        (_zip({**_FILES, "b.go": b"package evil\n"}), "has h1:"),
-        (_ZIP[:-1], "no digest of Go's, since it does not end"),
-        (b"", "no digest of Go's, since it is too short"),
-        (b"#!" + _ZIP, "no digest of Go's, since its list"),
+        (_zip({**_FILES, "a.go": b"package evil\n"}), "sent h1:"),
+        (_zip({**_FILES, "b.go": b"package evil\n"}), "sent h1:"),
+        (_ZIP[:-1], "sent no digest of Go's, since it does not end"),
+        (b"", "sent no digest of Go's, since it is too short"),
+        (b"#!" + _ZIP, "sent no digest of Go's, since its list"),
     ],
 )
 def test_a_module_that_was_changed_releases_nothing_and_is_not_kept(
@@ -132,7 +132,7 @@ def test_a_module_that_was_changed_releases_nothing_and_is_not_kept(
     assert taken.deny
     assert taken.deny.code is Code.INTEGRITY_MISMATCH
     assert words in taken.deny.reason
-    assert "is pinned (go.sum:1)" in taken.deny.reason
+    assert "is pinned by go.sum:1" in taken.deny.reason
     assert world.blobs == 0
 
 

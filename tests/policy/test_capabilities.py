@@ -23,8 +23,12 @@ ASKED = {
         "registries.npm.enable: true",
     ),
     "registries: {go: {enable: true, allowed_hosts: [a.example]}}": (
-        Capability.REGISTRY_GO,
+        Capability.REGISTRY_ENFORCEMENT,
         "registries.go.enable: true",
+    ),
+    "registries: {git: {enable: true, allowed_hosts: [a.example]}}": (
+        Capability.REGISTRY_GIT,
+        "registries.git.enable: true",
     ),
     "registries: {npm: {enable: true, allowed_hosts: [a.example], cache_ref: b}}": (
         Capability.NAMED_CACHE,

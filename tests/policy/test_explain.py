@@ -122,3 +122,10 @@ def test_what_lock_files_do_not_pin_is_listed_to_a_bound() -> None:
         "registries.npm: 2 more entries of lock files are not pinned",
     )
     assert len([note for note in notes if "u" in note and "not pinned: why" in note]) == 10
+
+
+@pytest.mark.parametrize(("manager", "said"), [("cargo", "pubtime"), ("go", "commit"), ("npm", "")])
+def test_where_a_cooldown_has_its_dates_from_is_said(manager: str, said: str) -> None:
+    more = "{enable: true, allowed_hosts: [a.example], cooldown: 7d}"
+    notes = explain(compiled(f"version: 1\nregistries: {{{manager}: {more}}}")).notes
+    assert [said in note for note in notes] == ([True] if said else [])

@@ -350,7 +350,7 @@ def _mismatch(want: Want, digest: str, binds: str = "") -> Deny:
 def _short(digest: str) -> str:
     """Return enough of a digest to find it, in a line that clients show whole."""
     algorithm, _, value = digest.partition(":")
-    return f"{algorithm}:{value[:16]}..."
+    return f"{algorithm}:{value[:16]}..." if value else digest  # or why there is none
 
 
 def _nothing(_said: str) -> None:

@@ -35,8 +35,8 @@ ISOLATION: Final = {
 BY_MANAGER: Final = {
     "npm": Capability.REGISTRY_ENFORCEMENT,
     "pypi": Capability.REGISTRY_ENFORCEMENT,
-    "cargo": Capability.REGISTRY_CARGO,
-    "go": Capability.REGISTRY_GO,
+    "cargo": Capability.REGISTRY_ENFORCEMENT,
+    "go": Capability.REGISTRY_ENFORCEMENT,
     "git": Capability.REGISTRY_GIT,
 }
 

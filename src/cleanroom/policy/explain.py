@@ -24,8 +24,6 @@ from cleanroom.policy.model import (
 # What is parsed today and enforced by no backend: a policy that needs it refuses to run.
 NOT_ENFORCED_YET: Final = frozenset(
     {
-        Capability.REGISTRY_CARGO,
-        Capability.REGISTRY_GO,
         Capability.REGISTRY_GIT,
         Capability.REGISTRY_CREDENTIALS,
         Capability.NAMED_CACHE,
@@ -37,6 +35,12 @@ NOT_ENFORCED_YET: Final = frozenset(
 )
 
 _SHOWN: Final = 10  # entries of lock files that notes list
+
+# Where a cooldown has its dates from, if a person would not guess it.
+_DATES: Final = {
+    "cargo": "`pubtime` of the index, and hides crates without one: some registries have none",
+    "go": "the date of a version's commit, which its author can set; lists have none: refused",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
     for registry in policy.registries:
         if not registry.enabled:
             yield f"registries.{registry.manager} is not enabled: its hosts need network rules"
+        elif registry.cooldown_s and registry.manager in _DATES:
+            yield f"registries.{registry.manager}.cooldown goes by {_DATES[registry.manager]}"
         yield from map(unpinned_text, registry.unpinned[:_SHOWN])
         if (rest := len(registry.unpinned) - _SHOWN) > 0:
             yield f"registries.{registry.manager}: {rest} more entries of lock files are not pinned"

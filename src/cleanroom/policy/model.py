@@ -18,8 +18,6 @@ class Capability(StrEnum):
     AUDIT_EVENT_EMISSION = "audit_event_emission"
     SECRET_ISOLATION = "secret_isolation"  # noqa: S105 -- a capability's name
     REGISTRY_ENFORCEMENT = "registry_enforcement"
-    REGISTRY_CARGO = "registry_cargo"
-    REGISTRY_GO = "registry_go"
     REGISTRY_GIT = "registry_git"
     REGISTRY_CREDENTIALS = "registry_credentials"
     NAMED_CACHE = "named_cache"

@@ -5,7 +5,12 @@ import json
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import parse_response
-from cleanroom.gateway.layers.http_denial import denial_response, plain_denial, status_of
+from cleanroom.gateway.layers.http_denial import (
+    cargo_denial,
+    denial_response,
+    plain_denial,
+    status_of,
+)
 
 DENY = Deny(Code.HOST_NOT_ALLOWED, "no rule of the policy allows evil.test")
 
@@ -57,3 +62,10 @@ def test_git_and_go_show_plain_text_only() -> None:
     assert b"\r\nContent-Type: text/plain; charset=utf-8\r\n" in head
     assert body.decode() == f"host_not_allowed: {DENY.reason}\n"
     assert plain_denial(DENY, head_only=True).endswith(b"\r\n\r\n")
+
+
+def test_cargo_finds_the_sentence_where_it_looks() -> None:
+    head, _, body = cargo_denial(DENY).partition(b"\r\n\r\n")
+    assert b"\r\nContent-Type: application/json\r\n" in head + b"\r\n"
+    assert json.loads(body) == {"errors": [{"detail": f"{DENY.code}: {DENY.reason}"}]}
+    assert cargo_denial(DENY, head_only=True).endswith(b"\r\n\r\n")

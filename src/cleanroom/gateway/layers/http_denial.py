@@ -57,6 +57,19 @@ def plain_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False
     return encode_response(status, sentence, fields, body, head_only=head_only)
 
 
+def cargo_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:
+    """Return the response for cargo: it prints a body as it is, and `detail` of one like this."""
+    sentence = printable(f"{deny.code}: {deny.reason}")
+    fields = (
+        ("Content-Type", "application/json"),
+        ("Cache-Control", "no-store"),
+        ("X-Cleanroom-Code", str(deny.code)),
+    )
+    body = json.dumps({"errors": [{"detail": sentence}]}).encode("ascii") + b"\n"
+    reason = printable(sentence, MAX_REASON)
+    return encode_response(status, reason, fields, body, head_only=head_only)
+
+
 def status_of(deny: Deny) -> int:
     """Return 502 if the upstream may do better next time, else 403.
 

@@ -24,6 +24,7 @@ from cleanroom.gateway.layers.custody import Custody, Untouched
 from cleanroom.gateway.layers.http import MAX_PATH, names_second_host
 from cleanroom.gateway.layers.http_denial import (
     BAD_REQUEST,
+    cargo_denial,
     denial_response,
     plain_denial,
     status_of,
@@ -54,8 +55,8 @@ from cleanroom.gateway.wire import (
 from cleanroom.policy.model import CompiledPolicy
 
 _HTTPS_PORT: Final = 443
-_PLAIN: Final = frozenset({"git", "go"})  # whose clients show a body only if it is text/plain
-_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified"}
+_DENIALS: Final = {"git": plain_denial, "go": plain_denial, "cargo": cargo_denial}
+_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 404: "Not Found"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,8 @@ class RegistryLayer:
 
     def _refuse(self, refusal: Refusal, request: RequestHead | None) -> list[Command]:
         registry = self._visit.registries.get(self._target.name)
-        is_plain = registry is not None and registry.policy.manager in _PLAIN
-        write = plain_denial if is_plain else denial_response
+        manager = registry.policy.manager if registry is not None else ""
+        write = _DENIALS.get(manager, denial_response)
         head_only = request is not None and request.method == "HEAD"
         answer = write(refusal.deny, status=refusal.status, head_only=head_only)
         report = Report(replace(self._event(request, refusal.deny), artifact=refusal.label))
