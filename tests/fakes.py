@@ -22,7 +22,8 @@ from cleanroom.backends.base import (
     Probe,
     StartTimings,
 )
-from cleanroom.daemon.parts import Lost, Order, Prepared, RecordEvent, Wanted
+from cleanroom.backends.base import Sandbox as Machine
+from cleanroom.daemon.parts import Follower, Lost, Order, Prepared, RecordEvent, Synced, Wanted
 from cleanroom.decide.placeholder import placeholder_like, why_unusable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
@@ -32,6 +33,7 @@ from cleanroom.policy.opened import opened_names
 from cleanroom.sandbox.build import CommandOptions, command_for
 from cleanroom.sandbox.environment import override
 from cleanroom.sandbox.spec import SandboxSpec
+from tests.fake_follower import FakeFollower
 from tests.fake_process import PROGRAMS, FakeProcess, Program
 
 
@@ -316,6 +318,8 @@ class FakeWorkspaces:
     forgotten: list[Path] = field(default_factory=list)
     mended: list[Path] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    edits: list[list[Synced] | Fault] = field(default_factory=list)
+    followers: list[FakeFollower] = field(default_factory=list)
 
     async def mark(self, workspace: str) -> str:
         """Return a mark that a test may change."""
@@ -345,6 +349,12 @@ class FakeWorkspaces:
     def missing_tool(self, order_workspace: str, path: str, wanted: Wanted) -> str:
         """Say that the caller's own folder has it, if the caller has any."""
         return f"add to config.yaml:  tools: [{path}]" if path else ""
+
+    def follower(
+        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+    ) -> Follower:
+        """Return one whose edits a test puts into a queue."""
+        return FakeFollower(self.edits, self.followers)
 
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was touched."""

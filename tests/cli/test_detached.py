@@ -10,8 +10,15 @@ from tests.client.scripted import RUN, Answer, problem
 
 def test_the_ids_are_one_line_that_logs_takes(cli: CommandLine) -> None:
     done = cli("exec", "-d", "--", "npm", "run", "watch")
-    assert (done.status, done.out, done.err) == (0, "sbx_1 exe_1\n", "")
+    assert (done.status, done.out) == (0, "sbx_1 exe_1\n")
+    how = "so that it sees your edits: cleanroom sandboxes sync sbx_1 --follow"
+    assert done.err == f"cleanroom: it has a copy of the workspace; {how}\n"
     assert cli.daemon.sent("POST", "/v1/runs").json()["options"] == {"detach": True}
+
+
+def test_a_run_without_a_copy_is_not_told_how_edits_reach_it(cli: CommandLine) -> None:
+    assert cli("exec", "-d", "--workspace", "ro", "true").err == ""
+    assert cli("exec", "-d", "--quiet", "true").err == ""
 
 
 def test_json_is_one_object(cli: CommandLine) -> None:

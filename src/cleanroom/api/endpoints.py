@@ -76,6 +76,7 @@ _SANDBOXES: Final = (
     # with its changes, its executions and their output; what the audit log says of it stays
     Endpoint("remove_sandbox", "DELETE", _SANDBOX, "", "Sandbox", query=("force",)),
     Endpoint("prune_sandboxes", "POST", "/v1/sandboxes/prune", "PruneRequest", "PruneReport"),
+    Endpoint("sync_sandbox", "POST", f"{_SANDBOX}/sync", stream="ndjson", query=("follow",)),
     Endpoint(
         "sandbox_events", "GET", f"{_SANDBOX}/events", stream="ndjson", query=("follow", "after")
     ),

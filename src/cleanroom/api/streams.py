@@ -75,6 +75,14 @@ class DeniedLine(Denial, frozen=True, tag="denied"):
     """The first refusal of this name, port and code in the run."""
 
 
+class SyncLine(Message, frozen=True, tag="sync"):
+    """An edit of the host: "written" or "removed" inside, or a "conflict" and why."""
+
+    path: str
+    what: str
+    reason: str = ""
+
+
 class NoteLine(Message, frozen=True, tag="note"):
     """A sentence for the person."""
 
@@ -125,6 +133,7 @@ StreamLine = (
     | RecordLine
     | DeniedLine
     | NoteLine
+    | SyncLine
     | PositionLine
     | StdinLine
     | ExitLine

@@ -160,6 +160,29 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
     return 0
 
 
+def sync_parser() -> Parser:
+    """Return the parser of `sandboxes sync`."""
+    parser = one_parser("sync", "Bring edits of the host into a sandbox.")
+    parser.switch("-f --follow", "go on until the sandbox ends, for a watcher inside")
+    return parser
+
+
+def sync(options: argparse.Namespace, shell: Shell) -> int:
+    """Show each edit that is brought inside; a conflict is 1."""
+    query = {"follow": "true"} if options.follow else {}
+    status = 0
+    with shell.connect(options) as connection:
+        for line in connection.lines(Call("sync_sandbox", {"sandbox_id": options.sandbox}, query)):
+            if line.text("type") == "sync" and line.text("what") == "conflict":
+                status = 1
+            if options.json:
+                shell.screen.json(line.fields)
+            elif line.text("type") == "sync":
+                reason = f": {line.text('reason')}" if line.text("reason", "") else ""
+                shell.screen.out(f"{line.text('what')} {plain(line.text('path'))}{reason}")
+    return status
+
+
 def events(options: argparse.Namespace, shell: Shell) -> int:
     """Show events, one a line."""
     query = {"follow": "true"} if options.follow else {}
@@ -182,6 +205,7 @@ SUBS = {
     "extend": Sub(extend_parser, extend),
     "rm": Sub(rm_parser, rm),
     "prune": Sub(prune_parser, prune),
+    "sync": Sub(sync_parser, sync),
     "events": Sub(events_parser, events),
 }
 

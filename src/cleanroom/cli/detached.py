@@ -40,6 +40,11 @@ def run_detached(request: dict[str, object], options: argparse.Namespace, shell:
         return 0
     for note in run.texts("notes"):
         shell.screen.say(f"cleanroom: {note}")
+    if options.workspace != "ro":
+        shell.screen.say(
+            "cleanroom: it has a copy of the workspace; so that it sees your edits:"
+            f" cleanroom sandboxes sync {sandbox} --follow"
+        )
     shell.screen.out(f"{sandbox} {execution}")
     if options.verbose:
         shell.screen.say(f"cleanroom: next: cleanroom logs -f {sandbox} {execution}")

@@ -49,6 +49,7 @@ JSON_SHAPES: Final = {
     "volumes list": "A VolumeList.",
     "volumes rm": "A VolumeList: what was removed.",
     "volumes prune": "A VolumeList: what was removed.",
+    "sandboxes sync": "One object a line: a SyncLine each, and last `exit`.",
     "sandboxes events": "One object a line: an EventLine or NetworkLine each, and last `exit`.",
     "executions list": "`executions`: a list of Execution.",
     "executions get": "An Execution.",

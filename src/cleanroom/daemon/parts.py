@@ -12,6 +12,7 @@ from cleanroom.api.types import ApplyReport, ApplyRequest, ChangeSet, ClientFact
 from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door
+from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import Capability, CompiledPolicy, SecretBinding
 from cleanroom.sandbox.mise import Equipment
@@ -119,6 +120,31 @@ class Wanted:
     options: RunOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """An edit of the host that was brought inside. `what`: "written", "removed", "conflict"."""
+
+    path: str
+    what: str
+    reason: str = ""
+
+
+class Follower(Protocol):
+    """Brings edits of the host into one running sandbox."""
+
+    async def bring(self) -> list[Synced]:
+        """Bring what is new on the host now. Raises Fault if the sandbox does not take it."""
+        ...
+
+    async def changed(self) -> None:
+        """Return once something changed on the host since it was last looked at."""
+        ...
+
+    def close(self) -> None:
+        """End watching. Idempotent."""
+        ...
+
+
 class Workspaces(Protocol):
     """Copy-on-write views of workspaces, and what was changed in them."""
 
@@ -132,6 +158,15 @@ class Workspaces(Protocol):
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Make the view follow the host, before it is mounted anew. Raises Fault."""
+        ...
+
+    def follower(
+        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+    ) -> Follower:
+        """Return what brings edits of the workspace into a sandbox, which has its folder.
+
+        To `watch` it is what `changed` needs. Does nothing by itself.
+        """
         ...
 
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:

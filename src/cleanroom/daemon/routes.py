@@ -33,6 +33,7 @@ from cleanroom.daemon.handlers import (
     runs,
     sandboxes,
     secrets,
+    sync,
     volumes,
 )
 from cleanroom.daemon.host import Host
@@ -74,6 +75,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "extend_sandbox": sandboxes.extend,
     "remove_sandbox": sandboxes.remove,
     "prune_sandboxes": sandboxes.prune,
+    "sync_sandbox": sync.sync,
     "sandbox_events": sandboxes.events,
     "publish_port": ports.publish,
     "list_ports": ports.show_list,

@@ -153,7 +153,7 @@ async def _admit(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
         message = f"cannot run a command in this sandbox: {most} run in it already"
         raise Refused(Code.RESOURCE_LIMIT, message, "wait for one of them to end")
     prepared, machine = sandbox.parts()
-    if sandbox.used and not sandbox.runs and not sandbox.helpers:
+    if sandbox.used and sandbox.is_at_rest:
         # A mounted overlay does not follow the host: what was edited there shows from now on.
         at = sandbox.record.workspace
         prepared = await host.workspaces.renew(prepared, at, sandbox.folder)

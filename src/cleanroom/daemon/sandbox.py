@@ -141,6 +141,7 @@ class LiveSandbox:
         self.runs: dict[str, LiveRun] = {}  # those that have not finished
         self.helpers = 0  # commands of cleanroom's own that run in it (inside.py)
         self.opening = asyncio.Lock()  # held while a command is admitted
+        self.syncing = asyncio.Lock()  # held while edits of the host are brought inside
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None
@@ -164,6 +165,11 @@ class LiveSandbox:
         """Take note of what the policy wants the sandbox to end for. The first reason counts."""
         self.violation = self.violation or reason
         self.violated.set()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it would notice that its view is mounted anew."""
+        return not self.runs and not self.helpers and not self.syncing.locked()
 
     def parts(self) -> tuple[Prepared, Machine]:
         """Return its plan and its machine. Raises Fault(internal) if it was never started."""

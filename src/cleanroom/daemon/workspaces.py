@@ -19,6 +19,7 @@ from cleanroom.api.types import (
     SkippedPath,
 )
 from cleanroom.backends.base import Command
+from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.backends.host import find_program
 from cleanroom.backends.workspace import apply as applying
 from cleanroom.backends.workspace import patch as patching
@@ -26,11 +27,14 @@ from cleanroom.backends.workspace.branch import bring_branch
 from cleanroom.backends.workspace.changes import Change as Found
 from cleanroom.backends.workspace.changes import Skipped, change_set
 from cleanroom.backends.workspace.prepare import prepare
-from cleanroom.backends.workspace.scan import ScanCache
+from cleanroom.backends.workspace.scan import ScanCache, scan
+from cleanroom.backends.workspace.sync import drop_copies
 from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
+from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.mise_volumes import DATA, make_layers
 from cleanroom.daemon.mounts import NOTHING_CLOSED, Closed, mount_views
 from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.syncing import Follower, Sides
 from cleanroom.daemon.volumes import Identity, Volumes
 from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.daemon.workspace_rule import judge_workspace
@@ -80,6 +84,7 @@ class LocalWorkspaces:
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""
+        await asyncio.to_thread(drop_copies, folder)
         views = await self._views(prepared.options, workspace, folder)
         return replace(prepared, notes=tuple(note for each in views for note in each.notes))
 
@@ -98,6 +103,19 @@ class LocalWorkspaces:
             of = Identity(order.workspace, workspace_mark(order.workspace))
             found.append(self._volumes.overlay(of, volume, make=not order.only_planned))
         return found
+
+    def follower(
+        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+    ) -> Follower:
+        """Return what brings edits of the host into a sandbox."""
+
+        workspace, folder = at
+
+        def left_out() -> frozenset[str]:
+            return frozenset(scan(workspace, None, self._cache).left_out)
+
+        sides = Sides(workspace, folder, machine, prepared.spec.environment, left_out)
+        return Follower(sides, Watch() if watch else None)
 
     async def _views(
         self, options: RunOptions, workspace: str, folder: Path

@@ -16,6 +16,7 @@ from cleanroom.backends.workspace.judge import Judge
 from cleanroom.backends.workspace.place import Placed, Placer
 from cleanroom.backends.workspace.saved import Places
 from cleanroom.backends.workspace.sources import Sources, open_sources
+from cleanroom.backends.workspace.sync import note_given
 from cleanroom.backends.workspace.write import Writer
 from cleanroom.errors import Code, Fault
 
@@ -49,7 +50,8 @@ def apply(folder: Path, paths: tuple[str, ...] = (), *, check: bool = False) -> 
         if check:
             return done
         placed = Writer(sources).write(actions)
-        _remember(sources.places, placed.written)
+        remember(sources.places, placed.written)
+        note_given(folder, sources.upper, placed.written)
         drop_journal(folder)
     return replace(done, skipped=(*earlier, *done.skipped, *placed.left))
 
@@ -78,7 +80,7 @@ def recover(sources: Sources) -> tuple[Skipped, ...]:
     except OSError as error:
         message = f"cannot complete an earlier apply: '{error.filename}': {error.strerror}"
         raise Fault(Code.INTERNAL, message) from error
-    _remember(sources.places, placed.written)
+    remember(sources.places, placed.written)
     drop_journal(folder)
     return tuple(placed.left)
 
@@ -130,7 +132,8 @@ def _remembered(places: Places) -> dict[str, int]:
     return {path: ctime for path, ctime in value.items() if isinstance(ctime, int)}
 
 
-def _remember(places: Places, written: dict[str, int]) -> None:
+def remember(places: Places, written: dict[str, int]) -> None:
+    """Note what stands on the host as the sandbox has it: path to ctime."""
     draft = places.applied.with_suffix(".new")
     draft.write_text(json.dumps({**_remembered(places), **written}))
     draft.rename(places.applied)

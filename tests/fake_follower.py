@@ -1,0 +1,34 @@
+"""A follower whose edits a test says. Never: a file."""
+
+import asyncio
+
+from cleanroom.daemon.parts import Synced
+from cleanroom.errors import Fault
+
+
+class FakeFollower:
+    """Brings what a test said, one list each time."""
+
+    def __init__(self, edits: "list[list[Synced] | Fault]", every: "list[FakeFollower]") -> None:
+        self.edits = edits
+        self.change = asyncio.Event()
+        self.closed = False
+        self.asked = asyncio.Event()  # `bring` was called
+        every.append(self)
+
+    async def bring(self) -> list[Synced]:
+        """Return the next edits, or fail."""
+        self.asked.set()
+        found = self.edits.pop(0) if self.edits else []
+        if isinstance(found, Fault):
+            raise found
+        return found
+
+    async def changed(self) -> None:
+        """Return when a test says so."""
+        await self.change.wait()
+        self.change.clear()
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
