@@ -29,7 +29,7 @@ def test_the_sentence_stands_everywhere_a_client_looks() -> None:
         "type": "about:blank",
         "status": 403,
         "code": "host_not_allowed",
-        "title": sentence,
+        "title": "host_not_allowed",
         "detail": DENY.reason,
         "error": sentence,
         "errors": [{"code": "DENIED", "message": sentence, "detail": DENY.reason}],

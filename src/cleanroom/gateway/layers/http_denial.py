@@ -3,7 +3,7 @@
 In: a denial. Out: one whole response that ends the connection. Never: text of the request that
 was not checked, a status that makes clients try again (404, 5xx) where policy said no.
 
-npm, pnpm, yarn and pip print the reason phrase, npm also `npm-notice` and `error`, uv prints
+npm, pnpm, yarn 4 and pip print the reason phrase, npm also `npm-notice` and `error`, uv prints
 `title` and `detail` of a problem document (RFC 9457); so the sentence stands in all of them.
 """
 
@@ -30,7 +30,7 @@ def denial_response(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = Fa
         "type": "about:blank",
         "status": status,
         "code": str(deny.code),
-        "title": sentence,
+        "title": str(deny.code),
         "detail": deny.reason,
         "error": sentence,
         "errors": [{"code": "DENIED", "message": sentence, "detail": deny.reason}],
