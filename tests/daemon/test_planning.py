@@ -36,6 +36,20 @@ def test_a_plan_lists_what_is_missing_instead_of_refusing(short_path: Path) -> N
     play(conversation())
 
 
+def test_a_plan_says_ports_and_refuses_what_a_run_would(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            ports = [{"port": 3000, "host_port": 8080}, {"port": 1, "host_port": 0}]
+            body = run_request("true", options={"publish": ports})
+            _, plan = await daemon.ask("POST", "/v1/runs/plan", body)
+            assert "port 3000 would be at 127.0.0.1:8080" in plan["notes"]
+            assert "port 1 would be at 127.0.0.1:(any that is free)" in plan["notes"]
+            body = run_request("true", options={"idle_s": 60})
+            assert (await daemon.ask("POST", "/v1/runs/plan", body))[0] == 400
+
+    play(conversation())
+
+
 def test_mounts_are_sentences() -> None:
     assert mount_text(Bind("/usr", "/usr")) == "/usr: /usr, read-only"
     assert mount_text(Bind("/a", "/b", writable=True)) == "/b: /a, writable"

@@ -5,7 +5,8 @@ import pytest
 from cleanroom.api.mount_types import WorkspaceMode
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.settings import Settings, WorkspaceSettings
-from cleanroom.daemon.settle import settle
+from cleanroom.daemon.settle import sandbox_stays, settle
+from cleanroom.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,22 @@ def test_a_mode_is_settled(
 ) -> None:
     settings = Settings(workspace=WorkspaceSettings(mode=configured))
     assert settle(RunOptions(workspace_mode=said), settings).workspace_mode == settled
+
+
+@pytest.mark.parametrize(
+    ("options", "stays"),
+    [
+        (RunOptions(), False),
+        (RunOptions(keep=True, idle_s=60), True),
+        (RunOptions(reuse=True), True),
+        (RunOptions(sandbox="dev", idle_s=60), True),
+    ],
+    ids=str,
+)
+def test_which_sandboxes_stay(options: RunOptions, *, stays: bool) -> None:
+    assert sandbox_stays(options) is stays
+
+
+def test_an_idle_time_is_of_one_that_stays() -> None:
+    with pytest.raises(UserError, match="ends with its command"):
+        sandbox_stays(RunOptions(idle_s=60))

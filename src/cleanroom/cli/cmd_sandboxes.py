@@ -7,6 +7,7 @@ import argparse
 import re
 
 from cleanroom.cli.approval import approved_policy
+from cleanroom.cli.cmd_port import port_request
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.inside_files import files, files_parser
@@ -55,6 +56,7 @@ def create_parser() -> Parser:
     parser.value("--isolation", "LEVEL", "at least this: namespaces, gvisor, vm")
     add_folder_flags(parser)
     parser.switch("--offline", "ask nothing outside: packages come from the content cache alone")
+    parser.values("--publish", "PORT[:HERE]", "reach a port inside at 127.0.0.1:HERE")
     parser.value("--idle", "TIME", "end it when nothing ran in it for so long: 10m")
     add_secret_flag(parser)
     return parser
@@ -73,6 +75,7 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
     given = given_secrets(options.secret)
     wanted: dict[str, object] = {
         "sandbox": options.name,
+        "publish": [port_request(each) for each in options.publish],
         "idle_s": seconds(options.idle) if options.idle else None,
         "backend": options.backend,
         "isolation": options.isolation,

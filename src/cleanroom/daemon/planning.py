@@ -9,7 +9,7 @@ from cleanroom.daemon.host import Host
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.parts import Order, Wanted
 from cleanroom.daemon.secrets import check_options
-from cleanroom.daemon.settle import settle
+from cleanroom.daemon.settle import sandbox_stays, settle
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 
@@ -17,10 +17,15 @@ async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
     policy, notes = await host.policies.compile(request.policy)
     options = settle(request.options, host.config.settings)
+    sandbox_stays(options)
     place = await host.backends.place(policy, options)
     check_options(policy, options)
     finding = await host.approvals.look(Workspace(request.workspace, who), policy)
     asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
+    asked += [
+        f"port {each.port} would be at 127.0.0.1:{each.host_port or '(any that is free)'}"
+        for each in options.publish
+    ]
     identifier = new_id("sbx")
     order = Order(
         identifier,

@@ -25,7 +25,7 @@ from cleanroom.daemon.ports import publish
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.secrets import check_given, check_options, sends_of
-from cleanroom.daemon.settle import settle
+from cleanroom.daemon.settle import sandbox_stays, settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.taking import take_sandbox
 from cleanroom.errors import CleanroomError, Code, Refused, UserError
@@ -47,10 +47,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)
     check_options(policy, options)
-    stays = options.keep or options.reuse or options.sandbox is not None
-    if options.idle_s is not None and not stays:
-        message = "cannot end the sandbox when it is idle: it ends with its command"
-        raise UserError(Code.REQUEST_INVALID, message, "leave out --idle, or add --keep")
+    stays = sandbox_stays(options)
     at = Workspace(request.workspace, who)
     with host.handovers.values(options.handover) as values:
         sends = sends_of(policy, options, host.config.settings, values)

@@ -36,3 +36,17 @@ def test_what_is_no_port_is_refused(short_path: Path, body: dict[str, int]) -> N
             assert (await daemon.ask("GET", "/v1/sandboxes/none/ports"))[0] == 404
 
     play(conversation())
+
+
+def test_a_sandbox_is_made_with_its_ports_or_not_at_all(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(setting(short_path)) as daemon:
+            wish = {"port": 3000, "host_port": 0}
+            assert (await create(daemon, sandbox="dev", publish=[wish]))[0] == 201
+            (made,) = (await daemon.ask("GET", PORTS))[1]["ports"]
+            wish["host_port"] = made["host_port"]
+            status, problem = await create(daemon, sandbox="other", publish=[wish])
+            assert (status, problem["code"]) == (409, "conflict")
+            assert [each.record.name for each in daemon.host.sandboxes.live] == ["dev"]
+
+    play(conversation())

@@ -21,6 +21,7 @@ from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.call import Call, answer, no_sandbox
 from cleanroom.daemon.history import past_events
 from cleanroom.daemon.policies import MAX_POLICY_BODY
+from cleanroom.daemon.ports import publish
 from cleanroom.daemon.removal import end_wholly, forget_older, forget_sandbox
 from cleanroom.daemon.run import create_sandbox
 from cleanroom.daemon.sandbox import Creation
@@ -29,7 +30,7 @@ from cleanroom.daemon.secrets import check_options, sends_of
 from cleanroom.daemon.settle import settle
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.streams import NdjsonStream
-from cleanroom.errors import Code, UserError
+from cleanroom.errors import CleanroomError, Code, UserError
 
 
 async def create(call: Call) -> web.StreamResponse:
@@ -55,6 +56,12 @@ async def create(call: Call) -> web.StreamResponse:
             values=values,
         )
         sandbox, _ = await create_sandbox(creation, host, Stopwatch(host.clock))
+    try:
+        for each in options.publish:
+            await publish(host, sandbox, each)
+    except CleanroomError:
+        await host.sandboxes.stop(sandbox, STOPPED)
+        raise
     return answer(sandbox.record, 201)
 
 
