@@ -36,12 +36,13 @@ def test_output_goes_on_where_it_was_left_and_the_status_is_the_commands(
         peer.say("position", stdout=9, stderr=0, stdout_from=2, stderr_from=0)
         peer.say("gap", stream=1, offset=2, missing=3)
         peer.output(1, b"rest\n")
-        peer.exit(exit_code=7)
+        peer.say("note", text="new")
+        peer.exit(exit_code=7, notes=["of the start", "new"])
 
     running.script.attached = attached
     done = running(*WORDS)
     assert (done.status, done.out) == (7, "rest\n")
-    assert "3 bytes are no longer kept" in done.err
+    assert done.err == "cleanroom: 3 bytes are no longer kept\ncleanroom: new\n"
     assert running.daemon.requests[-1].target == f"{PATH}/attach?from=left"
     assert running("executions", *WORDS, "--from", "start").status == 7
     assert running.daemon.requests[-1].target == f"{PATH}/attach?from=start"

@@ -95,7 +95,9 @@ def _end(ended: Ended, report: Report, shell: Shell) -> int:
         return execution_status(ended.message.item("execution"))
     run = ended.message.item("run")
     status = exit_status(run, ended.signalled)
+    # What was noted at the start was told to who started it; what came since came as a message.
+    news = Reply.of({**run.fields, "notes": []})
     with suppress(BrokenPipeError):
-        report.ended(run, status)
+        report.ended(news, status)
     say_failure(run, shell.screen)
     return status
