@@ -240,6 +240,36 @@ def test_every_promise_names_a_test_that_exists_or_says_pending() -> None:
     assert not missing, f"docs/promises.md names tests that do not exist: {missing}"
 
 
+ERRORS = ("UserError", "UsageError", "Refused", "Fault", "CleanroomError")
+
+
+def literal(node: ast.expr, known: dict[str, str]) -> str:
+    """Return the words a text begins with; "" where they are computed."""
+    match node:
+        case ast.Constant(value=str(text)) | ast.JoinedStr(values=[ast.Constant(str(text)), *_]):
+            return text
+        case ast.Name(id=name):
+            return known.get(name, "")
+        case _:
+            return ""
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=str)
+def test_errors_say_what_cannot_be_done(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        known: dict[str, str] = {}
+        for node in ast.walk(function):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    known.setdefault(name, literal(value, known))
+                case ast.Call(func=ast.Name(id=name), args=[_, message, *_]) if name in ERRORS:
+                    said = literal(message, known) or "cannot"
+                    assert said.startswith("cannot"), f"line {node.lineno}: {said!r}"
+
+
 def test_changes_are_fragments_that_towncrier_reads() -> None:
     kinds = "added|changed|fixed|removed|security"
     wrong = [

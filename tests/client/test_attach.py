@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from cleanroom.client import attach
 from cleanroom.client.attach import ALONE, STDIN_WINDOW, Attachment, Left, Manner
 from cleanroom.client.calls import RemoteError
 from cleanroom.client.interrupts import Interrupts
@@ -249,6 +250,28 @@ def test_the_second_ctrl_c_leaves() -> None:
     with pytest.raises(Left) as caught:
         Talk(play, Heard()).run()
     assert caught.value.canceled
+
+
+@pytest.mark.parametrize("opcode", [8, 0], ids=["a close that waits for an answer", "nonsense"])
+def test_who_leaves_does_not_wait_for_the_daemon_to_hang_up(
+    opcode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(peer: Peer) -> None:
+        press()
+        assert peer.text() == {"type": "cancel"}
+        press()
+        assert peer.text()["type"] == "detach"
+        peer.frame(opcode, b"")
+        peer.socket.settimeout(30)
+        try:
+            assert peer.text() == {"type": "gone"}
+        except TimeoutError:
+            message = "it waits for the end of the connection"
+            raise AssertionError(message) from None
+
+    monkeypatch.setattr(attach, "LEAVE_TIMEOUT_S", 120)
+    with pytest.raises(Left):
+        Talk(play, Heard()).run()
 
 
 def test_keys_leave_and_what_was_typed_before_them_is_sent() -> None:

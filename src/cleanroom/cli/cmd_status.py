@@ -64,8 +64,10 @@ def _show(run: Reply, shell: Shell) -> None:
     if run.items("denied"):
         shell.screen.out(f"{'denied'.ljust(10)} {denied_summary(run.items('denied'))}")
     shell.screen.out("timings")
-    for name, took in run.table("timings").items():
-        shell.screen.out(f"  {name.ljust(28)} {_milliseconds(took)}")
+    timings = run.table("timings")
+    width = max(map(len, timings), default=0)
+    for name, took in timings.items():
+        shell.screen.out(f"  {name.ljust(width)} {_milliseconds(took)}")
 
 
 def _milliseconds(took: object) -> str:

@@ -264,10 +264,11 @@ class Attachment:
         try:
             for frame in self._queue:
                 self._socket.sendall(frame)
-            while self._socket.recv(READ_SIZE):
-                pass
-        except OSError:
-            pass  # it is busy or gone; either way the person wants their terminal back
+            while data := self._socket.recv(READ_SIZE):
+                if any(each.opcode == frames.CLOSE for each in self._reader.feed(data)):
+                    break  # it has heard; the answer that the protocol asks for is our end
+        except (OSError, Fault):
+            pass  # it is busy, broken or gone; either way the person wants their terminal back
         left = Left()
         left.canceled = bool(self.signalled)
         raise left
