@@ -108,7 +108,8 @@ def _who(rule: Rule) -> str:
 def _reach(rule: Rule) -> str:
     inspected = ", TLS opened" if rule.inspect else ""
     hidden = ", hidden names (ECH) allowed" if rule.ech_allowed else ""
-    return f"{rule_words(rule)}{inspected}{hidden} (line {rule.place.line})"
+    by = f"{rule.place.preset}, " if rule.place.preset else ""
+    return f"{rule_words(rule)}{inspected}{hidden} ({by}line {rule.place.line})"
 
 
 def _packages(policy: CompiledPolicy) -> Iterator[str]:

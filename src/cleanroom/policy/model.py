@@ -48,10 +48,11 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the policy file something was written; (0, 0) if nowhere (a preset, a default)."""
+    """Where in the policy file something was written; (0, 0) if nowhere (a default)."""
 
     line: int = 0
     column: int = 0
+    preset: str = ""  # the name that stands there for it (policy/presets.py)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
 from cleanroom.policy.model import NetworkPolicy, Rule, RuleKind
+from cleanroom.policy.presets import PRESETS, preset_rules
 from cleanroom.policy.values import choice, flag, host_pattern, port
 
 MAX_RULES: Final = 1000
@@ -88,11 +89,19 @@ _DENY = Key(
     "Exceptions: exact names and addresses win over wildcards, and deny over allow among equals.",
     shown="[]",
 )
+_PRESETS = Key(
+    "presets",
+    ListOf(choice(*PRESETS), len(PRESETS)),
+    (),
+    "Hosts that tools are installed from, by name: `cleanroom policy explain` spells them out.",
+    shown="[]",
+)
 
 
 def _build_network(fields: Fields) -> NetworkPolicy:
     fields.read(_DEFAULT)
     allow, deny = fields.read(_ALLOW), fields.read(_DENY)
+    allow += preset_rules(fields.read(_PRESETS), fields.place_of(_PRESETS))
     if len(allow) + len(deny) > MAX_RULES:
         fields.wrong(_ALLOW, f"cannot use more than {MAX_RULES} rules, allow and deny together")
     return NetworkPolicy(allow, deny)
@@ -100,7 +109,7 @@ def _build_network(fields: Fields) -> NetworkPolicy:
 
 NETWORK: Final = Key(
     "network",
-    Section((_DEFAULT, _ALLOW, _DENY), _build_network),
+    Section((_DEFAULT, _ALLOW, _DENY, _PRESETS), _build_network),
     NetworkPolicy(),
     "What commands may reach. Missing or empty: nothing.",
 )

@@ -12,6 +12,7 @@ from cleanroom.errors import Code
 from cleanroom.policy.hosts import InvalidHostError, canonical_host, canonical_network
 from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
 from cleanroom.policy.opened import registry_of
+from cleanroom.policy.presets import PORT, presets_with
 from cleanroom.policy.suggest_packages import RefusedPackage, advice
 
 MAX_RULES: Final = 50
@@ -70,6 +71,11 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
             notes.setdefault(note)
         elif port and refusal.code in _LIFTED and not _is_allowed(policy, target, port):
             ports.setdefault(target, set()).add(port)
+            if (presets := presets_with(target[1])) and port == PORT:
+                named = ", ".join(presets)
+                notes.setdefault(
+                    f"{target[1]} is one of the hosts that sandbox.network.presets: [{named}] names"
+                )
     rules = [Rule(*target, tuple(sorted(ports[target]))) for target in sorted(ports)]
     if len(rules) > MAX_RULES:
         notes.setdefault(f"only the first {MAX_RULES} of {len(rules)} hosts are suggested")
