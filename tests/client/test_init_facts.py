@@ -46,7 +46,10 @@ def test_lock_files_with_hosts_are_sent_and_manifests_are_not(tmp_path: Path) ->
     (tmp_path / "package-lock.json").write_text(lock(["a.example"], 2))
     (tmp_path / "uv.lock").write_bytes(b"\xff")
     (tmp_path / "requirements-x.txt").write_text("six==1\n")
-    assert list(lockfiles(tmp_path)) == ["package-lock.json"]
+    (tmp_path / "requirements.txt").write_text("six==1 --hash=sha256:ab\n")
+    found = lockfiles(tmp_path)
+    assert list(found) == ["package-lock.json", "requirements-x.txt", "requirements.txt"]
+    assert (found["requirements-x.txt"], found["requirements.txt"]) == ("", "# --hash=sha256:ab")
 
 
 def test_the_projects_own_registry_wins(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from typing import TypeAlias
 
 import pytest
 
+from cleanroom.policy.model import Capability
 from tests.conftest import Home
 from tests.daemon.daemons import DaemonThread, Setting
+from tests.fakes import FakeBackend
 
 Process: TypeAlias = subprocess.Popen[bytes]  # noqa: TID251 -- a test's own process
 
@@ -74,6 +76,15 @@ def person(home: Home, short_path: Path) -> Iterator[Person]:
     folder = short_path / "daemon"
     folder.mkdir(mode=0o700)
     with DaemonThread(Setting(folder)) as daemon:
+        yield Person(home, daemon)
+
+
+@pytest.fixture
+def equipped(home: Home, short_path: Path) -> Iterator[Person]:
+    """Somebody whose daemon enforces all that a policy can say."""
+    folder = short_path / "daemon"
+    folder.mkdir(mode=0o700)
+    with DaemonThread(Setting(folder, FakeBackend(proven=frozenset(Capability)))) as daemon:
         yield Person(home, daemon)
 
 

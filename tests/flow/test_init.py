@@ -5,8 +5,14 @@ import json
 from tests.flow.conftest import Person
 
 
-def test_a_first_policy_allows_what_the_lock_file_names(person: Person) -> None:
-    lock = {"packages": {"node_modules/a": {"resolved": "https://npm.example/a.tgz"}}}
+def test_a_first_policy_allows_what_the_lock_file_names(equipped: Person) -> None:
+    person = equipped
+    entry = {
+        "version": "1.0.0",
+        "resolved": "https://npm.example/a/-/a-1.0.0.tgz",
+        "integrity": f"sha512-{'A' * 86}==",
+    }
+    lock = {"lockfileVersion": 3, "packages": {"node_modules/a": entry}}
     (person.folder / "package-lock.json").write_text(json.dumps(lock))
     (person.folder / "package.json").write_text("{}")
     person.environment["npm_config_registry"] = "https://u:secret@mirror.example:8443/"
@@ -19,7 +25,9 @@ def test_a_first_policy_allows_what_the_lock_file_names(person: Person) -> None:
     assert text.startswith("# yaml-language-server: $schema=")
     assert "secret" not in text
     assert "git.example" in text
-    assert person.types("policy", "validate").status == 0
+    plan = person.types("policy", "validate")
+    assert plan.status == 0, plan.err
+    assert "registry npm: enabled, deny_unknown, 1 artifacts pinned" in plan.out
     for target, status in (
         ("npm.example:443", 0),
         ("mirror.example:8443", 0),

@@ -2,6 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.policy.init import InitFacts, init_policy
+from cleanroom.policy.parse_registries import MAX_HOSTS
 from tests.policy.reading import EXAMPLES, compiled
 
 LOCK = '"resolved": "https://cdn.example:8443/a.tgz"'
@@ -26,14 +27,10 @@ def test_the_policy_allows_what_the_package_managers_need_and_says_why() -> None
         "cdn.example:8443",
         "files.example:443",
         "index.example:443",
-        "npm.example:443",
     ]
     assert compiled(text).labels.project == (("name", 'my "app"'),)
     assert (
         """\
-      # npm: the registry it is configured for
-      - host: npm.example
-        ports: [443]
       # pip: its own default registry
       - host: index.example
         ports: [443]
@@ -42,9 +39,86 @@ def test_the_policy_allows_what_the_package_managers_need_and_says_why() -> None
       # packages named in web/package-lock.json
       - host: cdn.example
         ports: [8443]
+
+# Git remotes of this repository; to fetch or push inside, move them under 'allow':
+#     - host: git.example
+#       ports: [443]
+
+registries:
+  npm:
+    enable: true
+    allowed_hosts:
+      # npm: the registry it is configured for
+      - "npm.example"
+    lockfile_enforcement:
+      enabled: true
+      mode: deny_unknown  # `warn` lets pass what no lock file pins, and says so
+      lockfiles: ["web/package-lock.json"]
 """
         in text
     )
+
+
+LOCKED = '"resolved": "https://npm.example/a.tgz"'
+
+
+def registries(facts: InitFacts) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    return [
+        (each.manager, each.allowed_hosts, each.lockfile.lockfiles)
+        for each in compiled(init_policy(facts)).registries
+        if each.enabled and each.lockfile.enabled and each.lockfile.mode == "deny_unknown"
+    ]
+
+
+def test_who_has_lock_files_gets_registries_with_all_of_them() -> None:
+    facts = InitFacts(
+        lockfiles=(
+            ("package-lock.json", LOCKED),
+            ("yarn.lock", ""),
+            ("uv.lock", ""),
+            ("requirements.txt", "# --hash=sha256:ab"),
+            ("requirements-dev.txt", ""),
+            ("Cargo.lock", 'registry = "https://cargo.example/"'),
+        ),
+        managers=("npm", "uv"),
+        defaults={"npm": ("r.example",), "pip": ("index.example", "files.example")},
+    )
+    assert registries(facts) == [
+        ("npm", ("npm.example", "r.example"), ("package-lock.json", "yarn.lock")),
+        ("pypi", ("files.example", "index.example"), ("requirements.txt", "uv.lock")),
+    ]
+    assert allowed(facts) == ["cargo.example:443"]
+
+
+def test_requirements_without_hashes_are_no_lock_file() -> None:
+    facts = InitFacts(
+        lockfiles=(("requirements.txt", ""),),
+        managers=("pip",),
+        defaults={"pip": ("index.example",)},
+    )
+    assert registries(facts) == []
+    assert allowed(facts) == ["index.example:443"]
+
+
+def test_a_registry_whose_hosts_are_unknown_is_not_written() -> None:
+    assert registries(InitFacts(lockfiles=(("package-lock.json", ""),), managers=("npm",))) == []
+    odd = ("pkg\\package-lock.json", "a\nb/package-lock.json")
+    for path in odd:
+        facts = InitFacts(
+            lockfiles=((path, ""),), managers=("npm",), defaults={"npm": ("r.example",)}
+        )
+        assert registries(facts) == []
+
+
+def test_hosts_beyond_the_bound_of_a_registry_get_rules() -> None:
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", ""),),
+        managers=("npm",),
+        configured={"npm": tuple(f"h{number}.example" for number in range(MAX_HOSTS + 1))},
+    )
+    ((_, hosts, _),) = registries(facts)
+    assert len(hosts) == MAX_HOSTS
+    assert allowed(facts) == [f"h{MAX_HOSTS}.example:443"]
 
 
 def test_git_remotes_are_offered_not_allowed() -> None:
@@ -69,9 +143,9 @@ def test_a_host_found_twice_is_one_rule_with_all_ports() -> None:
     facts = InitFacts(
         lockfiles=(("package-lock.json", LOCK),),
         managers=("npm",),
-        configured={"npm": ("cdn.example",)},
+        configured={"npm": ("cdn.example:80",)},
     )
-    assert allowed(facts) == ["cdn.example:443,8443"]
+    assert allowed(facts) == ["cdn.example:80,8443"]
 
 
 def test_nothing_found_means_nothing_allowed() -> None:

@@ -46,19 +46,23 @@ def managers(root: Path) -> list[str]:
 
 
 def lockfiles(root: Path) -> dict[str, str]:
-    """Return each lock file's lines that name a host, one line for each host."""
+    """Return each lock file's lines that name a host, one line for each host.
+
+    Of a file with hashes in the manner of pip, one of them too: it tells a lock file from a wish.
+    """
     names = {name for name in MANAGERS if name not in MANIFESTS}
     names |= {path.name for path in root.glob("requirements*.txt")}
     texts = {name: _text(root / name) for name in sorted(names) if (root / name).is_file()}
-    return {name: text for name, text in texts.items() if text}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> str | None:
     try:
         text = read_limited(str(path), LOCK_LIMIT)
     except (OSError, ValueError):
-        return ""
-    return host_lines(text)
+        return None
+    hashed = re.search(r"--hash[= ]\S{1,200}", text)
+    return "\n".join(filter(None, (host_lines(text), hashed and f"# {hashed[0]}")))
 
 
 def host_lines(text: str) -> str:

@@ -4,12 +4,15 @@ In: facts that the client found. Out: the text of a policy that parses. Never: a
 every host comes from the facts, and the text says from which.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-from cleanroom.policy.lock_hosts import Target, hosts_in_lockfile, target_of
+from cleanroom.policy.lock_hosts import Target, hosts_in_lockfile, kind_of, target_of
 from cleanroom.policy.model import Rule, RuleKind
+from cleanroom.policy.parse_registries import MAX_HOSTS
+from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
 from cleanroom.policy.render import block_rule, quoted_text
 from cleanroom.policy.values import MAX_TEXT
 
@@ -46,6 +49,36 @@ _SAME_AS: Final = {
 }
 
 
+# Which registry a package manager is of, and which one a lock file holds.
+_REGISTRIES: Final = {
+    **dict.fromkeys(("npm", "yarn", "pnpm", "bun"), "npm"),
+    **dict.fromkeys(("uv", "poetry", "pdm", "pipenv", "pip", "pypi"), "pypi"),
+}
+_LOCKED: Final = {
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "npm",
+    "pnpm-lock.yaml": "npm",
+    "bun.lock": "npm",
+    "uv.lock": "pypi",
+    "poetry.lock": "pypi",
+    "pdm.lock": "pypi",
+    "Pipfile.lock": "pypi",
+    "pylock.toml": "pypi",
+    "requirements.txt": "pypi",
+}
+_HASHED: Final = "--hash"  # without one in it, requirements.txt may be a wish, not a lock file
+_HTTPS: Final = 443
+
+
+class Reason(NamedTuple):
+    """A target, the fact it comes from, and the registry it would be a host of, or ""."""
+
+    origin: str
+    target: Target
+    registry: str
+
+
 @dataclass(frozen=True, slots=True)
 class InitFacts:
     """What the client found. Hosts are `host` or `host:port`; without a port it is 443.
@@ -64,10 +97,59 @@ class InitFacts:
 
 
 def init_policy(facts: InitFacts) -> str:
-    """Return the text of a first policy; every host is a rule under a comment that says why."""
-    lines = list(_rules(_reasons(facts)))
+    """Return the text of a first policy; every host stands under a comment that says why.
+
+    A package manager whose lock files are there gets a registry that holds it to them; what is not
+    on port 443, and everything of the others, gets network rules.
+    """
+    locked = locked_registries(facts)
+    rules: list[Reason] = []
+    opened: dict[str, list[Reason]] = {}
+    for each in _reasons(facts):
+        ours = opened.setdefault(each.registry, [])
+        fits = each.registry in locked and each.target[1] == _HTTPS and len(ours) < MAX_HOSTS
+        (ours if fits else rules).append(each)
+    lines = list(_rules(rules))
     allow = ["    allow:", *lines] if lines else ["    allow: []"]
-    return "\n".join([*_opening(facts), *allow, *_remotes(facts), ""])
+    registries = [
+        line
+        for name, files in locked.items()
+        for line in _registry(name, files, opened.get(name, []))
+    ]
+    head = ["", "registries:"] if registries else []
+    return "\n".join([*_opening(facts), *allow, *_remotes(facts), *head, *registries, ""])
+
+
+def locked_registries(facts: InitFacts) -> dict[str, list[str]]:
+    """Return each registry that lock files hold and that has a host, with those files."""
+    found: dict[str, list[str]] = {}
+    for path, text in facts.lockfiles:
+        kind = kind_of(path.rpartition("/")[2])
+        is_wish = kind == "requirements.txt" and _HASHED not in text
+        if kind in _LOCKED and not is_wish and re.fullmatch(RELATIVE_PATH, path[:MAX_TEXT]):
+            found.setdefault(_LOCKED[kind], []).append(path)
+    reached = {each.registry for each in _reasons(facts) if each.target[1] == _HTTPS}
+    return {name: files[:MAX_PATHS] for name, files in found.items() if name in reached}
+
+
+def _registry(name: str, files: Iterable[str], reasons: Iterable[Reason]) -> Iterator[str]:
+    """Yield the lines of one registry."""
+    yield f"  {name}:"
+    yield "    enable: true"
+    yield "    allowed_hosts:"
+    origins: dict[str, str] = {}
+    for each in reasons:
+        origins.setdefault(each.target[0], each.origin)
+    said = ""
+    for host, origin in origins.items():
+        if origin != said:
+            yield f"{_INDENT}# {origin}"
+            said = origin
+        yield f"{_INDENT}- {quoted_text(host)}"
+    yield "    lockfile_enforcement:"
+    yield "      enabled: true"
+    yield "      mode: deny_unknown  # `warn` lets pass what no lock file pins, and says so"
+    yield f"      lockfiles: [{', '.join(map(quoted_text, files))}]"
 
 
 def _opening(facts: InitFacts) -> list[str]:
@@ -76,15 +158,17 @@ def _opening(facts: InitFacts) -> list[str]:
     return [_HEAD, *project, _NETWORK.rstrip("\n")]
 
 
-def _reasons(facts: InitFacts) -> Iterator[tuple[str, Target]]:
+def _reasons(facts: InitFacts) -> Iterator[Reason]:
     """Yield each target with the fact it comes from."""
     for manager in dict.fromkeys(facts.managers):
         for origin, hosts in _hosts_of(manager, facts):
-            yield from ((origin, target) for target in _targets(hosts))
+            registry = _REGISTRIES.get(manager, "")
+            yield from (Reason(origin, target, registry) for target in _targets(hosts))
     for path, text in facts.lockfiles:
         name = path.rpartition("/")[2]
         for target in hosts_in_lockfile(name, text):
-            yield f"packages named in {_one_line(path)}", target
+            registry = _LOCKED.get(kind_of(name), "")
+            yield Reason(f"packages named in {_one_line(path)}", target, registry)
 
 
 def _hosts_of(manager: str, facts: InitFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -101,11 +185,11 @@ def _targets(hosts: Iterable[str]) -> Iterator[Target]:
     yield from (target for target in map(target_of, hosts) if target is not None)
 
 
-def _rules(reasons: Iterable[tuple[str, Target]]) -> Iterator[str]:
+def _rules(reasons: Iterable[Reason]) -> Iterator[str]:
     """Yield the lines of all rules: one rule a host, under the first reason for it."""
     ports: dict[str, set[int]] = {}
     origins: dict[str, str] = {}
-    for origin, (host, port) in reasons:
+    for origin, (host, port), _ in reasons:
         ports.setdefault(host, set()).add(port)
         origins.setdefault(host, origin)
     said = ""

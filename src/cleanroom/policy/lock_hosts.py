@@ -49,7 +49,7 @@ def hosts_in_lockfile(name: str, text: str) -> tuple[Target, ...]:
     has no hosts. Names that are no host names, and localhost, are left out.
     """
     found: set[Target] = set()
-    pattern = _PATTERNS.get(_kind(name))
+    pattern = _PATTERNS.get(kind_of(name))
     if pattern is None:
         return ()
     for count, match in enumerate(re.finditer(pattern, text, re.MULTILINE)):
@@ -65,7 +65,8 @@ def target_of(text: str) -> Target | None:
     return next(iter(_targets(*match.groups())), None) if match else None
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """Return the name under which a file's format is known: itself, or requirements.txt."""
     requirements = name.startswith("requirements") and name.endswith(".txt")
     return "requirements.txt" if requirements else name
 
