@@ -33,12 +33,12 @@ class Secret:
         Raises OSError if it is no file in memory: anything else may keep its reader waiting.
         """
         fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
-        self._pages = mmap.mmap(-1, 2 * MOST)
+        size = min(os.fstat(descriptor).st_size, MOST) + 1
+        self._pages = mmap.mmap(-1, size)
         for advice in (mmap.MADV_DONTDUMP, mmap.MADV_DONTFORK):
             self._pages.madvise(advice)
         self.is_locked = _lock(self._pages)
-        with memoryview(self._pages) as view, view[: MOST + 1] as room:
-            self._length = os.preadv(descriptor, [room], 0)
+        self._length = os.preadv(descriptor, [self._pages], 0)
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -51,7 +51,7 @@ class Secret:
         """Overwrite it. Idempotent."""
         self._length = 0
         self._pages.seek(0)
-        self._pages.write(bytes(2 * MOST))
+        self._pages.write(bytes(len(self._pages)))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.layers.bound import MAX_HELD
-from cleanroom.gateway.wire import Abort, Send
+from cleanroom.gateway.wire import Abort, Finish, Send
 from tests.gateway.secret_talk import (
     BINDING,
     CHUNKED_OK,
@@ -123,6 +123,17 @@ def test_utf16_is_a_violation_where_json_may_hold_it_too() -> None:
     body = f'["{PLACEHOLDER}"]'.encode("utf-16-le")
     assert talk.request(f"{JSON}\nContent-Length: {len(body)}", body) == b""
     assert talk.codes == ["", "secret_scope_violation"]
+
+
+@pytest.mark.parametrize("answer", [OK, OK[:-1], OK + OK])
+def test_a_server_that_answers_what_it_was_not_sent_changes_no_refusal(answer: bytes) -> None:
+    talk = SecretTalk(keys(b"\xff1234567", target=("json",)))
+    head, body = posted('["$"]', JSON)
+    talk.request(head)
+    talk.answers(answer)
+    talk.asks(body)
+    assert talk.commands[-1] in (Abort(), Finish())
+    assert talk.sent(UPSTREAM) == b""
 
 
 @pytest.mark.parametrize("target", ["json", "header"])

@@ -19,7 +19,7 @@ from cleanroom.gateway.layers.slots import Slot, fields_of, fill, slots_of, valu
 from cleanroom.gateway.wire import Target
 from cleanroom.policy.model import SecretBinding
 
-MAX_HELD: Final = 256 * 1024  # of a body that waits until its length is known
+MAX_HELD: Final = 64 * 1024  # of a body that waits until its length is known
 MAX_USES: Final = 64  # in one request: each may be longer than what it replaces
 
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})

@@ -210,7 +210,8 @@ class HttpLayer:
         carried = self._request_carrier.carry(data, start, end, spans, done=done)
         if isinstance(carried, Deny):
             report = Report(self._event(carried))
-            if self._request_carrier.has_sent:
+            is_answered = len(self._waiting) == (0 if self._answer is None else 1)
+            if self._request_carrier.has_sent or is_answered:
                 return [report, *self._over(Abort())]  # the upstream must not see an end
             self._request_body = None
             self._waiting.pop()
