@@ -27,7 +27,6 @@ NOT_ENFORCED_YET: Final = frozenset(
         Capability.REGISTRY_GIT,
         Capability.REGISTRY_CREDENTIALS,
         Capability.NAMED_CACHE,
-        Capability.SECRET_ISOLATION,
         Capability.CUSTOM_IMAGE,
         Capability.ISOLATION_GVISOR,
         Capability.ISOLATION_VM,

@@ -11,7 +11,6 @@ from cleanroom.policy.values import choice, duration, flag, host, port, text
 
 MAX_SECRETS: Final = 64
 MAX_SCOPE: Final = 64
-_LATER = "a policy with secrets refuses to run"
 
 SECRET_ID: Final = text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", "a short name")
 VARIABLE: Final = text(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable")
@@ -116,5 +115,4 @@ SECRETS: Final = Key(
     (),
     "Secrets by reference. What runs inside sees a placeholder; the gateway swaps it.",
     shown="[]",
-    later=_LATER,
 )

@@ -33,6 +33,7 @@ _PROVEN: Final = frozenset(
         Capability.POLICY_IMMUTABILITY,
         Capability.AUDIT_EVENT_EMISSION,
         Capability.TLS_INSPECTION,
+        Capability.SECRET_ISOLATION,
         Capability.ISOLATION_NAMESPACES,
     }
 )
