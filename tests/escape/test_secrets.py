@@ -235,6 +235,8 @@ result = [
         {{"Content-Type": "application/json"}}),
 ]
 """,
+        "--secret",
+        "forge@good.test",  # such places are for a person to allow
     )
     assert [answer[0] for answer in said.result] == [200] * 5
     assert control(world) == 4
