@@ -2,7 +2,9 @@ import pytest
 
 from cleanroom.backends.namespaces.prober import judge
 
-STATUS = "Name:\tcat\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t{0}\nCapBnd:\t{0}\n".format("0" * 16)
+STATUS = "Name:\tcat\nPPid:\t1\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t{0}\nCapBnd:\t{0}\n".format(
+    "0" * 16
+)
 DEVICES = "Inter-|   Receive\n face |bytes\n    lo:       0       0    0\n"
 CONTENT = "seen through the overlay"
 
@@ -15,6 +17,7 @@ def test_what_should_be_seen_is_right() -> None:
     ("before", "after", "wrong"),
     [
         ("Seccomp:\t2", "Seccomp:\t0", "Seccomp is 0, not 2"),
+        ("PPid:\t1", "PPid:\t4711", "PPid is 4711, not 1"),
         ("NoNewPrivs:\t1\n", "", "NoNewPrivs is None, not 1"),
         ("CapEff:\t0000000000000000", "CapEff:\t0000000000000400", "CapEff is"),
         ("    lo:", "  eth0:  1\n    lo:", "network devices are ['eth0', 'lo']"),
