@@ -18,8 +18,9 @@ from typing import Final
 
 # Loaded here: a confined process can load no codec later.
 _UTF16: Final = (codecs.lookup("utf-16-le"), codecs.lookup("utf-16-be"))
-# How much longer than the value its longest form is: each of its bytes as \u00XX.
-_LONGEST_FORM: Final = 6
+# How much longer than the value a form may be to be found across the borders of pieces: each of its
+# bytes as \\u00XX or %2525XX. One that is nested deeper is found within a piece only.
+_LONGEST_FORM: Final = 8
 _FILLER: Final = b"A"  # in base64, which could not be decoded with a placeholder in its midst
 
 # Nesting escapes the escape itself: %2541 is an A too, and a JSON escape may have more backslashes.
@@ -37,7 +38,7 @@ _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]+")
 _CODE: Final = rb"(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
 _NEEDLESS: Final = (
     (b"%", re.compile(rb"%%(?:25)*%b" % _CODE)),
-    (b"\\u", re.compile(rb"u00%b" % _CODE)),
+    (b"\\u", re.compile(rb"\\(?=u)u00%b" % _CODE)),  # so that it is looked for by one letter
 )
 
 
