@@ -16,7 +16,7 @@ enum {
     MAX_START_BYTES = 1024 * 1024, /* payload of START; execve itself ends near 2 MiB */
     MAX_DATA_BYTES = 64 * 1024,    /* stream bytes in one STDIN or OUTPUT */
     MAX_STRINGS = 65536,           /* argv and environment of one START */
-    MAX_EXECUTIONS = 64,
+    MAX_EXECUTIONS = 128, /* limits.executions, and helpers beside them; at most 255 (loop.c) */
     STDIN_WINDOW_BYTES = 64 * 1024,
 };
 

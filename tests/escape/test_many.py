@@ -108,3 +108,15 @@ def test_a_connection_that_ends_leaves_no_helper(served: Served) -> None:
     for each in held:
         assert each.recv(1) == b""
         each.close()
+
+
+def test_helpers_have_room_beside_64_commands(served: Served) -> None:
+    sandbox = served.api.sandbox()
+    for _ in range(64):
+        status, made = served.api.start(sandbox, "sleep 1000", detach=True)
+        assert status == 201, made
+    status, refused = served.api.start(sandbox, "true")
+    assert (status, refused["code"]) == (429, "resource_limit")
+    listed = served.person.types("sandboxes", "files", sandbox)
+    assert listed.returncode == 0, listed.stderr
+    assert served.person.types("sandboxes", "rm", "--force", sandbox).returncode == 0

@@ -63,7 +63,7 @@ MOST_SANDBOXES: Final = Key(
 )
 MOST_EXECUTIONS: Final = Key(
     "executions",
-    values.count(1, 1000),
+    values.count(1, 96),
     _LIMITS.executions,
     "How many commands may run in one sandbox at once.",
     "64",
