@@ -25,6 +25,8 @@ def test_filters_are_asked_and_records_shown(cli: CommandLine) -> None:
     assert done.out == ("T run_1 sbx_1 denied tls evil\\x1b.test:443 host_not_allowed: no rule\n")
     target = cli.daemon.requests[-1].target
     assert target == "/v1/audit?run_id=run_1&sandbox_id=s&denied=true&since=2026-01-02"
+    cli("audit", "--since", "10m")
+    assert cli.daemon.requests[-1].target == "/v1/audit?since=600s"
     (line,) = cli("audit", "--json").out.splitlines()
     assert json.loads(line)["record"] == record
 

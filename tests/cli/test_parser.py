@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanroom.cli.parser import Parser, seconds, variable_name
+from cleanroom.cli.parser import Parser, moment, seconds, variable_name
 from cleanroom.errors import UsageError
 
 
@@ -63,6 +63,12 @@ def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
 
 def test_durations_have_a_unit() -> None:
     assert [seconds(text) for text in ("90s", "10m", "1h")] == [90.0, 600.0, 3600.0]
+
+
+def test_a_moment_is_a_time_or_so_long_ago() -> None:
+    assert [moment(text) for text in ("10m", "2026-01-02", "", None)] == [
+        "600s", "2026-01-02", "", None
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "s", "10", "-1s", "1.5h", "0s", "1d", "４s", "1 m"])

@@ -8,7 +8,7 @@ import argparse
 
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.lines import record_text
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Parser, moment
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call
@@ -22,7 +22,7 @@ def audit_parser() -> Parser:
     parser.value("--run-id", "ID", "only this run (`last`: the last one)")
     parser.value("--sandbox", "ID", "only this sandbox")
     parser.switch("--denied", "only what was denied")
-    parser.value("--since", "TIME", "only from this time on, e.g. 2026-01-02T03:04:05Z")
+    parser.value("--since", "TIME", "only from then on: 10m ago, or 2026-01-02T03:04:05Z")
     parser.switch("--json", "one JSON object a line, as it is in the log")
     add_daemon_flags(parser)
     return parser
@@ -44,7 +44,7 @@ def audit(options: argparse.Namespace, shell: Shell) -> int:
         "run_id": options.run_id,
         "sandbox_id": options.sandbox,
         "denied": "true" if options.denied else None,
-        "since": options.since,
+        "since": moment(options.since),
     }
     query = {name: value for name, value in wanted.items() if value}
     with shell.connect(options) as connection:

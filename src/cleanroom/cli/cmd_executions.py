@@ -12,7 +12,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.joined import attach, attach_parser
 from cleanroom.cli.lines import age
 from cleanroom.cli.log_output import LogOutput
-from cleanroom.cli.parser import Parser, seconds
+from cleanroom.cli.parser import Parser, moment
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
 
@@ -149,12 +149,9 @@ def logs(options: argparse.Namespace, shell: Shell) -> int:
 
 
 def _where_to_begin(options: argparse.Namespace) -> dict[str, str]:
-    since = options.since
-    if since and since[-1:] in "smh":
-        since = f"{seconds(since):g}s"
     wanted = {
         "tail": options.tail,
-        "since": since,
+        "since": moment(options.since),
         "stdout_from": options.stdout_from,
         "stderr_from": options.stderr_from,
     }

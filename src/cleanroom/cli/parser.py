@@ -117,6 +117,11 @@ def seconds(text: str) -> float:
     return float(int(number) * _UNITS[unit])
 
 
+def moment(text: str | None) -> str | None:
+    """Return what the API takes for `--since`: a duration as seconds ago, a time as it is."""
+    return f"{seconds(text):g}s" if text and text[-1] in _UNITS else text
+
+
 def variable_name(text: str) -> str:
     """Return `text` if it can name an environment variable, or raise UsageError."""
     if not _VARIABLE.fullmatch(text):

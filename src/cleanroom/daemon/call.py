@@ -5,6 +5,7 @@ or a query parameter that nobody reads.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ from cleanroom.daemon.sandbox import LiveRun, LiveSandbox
 from cleanroom.daemon.store import Page
 from cleanroom.errors import Code, UserError
 
+AGO: Final = re.compile(r"(\d{1,10}(?:\.\d{1,3})?)s", re.ASCII)  # seconds ago, in a query
 MAX_BODY: Final = 1024 * 1024
 BODY_S: Final = 30.0  # a slow client has this long for its body
 

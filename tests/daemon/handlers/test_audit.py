@@ -23,6 +23,7 @@ def test_lines_are_filtered_and_counted(short_path: Path) -> None:
                 denied = await daemon.lines(f"/v1/audit?denied=true&{query}")
                 assert [line["record"]["name"] for line in denied[:-1]] == ["evil.test"]
             assert len(await daemon.lines("/v1/audit?since=2999-01-01")) == 1
+            assert len(await daemon.lines("/v1/audit?since=9999999999s")) == len(every)
 
     play(conversation())
 

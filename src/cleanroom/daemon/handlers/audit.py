@@ -18,8 +18,9 @@ from cleanroom.api.streams import ExitLine, RecordLine
 from cleanroom.api.types import AuditVerification
 from cleanroom.audit import read as audit_read
 from cleanroom.audit import verify as audit_verify
+from cleanroom.audit.log import rfc3339
 from cleanroom.daemon import ids
-from cleanroom.daemon.call import Call, answer
+from cleanroom.daemon.call import AGO, Call, answer
 from cleanroom.daemon.handlers import runs, sandboxes
 from cleanroom.daemon.streams import NdjsonStream
 from cleanroom.errors import Code, Fault, UserError
@@ -75,7 +76,9 @@ async def _filter(call: Call) -> audit_read.Filter:
     elif sandbox_id:
         sandbox_id = (await sandboxes.find_word(call, sandbox_id)).id
     since = query.get("since", "")
+    if ago := AGO.fullmatch(since):
+        since = rfc3339(call.host.clock.now().timestamp() - float(ago[1]))
     if since and not _TIME.fullmatch(since):
         message = "cannot read the query parameter 'since'"
-        raise UserError(Code.REQUEST_INVALID, message, "write 2026-01-31T12:00:00Z")
+        raise UserError(Code.REQUEST_INVALID, message, "write 2026-01-31T12:00:00Z, or 90s")
     return audit_read.Filter(run_id, sandbox_id, call.flag("denied"), since)

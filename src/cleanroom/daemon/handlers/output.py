@@ -4,7 +4,6 @@ In: an execution, where to begin: a byte of each stream, a number of last lines,
 lines, the exit. Never: output dropped without a gap line.
 """
 
-import re
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +12,7 @@ from aiohttp import web
 from cleanroom.api import codec
 from cleanroom.api.streams import ExitLine
 from cleanroom.api.types import Execution
-from cleanroom.daemon.call import Call
+from cleanroom.daemon.call import AGO, Call
 from cleanroom.daemon.executions import CANCELED
 from cleanroom.daemon.handlers.executions import find
 from cleanroom.daemon.output import Chunk, Gap, OutputLog, OutputReader, Wanted
@@ -24,7 +23,6 @@ from cleanroom.daemon.transcript import Transcript, begin_at
 from cleanroom.errors import Code, Fault, UserError
 
 MOST_LINES: Final = 1_000_000
-_AGO: Final = re.compile(r"(\d{1,10}(?:\.\d{1,3})?)s", re.ASCII)
 
 
 async def output(call: Call) -> web.StreamResponse:
@@ -111,7 +109,7 @@ def _since(call: Call) -> float | None:
     said = call.request.query.get("since")
     if said is None:
         return None
-    ago = _AGO.fullmatch(said)
+    ago = AGO.fullmatch(said)
     if ago is not None:
         return call.host.clock.now().timestamp() - float(ago[1])
     try:
