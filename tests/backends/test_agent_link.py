@@ -297,7 +297,7 @@ def test_only_0_to_2_are_open_in_a_command(programs: Path) -> None:
 
 def test_commands_are_many_but_not_without_end(programs: Path) -> None:
     async def body(link: AgentLink) -> None:
-        living = [await link.execute(shell("exec sleep 60")) for _ in range(64)]
+        living = [await link.execute(shell("exec sleep 60")) for _ in range(128)]
         one_more = await link.execute(shell("true"))
         _, _, end = await finish(one_more)
         assert (end.code, "too many commands" in end.error) == (126, True)
