@@ -2,10 +2,6 @@
 
 import json
 
-import pytest
-
-from cleanroom.cli.cmd_cache import shown, size
-from cleanroom.errors import UsageError
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer
 
@@ -35,13 +31,3 @@ def test_prune_says_what_went_and_what_is_left(cli: CommandLine) -> None:
     assert cli.daemon.sent("POST", "/v1/cache/prune").json() == {"keep_bytes": 5 << 30}
     assert json.loads(cli("cache", "prune", "--json").out)["removed_bytes"] == 1 << 30
     assert cli.daemon.requests[-1].json() == {}
-
-
-def test_sizes_are_read_and_written() -> None:
-    assert [size(text) for text in ("0", "7", "500MiB", "2TiB")] == [0, 7, 500 << 20, 2 << 40]
-    for text in ("", "5GB", "-1", "1.5GiB", "5 GiB", "٣"):
-        with pytest.raises(UsageError, match="as a size"):
-            size(text)
-    assert [shown(count) for count in (0, 1023, 1536, 3 << 40)] == [
-        "0 B", "1023 B", "1.5 KiB", "3.0 TiB"
-    ]  # fmt: skip

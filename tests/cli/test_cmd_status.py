@@ -14,6 +14,7 @@ ENDED = {
     "failure": {"code": "timed_out", "reason": "cannot go on"},
     "denied": [{"name": "evil.test", "count": 2}],
     "changed_files": 1,
+    "cache": {"hits": 3, "misses": 1, "stale": 1, "saved_bytes": 1536, "fetched_bytes": 7},
     "timings": {"total_ms": 12.25, "rootfs_ms": None},
 }
 
@@ -24,6 +25,7 @@ def test_the_last_run_is_shown(cli: CommandLine) -> None:
     assert "failure    timed_out: cannot go on" in out
     assert "2 connections denied (1 host)" in out
     assert "changed    1 file" in out
+    assert "cache      3 hits, 1 miss, 1 stale, 1.5 KiB not fetched again\n" in out
     assert "12.2 ms" in out
     assert "exit code  -" in out
     assert "\x1b" not in out

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.api.cache_types import CacheUse
 from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.daemon.journal import Journal
@@ -111,6 +112,23 @@ def test_what_passed_with_a_warning_is_noted_once_and_within_a_bound() -> None:
     assert len(one.record.notes) == 1 + 20 + 1
     assert one.record.notes[-1].startswith("more packages are in no lock file")
     assert one.denials == []
+
+
+def test_what_registries_answered_is_summed_up_for_each_run() -> None:
+    audit, sandbox, one = MemoryAudit(), living(), live_run(1)
+    journal = Journal(audit)
+    journal.watch(sandbox)
+    sandbox.runs[one.record.id] = one
+    assert one.current().cache is None
+    answer = replace(
+        denied("r.test", 443), phase="served", allowed=True, code="", reason="", bytes_in=10
+    )
+    for cache in ("hit", "hit", "miss", "stale", ""):
+        journal.network(sandbox.record.id, replace(answer, cache=cache))
+    assert one.current().cache == CacheUse(
+        hits=2, misses=1, stale=1, saved_bytes=30, fetched_bytes=10
+    )
+    assert one.current().denied == []
 
 
 def test_late_events_of_an_ended_sandbox_are_audited() -> None:

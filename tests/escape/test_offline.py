@@ -1,5 +1,6 @@
 """Offline nothing leaves; what was fetched before, or warmed, is there all the same."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,10 @@ def test_what_was_fetched_before_is_there_offline(outside: Registries) -> None:
 
     assert eventually(is_kept, 60)  # it is written after it was handed over
     assert outside.script.count(pad.place) == 1
+    out, _ = outside.world.command("status", "--json").communicate(timeout=60)
+    use = json.loads(out)["cache"]
+    assert (use["hits"], use["misses"], use["stale"]) == (1, 0, 0)
+    assert (use["saved_bytes"], use["fetched_bytes"]) == (len(pad.data), 0)
 
 
 def test_a_cache_that_was_warmed_is_enough_for_npm(outside: Registries) -> None:

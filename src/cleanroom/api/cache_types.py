@@ -20,6 +20,19 @@ class CacheInfo(Message, frozen=True):
     limit: int
 
 
+class CacheUse(Message, frozen=True):
+    """What registries answered while a run was under way: pages and packages together.
+
+    `stale`: kept, and the upstream was down. `saved_bytes` did not have to be fetched again.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    stale: int = 0
+    saved_bytes: int = 0
+    fetched_bytes: int = 0
+
+
 class CacheVerification(Message, frozen=True):
     """Every file was read. Those that were damaged are gone, and fetched anew when asked for."""
 

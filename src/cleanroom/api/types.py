@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from cleanroom.api.cache_types import CacheUse
 from cleanroom.api.message import (
     Argument,
     Argv,
@@ -285,6 +286,7 @@ class Run(Message, frozen=True):
     denied: list[Denial] = field(default_factory=list)
     timings: dict[str, float | None] = field(default_factory=dict)
     changed_files: int | None = None
+    cache: CacheUse | None = None  # None: no registry was asked
     notes: list[str] = field(
         default_factory=list
     )  # said once to the person: left-out files, no policy, shadowed policy

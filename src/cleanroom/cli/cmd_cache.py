@@ -4,20 +4,15 @@ In: sizes. Out: counts; 1 if a file was damaged. Never: a file of it changed her
 """
 
 import argparse
-import re
-from typing import Final
 
 from cleanroom.cli.exec_output import counted
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.cli.sizes import read_size, size_text
 from cleanroom.cli.warm import warm, warm_parser
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
-from cleanroom.errors import Code, UsageError
-
-_SIZE: Final = re.compile(r"([0-9]{1,6})(B|KiB|MiB|GiB|TiB)?")
-_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
 def _parser(name: str, summary: str, example: str) -> Parser:
@@ -69,35 +64,19 @@ def verify(options: argparse.Namespace, shell: Shell) -> int:
 
 def prune(options: argparse.Namespace, shell: Shell) -> int:
     """Say how much went and how much is left."""
-    body = {} if options.keep is None else {"keep_bytes": size(options.keep)}
+    body = {} if options.keep is None else {"keep_bytes": read_size(options.keep)}
     with shell.connect(options) as connection:
         pruned = connection.call(Call("prune_cache", body=body))
     if options.json:
         shell.screen.json(pruned.fields)
     else:
-        shell.screen.out(
-            f"removed {shown(pruned.number('removed_bytes'))}, left {_left(pruned.item('left'))}"
-        )
+        removed = size_text(pruned.number("removed_bytes"))
+        shell.screen.out(f"removed {removed}, left {_left(pruned.item('left'))}")
     return 0
 
 
 def _left(info: Reply) -> str:
-    return f"{shown(info.number('bytes'))} in {counted(info.number('files'), 'file')}"
-
-
-def size(text: str) -> int:
-    """Return the bytes of `500MiB`. Raises UsageError."""
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        message = f"cannot read {text!r} as a size"
-        raise UsageError(Code.REQUEST_INVALID, message, "write 500MiB, 5GiB or 0")
-    return int(found[1]) * _UNITS[found[2] or "B"]
-
-
-def shown(count: int) -> str:
-    """Return bytes as people read them: `1.5 GiB`."""
-    unit = next(name for name in reversed(_UNITS) if count >= _UNITS[name] or name == "B")
-    return f"{count} B" if unit == "B" else f"{count / _UNITS[unit]:.1f} {unit}"
+    return f"{size_text(info.number('bytes'))} in {counted(info.number('files'), 'file')}"
 
 
 SUBS = {

@@ -10,6 +10,7 @@ from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.cli.sizes import size_text
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
 
@@ -61,6 +62,8 @@ def _show(run: Reply, shell: Shell) -> None:
     changed = run.maybe_number("changed_files")
     if changed is not None:
         shell.screen.out(f"{'changed'.ljust(10)} {counted(changed, 'file')}")
+    if "cache" in run:
+        shell.screen.out(f"{'cache'.ljust(10)} {cache_text(run.item('cache'))}")
     if run.items("denied"):
         shell.screen.out(f"{'denied'.ljust(10)} {denied_summary(run.items('denied'))}")
     shell.screen.out("timings")
@@ -68,6 +71,15 @@ def _show(run: Reply, shell: Shell) -> None:
     width = max(map(len, timings), default=0)
     for name, took in timings.items():
         shell.screen.out(f"  {name.ljust(width)} {_milliseconds(took)}")
+
+
+def cache_text(use: Reply) -> str:
+    """Return e.g. "3 hits, 1 miss, 1.5 MiB not fetched again"."""
+    kinds = {"hits": ("hit", "hits"), "misses": ("miss", "misses"), "stale": ("stale", "stale")}
+    counts = {name: use.maybe_number(name) or 0 for name in kinds}
+    said = [f"{count} {kinds[name][count != 1]}" for name, count in counts.items() if count]
+    saved = use.maybe_number("saved_bytes") or 0
+    return ", ".join([*said, f"{size_text(saved)} not fetched again"])
 
 
 def _milliseconds(took: object) -> str:

@@ -72,6 +72,7 @@ async def record_end(
     run.record = msgspec.structs.replace(
         run.record,
         denied=run.denials,
+        cache=run.cache,
         timings=watch.timings() if watch is not None else {},
         environment=host.observability.environment(),
     )

@@ -69,14 +69,9 @@ class Journal:
         sandbox.events.add(event)
         if event.ends_sandbox:
             sandbox.violate(event.reason)
-        if event.phase != "verdict":
-            return
         # With several commands at once nobody knows whose it was: each is told.
         for run in sandbox.runs.values():
-            if not event.allowed:
-                run.denied(event)
-            elif event.reason:
-                run.warn(event.reason)
+            run.tell(event)
 
     def prune(self, keep: Keep) -> None:
         """Remove the oldest files beyond the bounds. What cannot be removed stays, and is said."""

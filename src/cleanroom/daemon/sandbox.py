@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from cleanroom.api.cache_types import CacheUse
 from cleanroom.api.port_types import Port
 from cleanroom.api.streams import DeniedLine, NoteLine
 from cleanroom.api.types import ClientFacts, Denial, Execution, Run, RunOptions, Sandbox
@@ -50,8 +51,18 @@ class LiveRun:
         self.live: LiveExecution | None = None
         self.ended = asyncio.Event()  # the command has ended, and the audit says so
         self.finished = asyncio.Event()  # so has the run: its record is complete
+        self.cache: CacheUse | None = None  # None: no registry was asked
         self._denials: dict[tuple[str, int, str, str], Denial] = {}
         self._fresh_denials: list[Denial] = []
+
+    def tell(self, event: NetworkEvent) -> None:
+        """Take what an event means for a run: a refusal, a warning, an answer of a registry."""
+        if event.phase == "served" and event.cache:
+            self.served(event)
+        elif event.phase == "verdict" and not event.allowed:
+            self.denied(event)
+        elif event.phase == "verdict" and event.reason:
+            self.warn(event.reason)
 
     def denied(self, event: NetworkEvent) -> None:
         """Count a refusal; the first of its kind is told at once."""
@@ -68,6 +79,18 @@ class LiveRun:
         self._fresh_denials.append(denial)
         self.notices.add(DeniedLine(**msgspec.structs.asdict(denial)))
 
+    def served(self, event: NetworkEvent) -> None:
+        """Count an answer of a registry."""
+        so_far = self.cache or CacheUse()
+        is_new = event.cache == "miss"
+        self.cache = CacheUse(
+            hits=so_far.hits + (event.cache == "hit"),
+            misses=so_far.misses + is_new,
+            stale=so_far.stale + (event.cache == "stale"),
+            saved_bytes=so_far.saved_bytes + (0 if is_new else event.bytes_in),
+            fetched_bytes=so_far.fetched_bytes + (event.bytes_in if is_new else 0),
+        )
+
     def take_ownership(self) -> bool:
         """Return whether this client is the one that a foreground run counts on: the first."""
         first = self.foreground and not self.attached.is_set()
@@ -82,8 +105,8 @@ class LiveRun:
         return self.live
 
     def current(self) -> Run:
-        """Return the record with all refusals so far."""
-        return msgspec.structs.replace(self.record, denied=self.denials)
+        """Return the record with all refusals and answers so far."""
+        return msgspec.structs.replace(self.record, denied=self.denials, cache=self.cache)
 
     @property
     def denials(self) -> list[Denial]:
