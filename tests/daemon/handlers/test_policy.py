@@ -121,7 +121,12 @@ def test_init_writes_a_policy_that_is_valid(short_path: Path) -> None:
             assert status == 200
             assert "registry.example" in made["text"]
             text = {"path": "cleanroom.yaml", "text": made["text"]}
-            assert (await ask(daemon, "validate", policy=text))[0] == 200
+            assert (await ask(daemon, "lockfiles", policy=text))[1]["patterns"] == [
+                "package-lock.json"
+            ]
+            lock = {"package-lock.json": '{"lockfileVersion": 3, "packages": {}}'}
+            whole = {**text, "lockfiles": lock}
+            assert (await ask(daemon, "validate", policy=whole))[0] == 200
             body = {"lockfiles": {"package-lock.json": "x" * 2_000_000}}
             large = io.BytesIO(json.dumps(body).encode())
             async with daemon.http.post("http://d/v1/policy/init", data=large) as response:
