@@ -102,3 +102,25 @@ def test_a_policy_can_forbid_another_backend_than_its_own() -> None:
     work = backends.place(fixed, RunOptions(backend="sprites"))
     assert "allow_overrides: false" in refused(work)[1]
     assert asyncio.run(backends.place(fixed, RunOptions(backend="local"))).name == "local"
+
+
+def test_registries_need_a_cache_that_works_which_is_tried_until_it_does() -> None:
+    answers = ["the disk is full", ""]
+    backend = FakeBackend(proven=frozenset(Capability) - {Capability.REGISTRY_ENFORCEMENT})
+    backends = Backends({"local": backend}, lambda: answers.pop(0))
+    wanted = policy("registries: {npm: {enable: true, allowed_hosts: [a.example]}}\n")
+    code, message = refused(backends.that_proves(wanted, RunOptions()))
+    assert code is Code.BACKEND_CAPABILITY_MISMATCH
+    assert "registry_enforcement" in message
+    assert "the disk is full" in message
+    for _ in range(2):
+        place = asyncio.run(backends.that_proves(wanted, RunOptions()))
+        assert Capability.REGISTRY_ENFORCEMENT not in place.needs  # the daemon's own
+    assert answers == []
+
+
+def test_registries_need_a_backend_whose_tls_can_be_opened() -> None:
+    lacking = {Capability.TLS_INSPECTION, Capability.REGISTRY_ENFORCEMENT}
+    backend = FakeBackend(proven=frozenset(Capability) - lacking)
+    probe = asyncio.run(Backends({"local": backend}, works).probe("local"))
+    assert lacking.isdisjoint(probe.capabilities)

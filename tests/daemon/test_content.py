@@ -27,10 +27,7 @@ def test_it_is_proven_by_trying_and_leaves_nothing(content: Content, tmp_path: P
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-def test_it_is_tried_once_and_opened_once(content: Content, tmp_path: Path) -> None:
-    assert content.prove() == ""
-    (tmp_path / "content" / "tmp").rmdir()
-    assert content.prove() == ""
+def test_it_is_opened_once(content: Content) -> None:
     assert content.store() is content.store()
 
 

@@ -43,6 +43,7 @@ class Backends:
     def __init__(self, present: Mapping[str, Backend], prove_cache: Callable[[], str]) -> None:
         self._present = dict(present)
         self._prove_cache = prove_cache
+        self._is_cache_proven = False
         self._probes: dict[str, Probe] = {}
 
     @property
@@ -62,7 +63,8 @@ class Backends:
     async def _with_registries(self, probe: Probe) -> Probe:
         if Capability.TLS_INSPECTION not in probe.capabilities:
             return probe
-        why = await asyncio.to_thread(self._prove_cache)
+        why = "" if self._is_cache_proven else await asyncio.to_thread(self._prove_cache)
+        self._is_cache_proven = not why
         if why:
             return replace(probe, missing={**probe.missing, str(_WITH_CACHE): why})
         missing = {each: why for each, why in probe.missing.items() if each != _WITH_CACHE}
