@@ -9,9 +9,9 @@ from cleanroom.errors import UsageError
 
 def test_flags_are_read() -> None:
     assert given_secrets(["a=TOKEN", "b.c=fd:3@One.example,two.example", "d@x"]) == {
-        "d": Source("d", "env", (), ("x",)),
-        "a": Source("a", "env", ("TOKEN",)),
-        "b.c": Source("b.c", "fd", ("3",), ("one.example", "two.example")),
+        "d": Source("d", "env", (), ("x",), by_flag=True),
+        "a": Source("a", "env", ("TOKEN",), by_flag=True),
+        "b.c": Source("b.c", "fd", ("3",), ("one.example", "two.example"), by_flag=True),
     }
 
 
@@ -36,3 +36,8 @@ def test_a_flag_is_stronger_than_the_operator() -> None:
     assert source_of(need, {"a": Source("a", "env", (), ("x",))}) == Source("a", "file", ("/x",))
     assert source_of(Reply({"id": "a", "source": None}), {}) is None
     assert "--secret a=VARIABLE" in no_source("a").hint
+
+
+def test_a_value_written_where_a_name_belongs_is_not_repeated() -> None:
+    (source,) = given_secrets(["a=ghp_0123456789abcdef"]).values()
+    assert source.text() == "--secret"

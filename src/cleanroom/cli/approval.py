@@ -118,6 +118,7 @@ def _asked(connection: Connection, request: dict[str, object], shell: Shell) -> 
     shell.screen.say("cleanroom: approve this policy for this folder? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         return False
+    connection.renew()  # people take their time
     agreed = {**body, "policy_hash": seen.text("policy_hash")}
     connection.call(Call("approve_policy", body=agreed))
     return True

@@ -59,6 +59,7 @@ class Values:
         if not needs.flag("taken"):
             return request  # it binds none, or the sandbox is there and has them
         ticket = self._hand_over(connection.path, needs, said.text("workspace"))
+        connection.renew()  # somebody may have had to unlock something
         return {**request, "options": {**said.item("options").fields, "handover": ticket}}
 
     def _hand_over(self, path: str, needs: Reply, workspace: str) -> str:

@@ -33,6 +33,18 @@ def nobody_waits(_name: str) -> AbstractContextManager[None]:
 Upgraded = tuple[socket.socket, bytes]  # the socket, and what came with the answer
 
 
+def _connected(path: str, patience_s: float) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(CONNECT_TIMEOUT_S)
+        sock.connect(path)
+        sock.settimeout(patience_s)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 class Connection:
     """A kept-alive connection; one call at a time. A context manager."""
 
@@ -45,15 +57,7 @@ class Connection:
     @classmethod
     def open(cls, path: str, patience_s: float = ANSWER_TIMEOUT_S) -> Self:
         """Connect. Raises FileNotFoundError or ConnectionRefusedError if no daemon listens."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(CONNECT_TIMEOUT_S)
-            sock.connect(path)
-            sock.settimeout(patience_s)
-        except BaseException:
-            sock.close()
-            raise
-        return cls(sock, path)
+        return cls(_connected(path, patience_s), path)
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +73,11 @@ class Connection:
     def close(self) -> None:
         """Close it. Idempotent."""
         self._socket.close()
+
+    def renew(self) -> None:
+        """Connect again: the daemon closes a connection on which nothing is asked for a while."""
+        self._socket.close()
+        self._socket = _connected(self.path, ANSWER_TIMEOUT_S)
 
     def peer_pid(self) -> int:
         """Return the pid of the process that listens, as the kernel says (unix(7))."""

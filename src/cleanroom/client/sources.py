@@ -27,9 +27,15 @@ class Source(NamedTuple):
     provider: str  # "env", "file", "fd", "command" or "keyring"
     words: tuple[str, ...]  # () of a flag that only names hosts
     hosts: tuple[str, ...] = ()  # approved for this run
+    by_flag: bool = False
 
     def text(self) -> str:
-        """Return it in words; of a command only its name, whose arguments may tell more."""
+        """Return it in words; of a command only its name, whose arguments may tell more.
+
+        Of a flag nothing: somebody may have written the value where a variable's name belongs.
+        """
+        if self.by_flag:
+            return "--secret"
         shown = self.words[:1] if self.provider == "command" else self.words
         return f"{self.provider} {' '.join(shown)}"
 
@@ -45,7 +51,7 @@ def given_secrets(flags: Sequence[str]) -> dict[str, Source]:
         hosts = tuple(host.lower() for host in (found["hosts"] or "").split(",") if host)
         provider, word = ("fd", found["fd"]) if found["fd"] else ("env", found["env"])
         words = (word,) if found["given"] else ()
-        given[found["id"]] = Source(found["id"], provider, words, hosts)
+        given[found["id"]] = Source(found["id"], provider, words, hosts, by_flag=True)
     return given
 
 

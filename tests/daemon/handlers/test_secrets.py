@@ -119,6 +119,7 @@ def test_descriptors_do_not_stay(short_path: Path) -> None:
                 client, value = Client(daemon), sealed()
                 await client.begins()
                 await client.gives(b'["s"]\n', [value])
+                socket.send_fds(client.socket, [b"more"], [value] * 9)
                 os.close(value)
                 client.socket.close()
             for _ in range(600):

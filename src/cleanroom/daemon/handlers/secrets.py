@@ -38,6 +38,7 @@ async def needs(call: Call) -> web.StreamResponse:
 async def hand_over(call: Call) -> web.StreamResponse:
     """Take descriptors, answer their ticket, keep them until the client closes the connection."""
     connection, transport = _connection(call)
+    loop = asyncio.get_running_loop()
     # Before the answer: what the client sends after it must not be read without its descriptors.
     transport.pause_reading()
     response = web.StreamResponse(status=101, headers=_HEADERS)
@@ -49,7 +50,7 @@ async def hand_over(call: Call) -> web.StreamResponse:
                 ids = await _line(own, received)
             with call.host.handovers.held(_named(ids, received)) as ticket:
                 transport.write(json.dumps({"ticket": ticket}).encode() + b"\n")
-                while await _bytes(own, []):
+                while await loop.sock_recv(own, _LINE_LIMIT):  # descriptors are dropped
                     pass
         except CleanroomError as error:
             transport.write(codec.encode(problem_of(error)) + b"\n")
