@@ -114,9 +114,12 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "Check what the program does. If the host is right, its owner adds it to `allowed_hosts`.",
     ),
     Code.SECRET_UNAVAILABLE: Explanation(
-        "A secret that the policy binds could not be read from its provider.",
-        "The provider is not configured on this machine, or does not know the secret.",
-        "Configure the provider in config.yaml. Secret values never belong in cleanroom.yaml.",
+        "A secret that the policy binds has no value that can be used. Nothing was started; or, in "
+        "a running sandbox, its time is over.",
+        "Nothing says where the value is, the provider does not know it, or it is shorter than 8 "
+        "bytes or holds a line end.",
+        "Run: cleanroom secrets check. Say where it is by --secret ID=VARIABLE or in config.yaml; "
+        "a value never belongs in cleanroom.yaml.",
     ),
     Code.RESOURCE_LIMIT: Explanation(
         "The sandbox reached a limit: memory, processes, disk, open files, output or connections.",
@@ -139,7 +142,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "Run once online to fill the cache, then try again.",
     ),
     Code.APPROVAL_REQUIRED: Explanation(
-        "The policy reaches more than was approved for this folder, or the folder is another one.",
+        "The policy reaches more than was approved for this folder, the folder is another one, or "
+        "a secret would go to a host that nobody approved for it here.",
         "Somebody changed cleanroom.yaml or a lock file: a rule, a package, a secret or a limit "
         "was added or loosened; or the folder was renamed or replaced by another of its name.",
         "Read the difference, and approve it if it is right: cleanroom policy approve",

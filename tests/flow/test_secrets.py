@@ -221,6 +221,7 @@ def test_a_sandbox_that_is_used_again_keeps_its_values(owner: Owner) -> None:
     assert again.status == 0, again.err
     assert "FORGE_TOKEN=ghp_" in again.out
     assert len(owner.held) == 1
+    assert "--secret is not read" in owner.runs("--reuse", "--secret", "forge=OTHER").err
     assert owner.runs("--reuse", "--recreate").status == 125
 
 

@@ -56,8 +56,13 @@ class Values:
         connection.check_owner()
         asked = {name: request[name] for name in ("workspace", "policy", "options")}
         needs = connection.call(Call("secret_needs", body={**asked, "run": True}))
-        if not needs.flag("taken"):
-            return request  # it binds none, or the sandbox is there and has them
+        if not needs.flag("taken"):  # it binds none, or the sandbox is there and has them
+            if self._given:
+                self._shell.screen.warn(
+                    "cleanroom: the sandbox is there and keeps its values: --secret is not read"
+                    " (--recreate makes a new one)"
+                )
+            return request
         ticket = self._hand_over(connection.path, needs, said.text("workspace"))
         connection.renew()  # somebody may have had to unlock something
         return {**request, "options": {**said.item("options").fields, "handover": ticket}}
