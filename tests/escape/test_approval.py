@@ -144,3 +144,74 @@ def test_a_binding_that_grew_is_asked_for_before_anything_is_read(person: Person
         diff = person.types("policy", "diff", "old.yaml", "cleanroom.yaml")
         assert diff.returncode == 1
         assert said in diff.stdout.splitlines()
+
+
+BOUND = ONE + SECRET % ("", "/api")
+GIVEN = ("exec", "--secret", "gh=HELD", "--", "echo $GH")
+
+
+@pytest.fixture
+def owner(person: Person) -> Person:
+    """Somebody who approved that a value goes to a host from here, and ran something with it."""
+    person.environment["HELD"] = "ghp_" + "0a" * 18
+    person.policy(BOUND)
+    assert person.types("policy", "approve").returncode == 0
+    done = person.types(*GIVEN)
+    assert done.stdout.startswith("ghp_"), done.stderr
+    assert person.environment["HELD"] not in done.stdout
+    return person
+
+
+def add_a_host_to_the_binding(person: Person) -> None:
+    person.policy(ONE + SECRET % (", evil.test", "/api"))
+
+
+def add_a_path_to_the_binding(person: Person) -> None:
+    person.policy(ONE + SECRET % ("", "/api, /other"))
+
+
+def clone(person: Person) -> None:
+    place = person.work.parent / "clone"
+    git = shutil.which("git")
+    assert git
+    subprocess.run([git, "clone", "-q", str(person.work), str(place)], check=True)
+    person.work = place
+    person.policy(BOUND)
+
+
+def take_away_and_back(person: Person) -> None:
+    person.policy(ONE)
+    assert person.types("exec", "--", "true").returncode == 0
+    person.policy(BOUND)
+
+
+def recreate_bound(person: Person) -> None:
+    recreate(person)
+    person.policy(BOUND)
+
+
+def rename_link(person: Person) -> None:
+    """The folder moves away, and a link to it takes its place."""
+    place = person.work
+    rename(person)
+    place.symlink_to(person.work)
+    person.work = place
+
+
+BOUND_ROWS = [
+    add_a_host_to_the_binding, add_a_path_to_the_binding, clone, take_away_and_back,
+    recreate_bound, rename, rename_link, swap,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", BOUND_ROWS, ids=lambda attack: attack.__name__)
+def test_an_attack_on_approval_gets_no_value(
+    owner: Person, attack: Callable[[Person], None]
+) -> None:
+    attack(owner)
+    owner.environment["HELD"] = "unread"  # what cannot be a value is not even looked at
+    done = owner.types(*GIVEN)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "approval_required" in done.stderr
+    assert "unread" not in done.stderr
+    assert "fewer than" not in done.stderr
