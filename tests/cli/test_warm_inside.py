@@ -176,6 +176,58 @@ def test_an_index_that_has_only_html_is_read_too(world: World) -> None:
     assert fetched(world.warm(pypi(pin("foo", "1")))) == [SOURCE]
 
 
+def cargo(*pins: dict[str, Any]) -> dict[str, Any]:
+    return {"manager": "cargo", "hosts": ["static.test", "index.test"], "artifacts": list(pins)}
+
+
+@pytest.mark.parametrize(
+    ("download", "url"),
+    [
+        ("https://static.test/crates", "https://static.test/crates/Serde/1.0.0/download"),
+        (
+            "https://static.test/{prefix}/{lowerprefix}/{crate}/{crate}-{version}.crate",
+            "https://static.test/Se/rd/se/rd/Serde/Serde-1.0.0.crate",
+        ),
+        ("https://static.test/{sha256-checksum}", "https://static.test/abcd"),
+    ],
+)
+def test_crates_are_where_the_index_says(world: World, download: str, url: str) -> None:
+    world.pages["https://index.test/config.json"] = {"dl": download}
+    for name in ("1/a", "2/ab", "3/a/abc", "se/rd/serde"):
+        world.pages[f"https://index.test/{name}"] = b"{}\n{}\n"
+    world.pages[url] = b"data"
+    said = world.warm(cargo(pin("Serde", "1.0.0", digests=["sha256:abcd"])))
+    assert fetched(said) == ["Serde (index)", "Serde 1.0.0"]
+    pins = [pin(name, "1.0.0") for name in ("a", "ab", "abc")]
+    assert [each for each in fetched(world.warm(cargo(*pins))) if "index" in each] == [
+        "a (index)", "ab (index)", "abc (index)",
+    ]  # fmt: skip
+    configs = [asked for asked, _ in world.asked if asked == "https://index.test/config.json"]
+    assert len(configs) == 2, "once in each run"
+
+
+def test_a_registry_without_a_config_is_named_once(world: World) -> None:
+    said = world.warm(cargo(pin("a", "1.0.0"), pin("b", "1.0.0")))
+    assert [each["failed"] for each in said if "failed" in each] == ["config.json"]
+
+
+def test_modules_are_fetched_from_the_first_host_that_has_them(world: World) -> None:
+    hosts = ["sum.test", "proxy.test"]
+    base = "https://proxy.test/h.example/!a/@v/v1.0.0-!r!c"
+    for kind in ("info", "mod", "zip"):
+        world.pages[f"{base}.{kind}"] = b"data"
+    name = "h.example/A"
+    pins = [pin(name, "v1.0.0-RC", file="zip"), pin(name, "v1.0.0-RC", file="go.mod")]
+    said = world.warm({"manager": "go", "hosts": hosts, "artifacts": pins})
+    assert fetched(said) == [f"{name} v1.0.0-RC ({kind})" for kind in ("info", "mod", "zip")]
+    tool = {"manager": "go", "hosts": hosts, "artifacts": [pin(name, "v1.0.0-RC")]}
+    assert len(fetched(world.warm(tool))) == 3
+    del world.pages[f"{base}.zip"]
+    said = world.warm({"manager": "go", "hosts": hosts, "artifacts": pins[:1]})
+    failed = {"failed": f"{name} v1.0.0-RC (zip)", "why": "lockfile_violation: no"}
+    assert failed in said
+
+
 def test_systems_and_pythons_are_told_apart() -> None:
     assert one_fits([], "linux")
     assert one_fits(["!win32"], "linux")

@@ -13,7 +13,15 @@ from typing import Any, Final
 
 from tests.conftest import Home, remove_tree
 from tests.escape.egress_world import OPERATOR, Report, World, opened
-from tests.escape.registry_internet import FETCH, ROOTS, Fetched, RegistryInternet, Script, sha256
+from tests.escape.registry_internet import (
+    FETCH,
+    ROOTS,
+    Fetched,
+    RegistryInternet,
+    Script,
+    sha256,
+    unique,
+)
 
 LOCKS: Final = {
     "npm": "package-lock.json",
@@ -80,6 +88,16 @@ class Registries:
         files = (self.world.home.cache / "cleanroom/content").glob("**/*")
         return any(file.read_bytes().startswith(begin) for file in files if file.is_file())
 
+    def warm(self, policy: str, lock: str) -> tuple[int, str, str]:
+        """Fetch all that a lock file pins; return the command line's status, output and errors."""
+        folder = self.world.home.home / unique("warm")
+        folder.mkdir()
+        (folder / "cleanroom.yaml").write_text(policy)
+        (folder / _lock_of(policy)).write_text(lock)
+        process = self.world.command("cache", "warm", "-C", str(folder))
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out.decode(), err.decode()
+
     def ask(self, policy: str, lock: str, *requests: "tuple[Any, ...] | dict[str, Any]") -> Report:
         """Make requests in a sandbox of its own; `lock` is its lock file."""
         return self.run(policy, asking(*requests), lock)
@@ -90,11 +108,20 @@ class Registries:
         return found
 
     def run(
-        self, policy: str, program: str, lock: str, files: Mapping[str, str] | None = None
+        self,
+        policy: str,
+        program: str,
+        lock: str,
+        files: Mapping[str, str] | None = None,
+        flags: tuple[str, ...] = (),
     ) -> Report:
         """Run a program in a sandbox of its own."""
-        name = next(LOCKS[manager] for manager in LOCKS if f"  {manager}:" in policy)
-        return self.world.run(policy, program, files={name: lock, **(files or {})})
+        inside = {_lock_of(policy): lock, **(files or {})}
+        return self.world.run(policy, program, *flags, files=inside)
+
+
+def _lock_of(policy: str) -> str:
+    return next(LOCKS[manager] for manager in LOCKS if f"  {manager}:" in policy)
 
 
 @contextlib.contextmanager

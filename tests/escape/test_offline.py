@@ -32,20 +32,7 @@ def outside(shared: Registries) -> Registries:
 
 def offline(outside: Registries, policy: str, lock: str, *requests: tuple[str, str]) -> Report:
     """Make requests in an offline sandbox of its own."""
-    name = "requirements.txt" if policy is PYPI else "package-lock.json"
-    return outside.world.run(policy, asking(*requests), "--offline", files={name: lock})
-
-
-def warmed(outside: Registries, policy: str, lock: str) -> tuple[int, str, str]:
-    """Fetch all that a lock file pins; return status, output and errors of the command line."""
-    folder = outside.world.home.home / unique("warm")
-    folder.mkdir()
-    (folder / "cleanroom.yaml").write_text(policy)
-    name = "requirements.txt" if policy is PYPI else "package-lock.json"
-    (folder / name).write_text(lock)
-    process = outside.world.command("cache", "warm", "-C", str(folder))
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out.decode(), err.decode()
+    return outside.run(policy, asking(*requests), lock, flags=("--offline",))
 
 
 def test_offline_nothing_leaves_and_what_is_missing_is_named(outside: Registries) -> None:
@@ -86,11 +73,11 @@ def test_a_cache_that_was_warmed_is_enough_for_npm(outside: Registries) -> None:
     pad, gone = Package(unique("pad")), Package(unique("gone"))
     outside.script.answers(pad.place, Reply(pad.data))
     outside.script.answers(f"npm.test/{pad.name}", pad.page)
-    assert warmed(outside, NPM, pad.lock)[:2] == (0, "1 package: 1 file, 0.0 MiB\n")
+    assert outside.warm(NPM, pad.lock)[:2] == (0, "1 package: 1 file, 0.0 MiB\n")
     outside.script.replies.clear()
     requests = (("npm.test", pad.file),)
     assert offline(outside, NPM, pad.lock, *requests).result == [pad.good]
-    status, out, err = warmed(outside, NPM, gone.lock)
+    status, out, err = outside.warm(NPM, gone.lock)
     assert (status, out) == (1, "1 package: 0 files, 0.0 MiB\n")
     assert f"not fetched: {gone.name}" in err
 
@@ -99,7 +86,7 @@ def test_a_cache_that_was_warmed_is_enough_for_pip(outside: Registries) -> None:
     project = Project(unique("some_pkg"))
     outside.script.answers(f"index.test/simple/{project.name}/", project.page)
     outside.script.answers(f"files.test{project.file}", Reply(project.wheel))
-    status, out, err = warmed(outside, PYPI, project.lock)
+    status, out, err = outside.warm(PYPI, project.lock)
     assert (status, out) == (0, "1 package: 1 file, 0.0 MiB\n"), err
     found = offline(outside, PYPI, project.lock, ("files.test", project.file)).result
     assert found[0][0] == 200
@@ -109,7 +96,7 @@ def test_a_tampered_package_is_not_warmed(outside: Registries) -> None:
     pad = Package(unique("pad"))
     outside.script.answers(pad.place, Reply(pad.tampered))
     outside.script.answers(f"npm.test/{pad.name}", pad.page)
-    status, out, err = warmed(outside, NPM, pad.lock)
+    status, out, err = outside.warm(NPM, pad.lock)
     assert (status, out) == (1, "1 package: 0 files, 0.0 MiB\n")
     assert f"not fetched: {pad.name} 1.3.0: integrity_mismatch" in err
     assert not outside.keeps_any(pad.tampered)

@@ -62,7 +62,9 @@ def pad(outside: Registries) -> Crate:
     return made
 
 
-def cargo(outside: Registries, pad: Crate, *words: str, lock: str = "") -> Report:
+def cargo(
+    outside: Registries, pad: Crate, *words: str, lock: str = "", flags: tuple[str, ...] = ()
+) -> Report:
     """Run cargo in a workspace that needs the crate."""
     if not Path("/usr/bin/cargo").exists():
         pytest.skip("this machine lacks cargo")
@@ -71,7 +73,8 @@ def cargo(outside: Registries, pad: Crate, *words: str, lock: str = "") -> Repor
         "lib.rs": f"pub use {pad.name}::say;\n",
         "source.toml": SOURCE,
     }
-    return outside.run(CARGO, f"{RUN}\nresult = run(*{words!r})", lock or pad.lock, files)
+    program = f"{RUN}\nresult = run(*{words!r})"
+    return outside.run(CARGO, program, lock or pad.lock, files, flags)
 
 
 def test_a_locked_crate_is_fetched_once_for_all_sandboxes(outside: Registries, pad: Crate) -> None:
@@ -147,6 +150,14 @@ def test_cargo_fetches_and_checks_cold_and_warm(outside: Registries, pad: Crate)
         assert said.result[0] == 0, said.result[1]
         assert not said.denials()
     assert outside.script.count(f"{STATIC}{pad.path}") == 1
+
+
+def test_a_cache_that_was_warmed_is_enough_for_cargo(outside: Registries, pad: Crate) -> None:
+    status, out, err = outside.warm(CARGO, pad.lock)
+    assert (status, out.partition(",")[0]) == (0, "1 package: 2 files"), err
+    outside.script.replies.clear()
+    said = cargo(outside, pad, "fetch", "--locked", flags=("--offline",))
+    assert said.result[0] == 0, said.result[1]
 
 
 def test_cargo_builds_with_what_is_locked(outside: Registries, pad: Crate) -> None:

@@ -45,7 +45,7 @@ def lib(outside: Registries) -> Module:
     return made
 
 
-def go(outside: Registries, lib: Module, *words: str) -> Report:
+def go(outside: Registries, lib: Module, *words: str, flags: tuple[str, ...] = ()) -> Report:
     """Run go in a workspace that needs the module."""
     if not Path("/usr/bin/go").exists():
         pytest.skip("this machine lacks go")
@@ -53,7 +53,8 @@ def go(outside: Registries, lib: Module, *words: str) -> Report:
         "go.mod": f"module work.example/work\n\ngo 1.20\n\nrequire {lib.name} v1.0.0\n",
         "work.go": f'package work\n\nimport lib "{lib.name}"\n\nconst Two = lib.One + 1\n',
     }
-    return outside.run(GO, f"{RUN}\nresult = run(*{words!r})", lib.sum, files)
+    program = f"{RUN}\nresult = run(*{words!r})"
+    return outside.run(GO, program, lib.sum, files, flags)
 
 
 def test_a_locked_module_is_fetched_once_for_all_sandboxes(
@@ -151,6 +152,14 @@ def test_go_builds_with_what_is_locked_cold_and_warm(outside: Registries, lib: M
         assert said.result[0] == 0, said.result[1]
         assert not said.denials()
     assert outside.script.count(f"{PROXY}{lib.zip}") == 1
+
+
+def test_a_cache_that_was_warmed_is_enough_for_go(outside: Registries, lib: Module) -> None:
+    status, out, err = outside.warm(GO, lib.sum)
+    assert (status, out.partition(",")[0]) == (0, "1 package: 3 files"), err
+    outside.script.replies.clear()
+    said = go(outside, lib, "build", "./...", flags=("--offline",))
+    assert said.result[0] == 0, said.result[1]
 
 
 def test_go_agrees_about_every_digest(outside: Registries, lib: Module) -> None:

@@ -18,6 +18,7 @@ def test_a_format_is_known_by_its_name_in_any_folder(name: str) -> None:
         ("pylock.dev.toml", "pylock.toml"),
         ("mise.prod.lock", "mise.lock"),
         ("tools/x.py.lock", "uv.lock"),
+        ("go.work.sum", "go.sum"),
         ("a.lock", ""),
         ("package.json", ""),
         ("pylock.x", ""),

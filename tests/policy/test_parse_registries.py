@@ -58,6 +58,12 @@ WRONG = {
     "{npm: {exceptions: [{expires: 2027-01-31, reason: x}]}}": "cannot do without",
     "{npm: {exceptions: [{purl: left-pad, expires: 2027-01-31, reason: x}]}}": "a package URL",
     "{npm: {exceptions: [{purl: pkg:npm/a, expires: 2027-13-31, reason: x}]}}": "a date like",
+    "{npm: {exceptions: [{purl: pkg:pypi/a, expires: 2027-01-31, reason: x}]}}": (
+        "cannot except pkg:pypi/a: it is no package of npm"
+    ),
+    "{go: {exceptions: [{purl: pkg:go/a.b/c, expires: 2027-01-31, reason: x}]}}": (
+        "cannot except pkg:go/a.b/c: it is no package of go"
+    ),
     "{npm: {exceptions: [{purl: pkg:npm/a, expires: 2027-01-31, reason: x, hash: md5:a}]}}": (
         "a digest like"
     ),

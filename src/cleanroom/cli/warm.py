@@ -31,7 +31,7 @@ MIB: Final = 1024 * 1024
 _SHOWN: Final = 20  # failures
 _LINE: Final = 64 * 1024  # of what the program says; it runs among hostile files
 _NO_PYTHON: Final = 127
-_MANAGERS: Final = ("npm", "pypi")  # that the program knows
+_MANAGERS: Final = ("npm", "pypi", "cargo", "go")  # that the program knows
 _PROGRAM: Final = Path(__file__).with_name("warm_inside.py")  # read, not imported: it is for inside
 
 

@@ -38,6 +38,7 @@ MINOR = sys.version_info[1]
 ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 
 _saying = threading.Lock()
+_asking = threading.Lock()  # what all packages of a registry need
 
 
 def say(**fields: object) -> None:
@@ -58,17 +59,19 @@ def why_not(error: Exception) -> str:
     return str(getattr(error, "reason", "") or error)
 
 
-def fetch(url: str, label: str) -> None:
-    """Have a file come through the cache, and say so."""
-    size = 0
-    try:
-        with ask(url, "*/*") as answer:
-            while data := answer.read(CHUNK):
-                size += len(data)
-    except (OSError, ValueError) as error:
-        say(failed=label, why=why_not(error))
-    else:
-        say(fetched=label, bytes=size)
+def fetch(label: str, *urls: str) -> None:
+    """Have a file come through the cache, from the first address that has it, and say so."""
+    failures = []
+    for url in urls:
+        try:
+            with ask(url, "*/*") as answer:
+                size = sum(len(data) for data in iter(lambda: answer.read(CHUNK), b""))
+        except (OSError, ValueError) as error:
+            failures.append(why_not(error))
+        else:
+            say(fetched=label, bytes=size)
+            return
+    say(failed=label, why=failures[0])
 
 
 def page(registry: dict[str, Any], path: str, accept: str, label: str) -> tuple[Any, str]:
@@ -126,7 +129,7 @@ def npm(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) ->
         about = versions.get(pin["version"]) or {}
         url = pin["url"] or (about.get("dist") or {}).get("tarball")
         if url and (every or npm_fits(about)):
-            fetch(url, f"{name} {pin['version']}")
+            fetch(f"{name} {pin['version']}", url)
 
 
 def npm_fits(about: dict[str, Any]) -> bool:
@@ -153,9 +156,9 @@ def pypi(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -
     sources = [each for each in files if not each["filename"].endswith(".whl")]
     for each in files if every else wheels or sources:
         url = urljoin(base, each["url"])
-        fetch(url, each["filename"])
+        fetch(each["filename"], url)
         if each.get("core-metadata") or each.get("data-dist-info-metadata"):
-            fetch(f"{url}.metadata", f"{each['filename']}.metadata")
+            fetch(f"{each['filename']}.metadata", f"{url}.metadata")
 
 
 def is_meant(file: dict[str, Any], pin: dict[str, Any]) -> bool:
@@ -203,9 +206,75 @@ def python_fits(tag: str, abi: str) -> bool:
     return older and (tag.startswith("py3") or (tag.startswith("cp3") and abi == "abi3"))
 
 
+# --- Cargo ----------------------------------------------------------------------------------
+
+
+def cargo(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -> None:
+    """Fetch a crate's page of the index, and its pinned versions; they are for every system."""
+    del every
+    index, download = index_of(registry)
+    if not download:
+        return
+    fetch(f"{name} (index)", f"{index}/{index_path(name).lower()}")
+    for pin in pins:
+        fetch(f"{name} {pin['version']}", crate_url(download, name, pin))
+
+
+def index_of(registry: dict[str, Any]) -> tuple[str, str]:
+    """Return where a registry has its index and its crates, asked once."""
+    with _asking:
+        if "index" not in registry:
+            found, url = page(registry, "/config.json", "*/*", "config.json")
+            registry["index"] = (url.rpartition("/")[0], str(found.get("dl") or ""))
+        return tuple(registry["index"])
+
+
+def index_path(name: str) -> str:
+    """Return where an index has a crate."""
+    if len(name) <= 2:
+        return f"{len(name)}/{name}"
+    return f"3/{name[0]}/{name}" if len(name) == 3 else f"{name[:2]}/{name[2:4]}/{name}"
+
+
+def crate_url(download: str, name: str, pin: dict[str, Any]) -> str:
+    """Return a crate's address, by the `dl` of its registry."""
+    prefix = index_path(name).rpartition("/")[0]
+    values = {
+        "{crate}": name,
+        "{version}": pin["version"],
+        "{prefix}": prefix,
+        "{lowerprefix}": prefix.lower(),
+        "{sha256-checksum}": "".join(pin["digests"][:1]).rpartition(":")[2],
+    }
+    url = download
+    for marker, value in values.items():
+        url = url.replace(marker, value)
+    return url if url != download else f"{download}/{name}/{pin['version']}/download"
+
+
+# --- Go -------------------------------------------------------------------------------------
+
+GO_FILES = {"zip": ("info", "zip"), "go.mod": ("mod",), "": ("info", "mod", "zip")}
+
+
+def go(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -> None:
+    """Fetch the pinned files of a module, each from the first host that has it."""
+    del every
+    for pin in pins:
+        below = f"/{go_path(name)}/@v/{go_path(pin['version'])}"
+        for kind in GO_FILES[pin["file"]]:
+            urls = [f"https://{host}{below}.{kind}" for host in registry["hosts"]]
+            fetch(f"{name} {pin['version']} ({kind})", *urls)
+
+
+def go_path(text: str) -> str:
+    """Return a module's path or version as Go writes it in addresses."""
+    return re.sub("[A-Z]", lambda found: f"!{found[0].lower()}", text)
+
+
 # --- all of it ------------------------------------------------------------------------------
 
-MANAGERS = {"npm": npm, "pypi": pypi}
+MANAGERS = {"npm": npm, "pypi": pypi, "cargo": cargo, "go": go}
 
 
 def packages_of(wanted: dict[str, Any]) -> list[tuple[dict[str, Any], str, list[Any]]]:

@@ -18,7 +18,8 @@ from typing import Final
 MAX_INSIDE: Final = 500 * 1024 * 1024  # bytes, Go's own limit for a module
 _MAX_LIST: Final = 32 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
-_TURN: Final = 1024 * 1024  # bytes hashed before others have their turn
+_TURN: Final = 256 * 1024  # bytes hashed before others have their turn
+_EACH: Final = 4096  # as many bytes is the work of one file, however small
 _END: Final = struct.Struct("<4s4H2LH")
 _ENTRY: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
@@ -51,7 +52,7 @@ def digest_of_mod(sha256: str) -> str:
 
 def digest_of_zip(read: Read, size: int) -> Generator[None, None, str]:
     """Return the digest of a module's zip file, a turn at a time. Raises ZipError."""
-    files, end = _list(read, size)
+    files, end = yield from _list(read, size)
     limits = [*(each.offset for each in files), end][1:]
     found: dict[bytes, str] = {}
     work = 0
@@ -62,13 +63,14 @@ def digest_of_zip(read: Read, size: int) -> Generator[None, None, str]:
             sha256.update(chunk)
             length += len(chunk)
             _need(length <= each.size, "one of its files is longer than it says")
-            work += len(chunk)
-            if work >= _TURN:
+            if (work := work + len(chunk)) >= _TURN:
                 work = 0
                 yield
         _need(length == each.size, "one of its files is shorter than it says")
         found[each.name] = sha256.hexdigest()
-        work += _LOCAL.size + len(each.name)
+        if (work := work + _EACH) >= _TURN:
+            work = 0
+            yield
     return _digest(found)
 
 
@@ -86,7 +88,7 @@ def _need(holds: bool, why: str) -> None:  # noqa: FBT001 -- a condition, as in 
 # --- the list of files -----------------------------------------------------------------------
 
 
-def _list(read: Read, size: int) -> tuple[list[_File], int]:
+def _list(read: Read, size: int) -> Generator[None, None, tuple[list[_File], int]]:
     """Return the files in the order of their data, and where the list of files begins."""
     tail = read(max(0, size - _END.size), _END.size)
     _need(len(tail) == _END.size, "it is too short")
@@ -95,7 +97,7 @@ def _list(read: Read, size: int) -> tuple[list[_File], int]:
     _need(is_plain, "it does not end as a module's zip file ends")
     _need(begin + length == size - _END.size, "its list of files is not at its end")
     _need(length <= _MAX_LIST, "its list of files is too long")
-    files = _entries(read(begin, length), count)
+    files = yield from _entries(read(begin, length), count)
     inside = sum(each.size for each in files)
     _need(inside <= MAX_INSIDE, f"its files have more than {MAX_INSIDE} bytes")
     files.sort(key=lambda each: each.offset)
@@ -103,10 +105,12 @@ def _list(read: Read, size: int) -> tuple[list[_File], int]:
     return files, begin
 
 
-def _entries(data: bytes, count: int) -> list[_File]:
+def _entries(data: bytes, count: int) -> Generator[None, None, list[_File]]:
     files: dict[bytes, _File] = {}
     at = 0
-    for _ in range(count):
+    for number in range(count):
+        if number % (_TURN // _EACH) == 0:
+            yield
         _need(len(data) - at >= _ENTRY.size, "its list of files is too short")
         found = _ENTRY.unpack_from(data, at)
         sign, flags, method, packed, size, named = *found[:1], *found[3:5], *found[8:11]

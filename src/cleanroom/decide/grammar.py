@@ -13,7 +13,7 @@ from cleanroom.decide.go import ask_go
 from cleanroom.decide.npm import ask_npm
 from cleanroom.decide.pypi import ask_pypi, canonical_name, canonical_version
 from cleanroom.decide.question import Question
-from cleanroom.policy.model import ArtifactPin
+from cleanroom.policy.model import PURL_TYPES, ArtifactPin
 
 
 def _file_of(pin: ArtifactPin) -> str:
@@ -43,8 +43,8 @@ class Grammar:
 
 
 GRAMMARS: Final[Mapping[str, Grammar]] = {
-    "npm": Grammar(ask_npm, "npm"),
-    "pypi": Grammar(ask_pypi, "pypi", canonical_name, canonical_version),
-    "cargo": Grammar(ask_cargo, "cargo", canonical_crate),
-    "go": Grammar(ask_go, "golang", file=_go_file_of, is_open=False),
+    "npm": Grammar(ask_npm, PURL_TYPES["npm"]),
+    "pypi": Grammar(ask_pypi, PURL_TYPES["pypi"], canonical_name, canonical_version),
+    "cargo": Grammar(ask_cargo, PURL_TYPES["cargo"], canonical_crate),
+    "go": Grammar(ask_go, PURL_TYPES["go"], file=_go_file_of, is_open=False),
 }

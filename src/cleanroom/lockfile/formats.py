@@ -56,7 +56,7 @@ def format_of(path: str) -> str:
     """Return the format of a file by its name; "" if it is none that is known.
 
     Any `*.txt` is a requirements file, `pylock.NAME.toml` a pylock.toml, `mise.NAME.lock` a
-    mise.lock, `SCRIPT.py.lock` a uv.lock.
+    mise.lock, `SCRIPT.py.lock` a uv.lock, `go.work.sum` a go.sum.
     """
     name = path.rsplit("/", 1)[-1]
     if name in READERS:
@@ -67,6 +67,8 @@ def format_of(path: str) -> str:
         return "pylock.toml"
     if name.startswith("mise.") and name.endswith(".lock"):
         return "mise.lock"
+    if name == "go.work.sum":
+        return "go.sum"
     return "uv.lock" if name.endswith(".py.lock") else ""
 
 

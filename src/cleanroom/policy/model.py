@@ -36,6 +36,8 @@ class Capability(StrEnum):
 
 
 CONTENT_CACHE = "content-cache"  # the name of the one content cache that a daemon has
+# The type of the package URLs of each manager whose packages are known by name.
+PURL_TYPES = {"npm": "npm", "pypi": "pypi", "cargo": "cargo", "go": "golang"}
 
 
 class RuleKind(StrEnum):

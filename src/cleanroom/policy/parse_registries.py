@@ -7,7 +7,13 @@ from typing import Final
 
 from cleanroom.policy.capabilities import BY_MANAGER
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
-from cleanroom.policy.model import Capability, LockfilePolicy, RegistryException, RegistryPolicy
+from cleanroom.policy.model import (
+    PURL_TYPES,
+    Capability,
+    LockfilePolicy,
+    RegistryException,
+    RegistryPolicy,
+)
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
 from cleanroom.policy.values import choice, duration, flag, host, text
 
@@ -143,6 +149,16 @@ _READ_ONLY = Key(
 )
 
 
+def _check_purls(fields: Fields, policy: RegistryPolicy) -> None:
+    """An exception of another manager's package would never except anything."""
+    begin = f"pkg:{PURL_TYPES.get(policy.manager)}/"
+    purls = [each.purl for each in policy.exceptions if each.purl]  # "": wrong already
+    foreign = [purl for purl in purls if not purl.startswith(begin)]
+    if foreign and policy.manager in PURL_TYPES:
+        message = f"cannot except {foreign[0][:40]}: it is no package of {policy.manager}"
+        fields.wrong(_EXCEPTIONS, message, f"begin it with {begin}")
+
+
 def _registry(manager: str) -> Key[RegistryPolicy | None]:
     def build(fields: Fields) -> RegistryPolicy:
         policy = RegistryPolicy(
@@ -159,6 +175,7 @@ def _registry(manager: str) -> Key[RegistryPolicy | None]:
         if policy.enabled and not policy.allowed_hosts:
             hint = "name the registry's hosts"
             fields.wrong(_HOSTS, f"cannot enable {manager}: allowed_hosts is empty", hint)
+        _check_purls(fields, policy)
         return policy
 
     section = Section(
