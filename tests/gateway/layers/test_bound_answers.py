@@ -156,3 +156,29 @@ def test_nothing_is_sent_to_a_host_whose_secret_is_over() -> None:
     talk = SecretTalk(keyring)
     assert talk.request(GET) == b""
     assert talk.codes == ["secret_unavailable"]
+
+
+PIECES = [
+    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 Hints\r\n", b"HTTP/1.0 500 x\r\n", b"\r\n", b"\r\n\r\n",
+    b"Content-Length: 9\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Content-Encoding: br\r\n", b"Content-Type: a; charset=x\r\n", b"15\r\n", b"0\r\n\r\n", VALUE,
+    VALUE[:9], VALUE[9:], b"\\u0072", b"%72", b"%", b"\\", b"\0", b"\xff", b"Connection: close\r\n",
+    b"X: ", b"\n", b"HTTP/1.1 204 No\r\n\r\n", b"HTTP/1.1 101 S\r\n\r\n", VALUE.hex().encode(),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=24), st.lists(st.integers(0, 400), max_size=6))
+def test_whatever_comes_back_no_value_passes_and_nothing_breaks(
+    pieces: list[bytes], cuts: list[int]
+) -> None:
+    data = b"".join(pieces)
+    for minor in "10":
+        talk = SecretTalk()
+        talk.request(GET.replace("HTTP/1.1", f"HTTP/1.{minor}"))
+        talk.request(GET)
+        bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+        for start, end in pairwise(bounds):
+            talk.answers(data[start:end])
+        talk.take(Ended(UPSTREAM))
+        assert VALUE not in talk.sent(SANDBOX)
+        assert VALUE.hex().encode() not in talk.sent(SANDBOX)
