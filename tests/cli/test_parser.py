@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanroom.cli.parser import Parser, moment, seconds, variable_name
+from cleanroom.cli.parser import Parser, moment, sandbox_name, seconds, variable_name
 from cleanroom.errors import UsageError
 
 
@@ -63,6 +63,14 @@ def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
 
 def test_durations_have_a_unit() -> None:
     assert [seconds(text) for text in ("90s", "10m", "1h")] == [90.0, 600.0, 3600.0]
+
+
+def test_a_sandbox_has_a_name_or_an_id() -> None:
+    for text in ("dev", "a-1", "0", "sbx_0123456789abcdef0123", None):
+        assert sandbox_name(text) == text
+    for text in ("", "a b", "Dev", "-a", "a" * 64, "sbx_1", "a\n"):
+        with pytest.raises(UsageError, match="cannot name a sandbox"):
+            sandbox_name(text)
 
 
 def test_a_moment_is_a_time_or_so_long_ago() -> None:

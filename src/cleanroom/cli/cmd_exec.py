@@ -31,7 +31,7 @@ from cleanroom.cli.exec_output import JsonReport, Report, result_fields
 from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_status
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
-from cleanroom.cli.parser import Parser, seconds
+from cleanroom.cli.parser import Parser, sandbox_name, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
 from cleanroom.cli.secrets import add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, add_daemon_flags
@@ -167,7 +167,7 @@ def run_request(
         "backend": options.backend,
         "isolation": options.isolation,
         "timeout_s": seconds(options.timeout) if options.timeout else None,
-        "sandbox": options.sandbox,
+        "sandbox": sandbox_name(options.sandbox),
         "cwd": options.workdir,
         "environment": given,
         "secrets": secret_options(given_secrets(options.secret)),

@@ -23,7 +23,7 @@ from cleanroom.cli.lifetime import (
     stop,
 )
 from cleanroom.cli.lines import age, event_text
-from cleanroom.cli.parser import Parser, seconds
+from cleanroom.cli.parser import Parser, sandbox_name, seconds
 from cleanroom.cli.render import plain
 from cleanroom.cli.secrets import Values, add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, pages
@@ -74,7 +74,7 @@ def create(options: argparse.Namespace, shell: Shell) -> int:
     workspace = shell.workspace(options.C)
     given = given_secrets(options.secret)
     wanted: dict[str, object] = {
-        "sandbox": options.name,
+        "sandbox": sandbox_name(options.name),
         "publish": [port_request(each) for each in options.publish],
         "idle_s": seconds(options.idle) if options.idle else None,
         "backend": options.backend,

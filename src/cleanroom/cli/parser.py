@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from cleanroom.errors import Code, UsageError
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_SANDBOX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}|sbx_[0-9a-f]{20}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -115,6 +116,15 @@ def seconds(text: str) -> float:
         message = f"cannot read {text!r} as a duration"
         raise UsageError(Code.REQUEST_INVALID, message, "write 90s, 10m or 1h")
     return float(int(number) * _UNITS[unit])
+
+
+def sandbox_name(text: str | None) -> str | None:
+    """Return `text` if it can name a sandbox, or is an id of one. Raises UsageError."""
+    if text is not None and not _SANDBOX.fullmatch(text):
+        message = f"cannot name a sandbox {text!r}"
+        hint = "use lower-case letters, digits and hyphens, 63 at most"
+        raise UsageError(Code.REQUEST_INVALID, message, hint)
+    return text
 
 
 def moment(text: str | None) -> str | None:

@@ -43,7 +43,10 @@ async def find(call: Call, word: str) -> Run:
     """Return the run with this id, or the last one. Raises UserError(execution_not_found)."""
     run = await call.host.store.run(ids.run_word(word))
     if run is None:
-        message = "cannot find this run" if word != "last" else "cannot find a run: there is none"
+        if word == "last":
+            message = "cannot find a run: there is none"
+            raise UserError(Code.EXECUTION_NOT_FOUND, message, "run: cleanroom exec -- COMMAND")
+        message = "cannot find this run"
         raise UserError(Code.EXECUTION_NOT_FOUND, message, "run: cleanroom status")
     return run
 
