@@ -94,7 +94,19 @@ def test_lock_files_are_part_of_the_policy() -> None:
     assert pinned.policy is same.policy
     assert [pin.name for pin in pinned.policy.registries[0].artifact_allowlist] == ["foo"]
     assert pinned.policy.policy_hash != loose.policy.policy_hash
-    assert pinned.notes == ("registries.pypi: **/uv.lock does not exist and pins nothing",)
+    assert pinned.notes == ()
+
+
+def test_who_studies_a_policy_is_told_what_its_lock_files_lack() -> None:
+    async def work() -> Compiled:
+        policies = Policies()
+        one = text(REGISTRY, requirements_txt=PINNED)
+        studied = await policies.study(one)
+        assert studied.policy is (await policies.compile(one)).policy
+        return studied
+
+    notes = asyncio.run(work()).notes
+    assert notes == ("registries.pypi: **/uv.lock does not exist and pins nothing",)
 
 
 def test_those_who_come_together_share_one_compilation() -> None:

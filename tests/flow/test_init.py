@@ -27,7 +27,7 @@ def test_a_first_policy_allows_what_the_lock_file_names(equipped: Person) -> Non
     assert "git.example" in text
     plan = person.types("policy", "validate")
     assert plan.status == 0, plan.err
-    assert "registry npm: enabled, deny_unknown, 1 artifacts pinned" in plan.out
+    assert "registry npm: enabled, deny_unknown, 1 artifact pinned" in plan.out
     for target, status in (
         ("npm.example:443", 0),
         ("mirror.example:8443", 0),

@@ -93,6 +93,7 @@ def test_a_grown_lock_file_waits_for_its_approval(person: Person) -> None:
     first = person.types("exec", "--", "echo", "a")
     assert (first.status, first.out) == (0, "a\n"), first.err
     assert "approved with registries: pypi (index.example)" in first.err
+    assert "does not exist" not in first.err  # whoever looks at the policy is told
     write(person, "requirements.txt", FOO + BAR)
     refused = person.types("exec", "--", "echo", "a")
     assert refused.status == 125

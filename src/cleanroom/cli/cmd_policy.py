@@ -9,6 +9,7 @@ import argparse
 from cleanroom.cli.approval import approve, approve_parser, next_step
 from cleanroom.cli.cmd_schema import run_schema
 from cleanroom.cli.cmd_schema import schema_parser as schema
+from cleanroom.cli.exec_output import counted
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_diff import diff, diff_parser
@@ -123,7 +124,7 @@ def _registry(registry: Reply) -> str:
     loose = registry.maybe_number("first_seen") or 0
     pinned = (registry.maybe_number("pinned") or 0) + loose
     some = f", {loose} of them by name and version only" if loose else ""
-    return f"enabled, {mode}, {pinned} artifacts pinned{some}"
+    return f"enabled, {mode}, {counted(pinned, 'artifact')} pinned{some}"
 
 
 def explain(options: argparse.Namespace, shell: Shell) -> int:

@@ -15,7 +15,7 @@ from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
-    policy, notes = await host.policies.compile(request.policy)
+    policy, notes = await host.policies.study(request.policy)
     options = settle(request.options, host.config.settings)
     sandbox_stays(options)
     place = await host.backends.place(policy, options)

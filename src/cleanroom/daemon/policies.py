@@ -43,9 +43,16 @@ class Policies:
         self._one_at_a_time = asyncio.Lock()
 
     async def compile(self, policy: PolicyText) -> Compiled:
-        """Return the compiled policy. Raises PolicyErrors with every fault of the texts."""
+        """Return the compiled policy. Raises PolicyErrors with every fault of the texts.
+
+        Its notes are those that every run says.
+        """
+        return (await self.study(policy))._replace(notes=_origin(policy))
+
+    async def study(self, policy: PolicyText) -> Compiled:
+        """Return the compiled policy, also with notes about its lock files. Raises PolicyErrors."""
         if policy.text is None:
-            return Compiled(compile_nothing(), (NO_POLICY, *_shadowed(policy)))
+            return Compiled(compile_nothing(), _origin(policy))
         if policy.lockfiles:
             # One at a time: who comes late finds what the first has made.
             async with self._one_at_a_time:
@@ -58,7 +65,7 @@ class Policies:
             digest = _digest(policy)
             made = self._cache.get(digest) or _compile(policy)
             self._keep(digest, made)
-        return Compiled(made.policy, (*_shadowed(policy), *made.notes))
+        return Compiled(made.policy, (*_origin(policy), *made.notes))
 
     def _keep(self, digest: bytes, made: Compiled) -> None:
         self._cache[digest] = made
@@ -96,5 +103,6 @@ def _pins(made: Compiled) -> int:
     return sum(len(each.artifact_allowlist) + len(each.unpinned) for each in made.policy.registries)
 
 
-def _shadowed(policy: PolicyText) -> tuple[str, ...]:
-    return (SHADOWED,) if policy.shadowed else ()
+def _origin(policy: PolicyText) -> tuple[str, ...]:
+    nothing = (NO_POLICY,) if policy.text is None else ()
+    return (*nothing, SHADOWED) if policy.shadowed else nothing

@@ -53,7 +53,7 @@ async def lockfiles(call: Call) -> web.StreamResponse:
 async def validate(call: Call) -> web.StreamResponse:
     """Return the effective plan, or every fault with its place."""
     request = await call.read(PolicyRequest, MAX_POLICY_BODY)
-    policy, notes = await call.host.policies.compile(request.policy)
+    policy, notes = await call.host.policies.study(request.policy)
     place = await call.host.backends.place(policy, RunOptions(backend=request.backend))
     return answer(report_of(policy, place, notes))
 
@@ -61,7 +61,7 @@ async def validate(call: Call) -> web.StreamResponse:
 async def explain(call: Call) -> web.StreamResponse:
     """Return the policy in sentences."""
     request = await call.read(PolicyRequest, MAX_POLICY_BODY)
-    policy, notes = await call.host.policies.compile(request.policy)
+    policy, notes = await call.host.policies.study(request.policy)
     plan = explain_plan(policy)
     return answer(
         PolicyExplanation(
