@@ -13,6 +13,12 @@ class FakeFollower:
         self.edits = edits
         self.change = asyncio.Event()
         self.closed = False
+        self.written = ""  # what the sandbox wrote
+        self.restless = False
+        self.looks = 0
+        self.carried: list[str] = []
+        self.was_carried = asyncio.Event()
+        self.stays: list[tuple[str, str]] | Fault = []
         self.asked = asyncio.Event()  # `bring` was called
         every.append(self)
 
@@ -28,6 +34,19 @@ class FakeFollower:
         """Return when a test says so."""
         await self.change.wait()
         self.change.clear()
+
+    async def touched(self) -> str:
+        """Return what a test says; something else each time, if it is restless."""
+        self.looks += 1
+        return f"{self.written}{self.looks}" if self.restless else self.written
+
+    async def carry(self) -> list[tuple[str, str]]:
+        """Note it, and say what stays inside."""
+        self.carried.append(self.written)
+        self.was_carried.set()
+        if isinstance(self.stays, Fault):
+            raise self.stays
+        return self.stays
 
     def close(self) -> None:
         """Note it."""

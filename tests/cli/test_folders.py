@@ -36,11 +36,18 @@ def test_a_volume_that_cannot_be_read_is_said(cli: CommandLine, text: str) -> No
     assert "cannot read --volume" in done.err
 
 
-@pytest.mark.parametrize("text", ["", ":/a", "data:rw", "data:/a:ro:x", "data:/a:/b", "data:x"])
+@pytest.mark.parametrize("text", ["", ":/a", "data:/a:ro:x", "data:/a:/b", "data:x"])
 def test_what_cannot_be_read_is_said(cli: CommandLine, text: str) -> None:
     done = cli("exec", "--mount", text, "true")
     assert done.status == 2
     assert "cannot read --mount" in done.err
+
+
+def test_a_writable_mount_is_refused_by_name(cli: CommandLine) -> None:
+    done = cli("exec", "--mount", "data:/a:rw", "true")
+    assert done.status == 125
+    assert "cannot mount data writable" in done.err
+    assert not cli.daemon.requests
 
 
 def test_a_link_is_not_followed(cli: CommandLine) -> None:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from cleanroom.api.message import END, HostPath, Message
 
-WorkspaceMode = Literal["cow", "ro"]
+WorkspaceMode = Literal["cow", "ro", "live"]
 
 
 class MountRequest(Message, frozen=True):

@@ -40,7 +40,7 @@ def run_detached(request: dict[str, object], options: argparse.Namespace, shell:
         return 0
     for note in run.texts("notes"):
         shell.screen.say(f"cleanroom: {note}")
-    if options.workspace != "ro":
+    if options.workspace not in ("ro", "live"):
         shell.screen.say(
             "cleanroom: it has a copy of the workspace; so that it sees your edits:"
             f" cleanroom sandboxes sync {sandbox} --follow"

@@ -10,12 +10,12 @@ import argparse
 import os
 
 from cleanroom.cli.parser import Parser
-from cleanroom.errors import Code, UsageError, UserError
+from cleanroom.errors import Code, Refused, UsageError, UserError
 
 
 def add_folder_flags(parser: Parser) -> None:
     """Add the flags."""
-    parser.value("--workspace", "MODE", "how it has the workspace: cow or ro")
+    parser.value("--workspace", "MODE", "how it has the workspace: cow, ro or live")
     parser.values("--mount", "DIR[:/AT][:ro]", "show this folder too, read-only")
     parser.values("--volume", "NAME:/AT", "a folder at /AT that outlives the sandbox")
 
@@ -40,6 +40,10 @@ def folder_options(options: argparse.Namespace) -> dict[str, object]:
 def _mount(text: str) -> dict[str, str]:
     folder, *rest = text.split(":")
     access = rest.pop() if rest and not rest[-1].startswith("/") else "ro"
+    if access == "rw":
+        message = f"cannot mount {folder} writable: only the workspace can be live"
+        hint = "leave out :rw, or name it as the workspace: -C DIR --workspace live"
+        raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message, hint)
     if not folder or len(rest) > 1 or access != "ro":
         message = f"cannot read --mount {text!r}"
         raise UsageError(Code.REQUEST_INVALID, message, "write DIR, DIR:/AT or DIR:/AT:ro")

@@ -175,7 +175,7 @@ MODE: Final = Key(
     "mode",
     cast("Leaf[WorkspaceMode]", values.choice(*get_args(WorkspaceMode))),
     _WORKSPACE.mode,
-    "How sandboxes have the workspace without --workspace: copy-on-write or read-only.",
+    "How sandboxes have the workspace without --workspace: cow, ro or live.",
     "cow",
 )
 

@@ -151,6 +151,8 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -
         await host.sandboxes.stop(sandbox, FINISHED)
         watch.lap("network_cleanup_ms")
     elif sandbox.ending is None:
+        if sandbox.share is not None:
+            await sandbox.share.settle()
         await host.sandboxes.count_changes(sandbox)
     run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changed_files)
 

@@ -140,6 +140,14 @@ class Follower(Protocol):
         """Return once something changed on the host since it was last looked at."""
         ...
 
+    async def touched(self) -> str:
+        """Return what stands for all that the sandbox wrote so far."""
+        ...
+
+    async def carry(self) -> list[tuple[str, str]]:
+        """Bring what the sandbox wrote onto the host; what stays inside, and why. Raises Fault."""
+        ...
+
     def close(self) -> None:
         """End watching. Idempotent."""
         ...

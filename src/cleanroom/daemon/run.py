@@ -5,6 +5,7 @@ the audit and the store say so.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from cleanroom.api.problem import failure_of
 from cleanroom.api.types import ExecutionRequest, RunRequest
@@ -26,9 +27,15 @@ from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.secrets import check_given, check_options, sends_of
 from cleanroom.daemon.settle import sandbox_stays, settle
+from cleanroom.daemon.share import Share
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.daemon.taking import take_sandbox
 from cleanroom.errors import CleanroomError, Code, Refused, UserError
+
+LIVE: Final = (
+    "the workspace is live: what the command changes is changed in your folder, but for policies,"
+    " CI files, lock files, tools' settings, git's folder and what git ignores"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,30 @@ async def create_sandbox(
     equipped = await host.mise.equip(creation, start)
     if equipped.creation.equipment is not None:
         watch.lap("mise_bootstrap_ms")
-    return await host.sandboxes.create(equipped.creation), equipped.notes
+    sandbox = await host.sandboxes.create(equipped.creation)
+    if sandbox.options.workspace_mode == "live":
+        keep_in_step(sandbox, host)
+        return sandbox, (*equipped.notes, LIVE)
+    return sandbox, equipped.notes
+
+
+def keep_in_step(sandbox: LiveSandbox, host: Host) -> None:
+    """Begin to carry edits both ways, until the sandbox has ended."""
+    prepared, machine = sandbox.parts()
+    at = sandbox.record.workspace, sandbox.folder
+    follower = host.workspaces.follower(prepared, at, machine, watch=True)
+
+    def tell(text: str) -> None:
+        for run in sandbox.runs.values():
+            run.note(text)
+
+    sandbox.share = share = Share(follower, host.clock, tell)
+
+    async def keep() -> None:
+        async with sandbox.syncing:
+            await share.keep(sandbox.stopped)
+
+    host.tasks.start(keep(), f"share {sandbox.record.id}")
 
 
 async def _start_command(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
@@ -155,6 +185,8 @@ async def _admit(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
         at = sandbox.record.workspace
         prepared = await host.workspaces.renew(prepared, at, sandbox.folder)
         await machine.refresh()
+    if sandbox.share is not None:
+        await sandbox.share.bring()
     notes = [*start.notes, *prepared.notes]
     run = records.new_run(host.clock.now(), sandbox.record, start.wanted, notes)
     sandbox.runs[run.record.id] = run

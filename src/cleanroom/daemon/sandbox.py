@@ -22,6 +22,7 @@ from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending, LiveExecution
 from cleanroom.daemon.notices import Notices
 from cleanroom.daemon.parts import Prepared
+from cleanroom.daemon.share import Share
 from cleanroom.decide.artifact import PASSES
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
@@ -165,6 +166,7 @@ class LiveSandbox:
         self.helpers = 0  # commands of cleanroom's own that run in it (inside.py)
         self.opening = asyncio.Lock()  # held while a command is admitted
         self.syncing = asyncio.Lock()  # held while edits of the host are brought inside
+        self.share: Share | None = None  # if its workspace is live
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None

@@ -129,6 +129,8 @@ class Sandboxes:
                 await sandbox.machine.stop()
             await self._at.gateways.close_door(sandbox.record.id)
             await _commands_ended(sandbox)
+            if sandbox.share is not None:
+                await sandbox.share.settle()
             await self.count_changes(sandbox)
             if sandbox.changed_files == 0:
                 await self._at.workspaces.forget(sandbox.folder)

@@ -18,12 +18,13 @@ from typing import Final
 
 from cleanroom.backends.base import Command, Exit, Process
 from cleanroom.backends.base import Sandbox as Machine
-from cleanroom.backends.workspace.apply import remember
+from cleanroom.backends.workspace.apply import carry, remember
 from cleanroom.backends.workspace.folders import FOLDER, opened
 from cleanroom.backends.workspace.listing import Listing, list_host
 from cleanroom.backends.workspace.parcel import pack
 from cleanroom.backends.workspace.saved import Places
 from cleanroom.backends.workspace.sync import Brought, Memory, Plan, make_plan, missing
+from cleanroom.backends.workspace.touched import touched
 from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.parts import Synced
 from cleanroom.errors import Code, Fault
@@ -78,6 +79,15 @@ class Follower:
                 async with asyncio.timeout(None if watch.complete else POLL_S):
                     await watch.changed()
         await asyncio.sleep(SETTLE_S)
+
+    async def touched(self) -> str:
+        """Return what stands for all that the sandbox wrote so far."""
+        return await asyncio.to_thread(touched, self._sides.folder)
+
+    async def carry(self) -> list[tuple[str, str]]:
+        """Bring what the sandbox wrote onto the host, as `apply` does, but for conflicts."""
+        stays = await asyncio.to_thread(carry, self._sides.folder)
+        return [(each.path, each.reason) for each in stays]
 
     def close(self) -> None:
         """End watching. Idempotent."""

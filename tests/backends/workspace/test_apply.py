@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.backends.workspace.apply import Applied, apply
+from cleanroom.backends.workspace.apply import Applied, apply, carry
 from cleanroom.backends.workspace.changes import Skipped
 from cleanroom.errors import Fault
 from tests.backends.workspace.overlays import Workspace, later, tree
@@ -302,3 +302,19 @@ def test_a_renamed_file_that_the_host_replaced_is_a_conflict(workspace: Workspac
     done = apply(workspace.folder)
     assert "a" in [each.path for each in done.conflicts]
     assert done.applied == ()
+
+
+def test_what_is_no_conflict_can_be_carried_without_the_rest(workspace: Workspace) -> None:
+    for path in ("a", "b", "uv.lock"):
+        workspace.write(path, "before")
+    workspace.run("echo inside | tee a b uv.lock > new")
+    later(workspace.write("b", "host"))
+    stays = {each.path: each.reason for each in carry(workspace.folder)}
+    assert stays == {
+        "b": "changed on the host since",
+        "uv.lock": "a lock file: name it to apply it",
+    }
+    texts = {path: (workspace.root / path).read_text() for path in ("a", "b", "uv.lock", "new")}
+    inside = "inside\n"
+    assert texts == {"a": inside, "b": "host", "uv.lock": "before", "new": inside}
+    assert {each.path for each in carry(workspace.folder)} == {"b", "uv.lock"}

@@ -61,7 +61,7 @@ def test_a_sandbox_that_ended_or_has_no_copy_takes_none(short_path: Path) -> Non
         async with running(Setting(short_path)) as daemon:
             await start(daemon, workspace_mode="ro")
             status, problem = await daemon.ask("POST", "/v1/sandboxes/dev/sync")
-            assert (status, "no copy" in problem["detail"]) == (409, True)
+            assert (status, "workspace is ro" in problem["detail"]) == (409, True)
             await daemon.ask("POST", "/v1/sandboxes/dev/stop")
             status, problem = await daemon.ask("POST", "/v1/sandboxes/dev/sync")
             assert (status, "it is stopped" in problem["detail"]) == (409, True)

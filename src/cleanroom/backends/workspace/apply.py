@@ -30,8 +30,18 @@ class Applied:
     skipped: tuple[Skipped, ...] = ()
 
 
-def apply(folder: Path, paths: tuple[str, ...] = (), *, check: bool = False) -> Applied:
+def carry(folder: Path) -> tuple[Skipped, ...]:
+    """Apply every change that is no conflict; what stays inside, and why. Raises Fault."""
+    done = apply(folder, partly=True)
+    return (*done.conflicts, *done.skipped)
+
+
+def apply(
+    folder: Path, paths: tuple[str, ...] = (), *, check: bool = False, partly: bool = False
+) -> Applied:
     """Apply the changes at or below `paths` (all that git would not ignore, if none is named).
+
+    `partly`: conflicts are left, all others applied.
 
     Raises Fault(internal) if the host fails; then nothing was applied, or the message says what.
     """
@@ -45,10 +55,10 @@ def apply(folder: Path, paths: tuple[str, ...] = (), *, check: bool = False) -> 
             tuple(judge.conflicts),
             (*skipped, *judge.skipped),
         )
-        if judge.conflicts:
+        if judge.conflicts and not partly:
             return Applied((), done.conflicts, done.skipped)
-        if check:
-            return done
+        if check or not actions:
+            return replace(done, skipped=(*earlier, *done.skipped))
         placed = Writer(sources).write(actions)
         remember(sources.places, placed.written)
         note_given(folder, sources.upper, placed.written)

@@ -22,6 +22,7 @@ class Entry:
 
 
 Listing = dict[str, Entry]
+DRAFT: Final = ".cleanroom-"  # what an apply is about to rename
 ROOT: Final = ""  # the path of the workspace itself
 
 
@@ -59,4 +60,6 @@ def is_shown(path: str) -> bool:
     """Whether edits of this path are brought inside at all."""
     parts = path.split("/")
     unsearched = any(part in UNSEARCHED for part in parts)
+    if parts[-1].startswith(DRAFT):
+        return False
     return not unsearched and not any(is_git(part) for part in parts) and path.isprintable()

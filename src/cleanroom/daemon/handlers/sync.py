@@ -29,9 +29,11 @@ async def sync(call: Call) -> web.StreamResponse:
         found = await sandboxes.find(call)
         message = f"cannot bring edits into the sandbox: it is {found.state}"
         raise UserError(Code.CONFLICT, message, "run: cleanroom sandboxes list")
-    if sandbox.options.workspace_mode != "cow":
-        message = "cannot bring edits into the sandbox: its workspace is no copy"
-        raise UserError(Code.CONFLICT, message, "a read-only one is mounted anew before a command")
+    mode = sandbox.options.workspace_mode
+    if mode != "cow":
+        message = f"cannot bring edits into the sandbox: its workspace is {mode}"
+        hint = "a live one is kept in step; a read-only one is mounted anew before a command"
+        raise UserError(Code.CONFLICT, message, hint)
     if sandbox.syncing.locked():
         message = "cannot bring edits into the sandbox: somebody does that already"
         raise UserError(Code.CONFLICT, message, "end the other: cleanroom sandboxes sync --follow")
