@@ -7,6 +7,7 @@ from typing import Final, cast, get_args
 
 from cleanroom.api.mount_types import WorkspaceMode
 from cleanroom.daemon.config_secrets import SECRETS
+from cleanroom.daemon.config_services import HOST_SERVICES
 from cleanroom.daemon.settings import (
     CacheSettings,
     DaemonSettings,
@@ -216,6 +217,7 @@ CACHE_SIZE: Final = Key(
 def _build_gateway(fields: Fields) -> GatewaySettings:
     return GatewaySettings(
         private_hosts=fields.read(PRIVATE_HOSTS),
+        host_services=fields.read(HOST_SERVICES),
         resolvers=fields.read(RESOLVERS),
         trust=fields.read(TRUST),
         proxy=fields.read(PROXY),
@@ -277,7 +279,7 @@ APPROVALS: Final = Key(
 )
 GATEWAY: Final = Key(
     "gateway",
-    Section((PRIVATE_HOSTS, RESOLVERS, TRUST, PROXY), _build_gateway),
+    Section((PRIVATE_HOSTS, HOST_SERVICES, RESOLVERS, TRUST, PROXY), _build_gateway),
     _GATEWAY,
     "How the gateway reaches the world.",
 )

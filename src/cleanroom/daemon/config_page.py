@@ -44,8 +44,20 @@ secrets:
   index: {keyring: {service: index, username: someone}}
 ```
 
-Every key is enforced. `gateway.private_hosts` is the one setting that widens what a policy can
-reach, and a policy must still allow the name: no repository can name an exception for itself.
+`gateway.host_services` shows services of this host, such as a local model server or a database, to
+sandboxes whose policy allows the name and port. Nothing else of the loopback is reached, and each
+connection is judged and audited under that name:
+
+```yaml
+gateway:
+  host_services:
+    models.internal:11434: 127.0.0.1:11434
+    db.internal:5432: "[::1]:5432"
+```
+
+Every key is enforced. `gateway.private_hosts` and `gateway.host_services` are the settings that
+widen what a policy can reach, and a policy must still allow the name: no repository can name an
+exception for itself.
 A file in `gateway.trust` may hold certificates only; they are trusted by the gateway and are part
 of the bundle that programs inside a sandbox see.
 """

@@ -284,6 +284,7 @@ class GatewayLink:
             control.Configure(
                 host_networks=read_host_networks(),
                 private_hosts=settings.private_hosts,
+                host_services=settings.host_services,
                 resolvers=settings.resolvers,
                 proxy=settings.proxy,
             )

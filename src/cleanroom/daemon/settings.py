@@ -1,7 +1,7 @@
 """The daemon's settings as values; config.py reads them, everything else only sees these.
 
 In: nothing. Out: Settings with its defaults. Never: a policy; nothing here widens one but
-`gateway.private_hosts`, which the operator alone can name.
+`gateway.private_hosts` and `gateway.host_services`, which the operator alone can name.
 """
 
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ class GatewaySettings:
     """How the gateway reaches the world. `trust` are paths of PEM files with extra roots."""
 
     private_hosts: tuple[str, ...] = ()
+    host_services: tuple[tuple[str, str], ...] = ()  # "NAME:PORT" inside, "ADDRESS:PORT" here
     resolvers: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
     proxy: str = ""

@@ -11,13 +11,14 @@ ranges (RFC 5737, RFC 3849) are missing on purpose: mirrors live there on some n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, assert_never
 
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
+from cleanroom.decide.services import Services
 from cleanroom.errors import Code
 
 Network = IPv4Network | IPv6Network
@@ -81,6 +82,7 @@ class Guard:
     private_names: frozenset[str] = frozenset()
     private_suffixes: tuple[str, ...] = ()  # ".corp.example"
     private_networks: tuple[Network, ...] = ()
+    services: Services = field(default_factory=dict)
 
 
 def make_guard(private_hosts: Iterable[str], host_networks: Iterable[str]) -> Guard:

@@ -41,6 +41,9 @@ def decide_dial(
     """Return why the gateway may not connect to `address` for `name` ("": an IP literal)."""
     # A carrier that the operator excepted leads to the address inside it: deny rules name that one.
     carried = carried_address(address) or address
+    service = guard.services.get((name, port))
+    if service is not None and service.address == address:  # the operator said this very place
+        return denied_address(policy, address, service.port)
     return (
         judge_address(guard, name, address)
         or denied_address(policy, address, port)

@@ -33,7 +33,8 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_un
 class Configure(Message, frozen=True):
     """First message of the daemon: what the operator's configuration and the host say.
 
-    `host_networks`: every address and on-link prefix of the host, as CIDR text. `resolvers`:
+    `host_networks`: every address and on-link prefix of the host, as CIDR text. `host_services`:
+    "NAME:PORT" inside and the loopback "ADDRESS:PORT" it means. `resolvers`:
     addresses "IP" or "IP:PORT" / "[IP6]:PORT"; empty means the host's own resolver. `proxy`:
     "HOST:PORT" of a CONNECT proxy, or "".
     """
@@ -42,6 +43,7 @@ class Configure(Message, frozen=True):
     private_hosts: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
     proxy: str = ""
+    host_services: tuple[tuple[str, str], ...] = ()
 
 
 class Trust(Message, frozen=True):

@@ -9,12 +9,14 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
+from cleanroom.decide.services import read_services
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
 from cleanroom.gateway.budgets import Allowances
@@ -33,6 +35,7 @@ from cleanroom.gateway.tunnel import Tunnelling, parse_proxy
 from cleanroom.gateway.upstream import Upstream
 from cleanroom.gateway.vault import SandboxSecrets, Secret
 from cleanroom.gateway.wire import Target
+from cleanroom.policy.hosts import InvalidHostError
 
 _ENDS_S: Final = 0.02  # nobody waits for the report of an end: it goes with others
 HTTPS_PORT: Final = 443
@@ -114,6 +117,13 @@ class Gateway:
         done: Callable[[Reached | Failed], None],
     ) -> Cancellable:
         """Implement Surroundings."""
+        service = self.guard.services.get((target.name, target.port))
+        if service is not None:
+            # As it is dialled; the policy was asked for the name, and the audit says it.
+            place = replace(target, name="", address=str(service.address), port=service.port)
+            dialling = Dialling(self.reactor, place, judge, done)
+            dialling.start(sandbox_id, self._resolver)
+            return dialling
         if self._proxy is not None:
             tunnelling = Tunnelling(self.reactor, self._proxy, target, done)
             tunnelling.start(sandbox_id, self._resolver, judge)
@@ -190,10 +200,11 @@ class Gateway:
             self.upstream_tls = upstream_context(message.roots)
             return
         try:
-            self.guard = make_guard(message.private_hosts, message.host_networks)
+            guard = make_guard(message.private_hosts, message.host_networks)
+            self.guard = replace(guard, services=read_services(message.host_services))
             self._proxy = parse_proxy(message.proxy) if message.proxy else None
             places = tuple(parse_place(text) for text in message.resolvers)
-        except ValueError as error:
+        except (ValueError, InvalidHostError) as error:
             raise control.ControlError(str(error)) from error
         self._resolver.ask(OwnResolvers(places) if places else self._lookup)
 
