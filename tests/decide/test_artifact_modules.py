@@ -115,8 +115,8 @@ def test_what_is_not_locked_is_not_asked_for(path: str, words: str) -> None:
         "github.com/!azure/x/@v/list",
         f"{TEXT}/@v/v0.3.0.info",
         "github.com/!azure/x/v2/@v/v2.0.0.info",
-        f"sumdb/sum.example/lookup/{TEXT}@v0.3.0",
-        "sumdb/sum.example/supported",
+        f"sumdb/sum.golang.org/lookup/{TEXT}@v0.3.0",
+        "sumdb/sum.golang.org/supported",
         "tile/8/0/001",
     ],
 )

@@ -110,7 +110,8 @@ def test_a_zip_file_that_swells_is_left(outside: Registries, lib: Module) -> Non
         "/evil.test/the-secret/@latest",
         "LIB/the-secret/@v/list",
         "/lookup/evil.test/the-secret@v1.0.0",
-        "/sumdb/sum.test/lookupLIB@v9.0.0",
+        "/sumdb/the-secret.evil.test/latest",
+        "/sumdb/sum.golang.org/lookupLIB@v9.0.0",
         "/search",
     ],
 )
@@ -138,7 +139,7 @@ def test_a_checksum_database_is_read_by_itself_and_through_a_proxy(
 ) -> None:
     pages = {
         INDEX: ("/latest", "/tile/8/0/x001/234.p/7", f"/lookup{lib.below}@v1.0.0"),
-        PROXY: ("/sumdb/sum.test/supported", "/sumdb/sum.test/tile/8/data/001"),
+        PROXY: ("/sumdb/sum.golang.org/supported", "/sumdb/sum.golang.org/tile/8/data/001"),
     }
     for host, paths in pages.items():
         for path in paths:

@@ -23,6 +23,7 @@ _ESCAPED: Final = re.compile(r"!([a-z])")
 _TILE: Final = re.compile(
     r"tile/[0-9]{1,2}/(?:[0-9]{1,2}|data)/(?:x[0-9]{3}/){0,8}[0-9]{3}(?:\.p/[0-9]{1,3})?"
 )
+_DATABASES: Final = (["sum.golang.org"], ["sum.golang.google.cn"])
 _NOT_GO: Final = Unsound("a module's name or version is not written as Go writes it")
 
 
@@ -37,9 +38,7 @@ def ask_go(target: str) -> Question:
         case [*parts, "@latest"]:
             return _of_module(_module(parts), "@latest", path)
         case parts:
-            # Proxies hand on what a checksum database says, below `sumdb/ITS-NAME/`.
-            begin = parts.index("sumdb") + 2 if "sumdb" in parts else 0
-            return _of_database(parts[begin:], path)
+            return _of_database(parts, path)
 
 
 def _of_module(module: str | Unsound, file: str, path: str) -> Question:
@@ -60,7 +59,13 @@ def _of_module(module: str | Unsound, file: str, path: str) -> Question:
             return Service(path)
 
 
-def _of_database(asked: list[str], path: str) -> Question:
+def _of_database(parts: list[str], path: str) -> Question:
+    asked = parts
+    if "sumdb" in parts and parts[0] != "lookup":
+        # Proxies hand on what Go's own databases say, below `sumdb/NAME/`. Others are asked at
+        # their own hosts or not at all: a name could carry data to a stranger.
+        begin = parts.index("sumdb") + 1
+        asked = parts[begin + 1 :] if parts[begin : begin + 1] in _DATABASES else []
     match asked:
         case ["supported"] | ["latest"]:
             return Metadata("", path, versions=False, of_registry=True)
