@@ -13,6 +13,14 @@ from tests.cli.conftest import CommandLine
 from tests.cli.typist import PATIENCE_S, Typist
 from tests.client.scripted import Answer
 
+# It waits for the daemon as long as a busy machine may take; a person's waits a second.
+PROGRAM = """\
+#!{python} -P
+import sys
+from cleanroom.cli import cmd_completion, main
+cmd_completion.PATIENCE_S = {patience}
+sys.exit(main.main())
+"""
 DEV = {"id": "sbx_1", "name": "dev", "state": "ready", "workspace": "/w:x"}
 FISH = shutil.which("fish") or ""
 zsh = pytest.mark.skipif(not shutil.which("zsh"), reason="this machine lacks zsh")
@@ -25,7 +33,7 @@ def environ(cli: CommandLine) -> dict[str, str]:
     cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": [DEV]})
     program = cli.folder.parent / "bin" / "cleanroom"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m cleanroom "$@"\n')
+    program.write_text(PROGRAM.format(python=sys.executable, patience=PATIENCE_S))
     program.chmod(0o755)
     path = f"{program.parent}:/usr/local/bin:/usr/bin:/bin"
     return {**os.environ, "PATH": path, "TERM": "dumb", "PS1": "> "}

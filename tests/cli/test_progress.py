@@ -51,15 +51,16 @@ def test_a_long_start_is_said_and_the_line_is_gone_when_it_is_over(cli: CommandL
 
     cli.script.attached = attached
     with waiting(cli, "exec", "true") as person:
-        person.see(b"cleanroom: starting the sandbox, 1 s")
-        person.see(b"cleanroom: starting the sandbox, 2 s")
+        person.see(b"cleanroom: starting the sandbox, ")
+        person.shown = b""
+        person.see(b"cleanroom: starting the sandbox, ")  # drawn again, as time passes
     assert f"s{CLEAR}out".encode() in person.shown
 
 
 def test_the_first_start_with_mise_says_what_takes_so_long(cli: CommandLine) -> None:
     (cli.folder / "mise.toml").touch()
     with waiting(cli, "exec", "true") as person:
-        person.see(b"starting the sandbox with the tools of mise, 1 s")
+        person.see(b"starting the sandbox with the tools of mise, ")
 
 
 def test_a_poor_terminal_and_quiet_have_no_line(cli: CommandLine) -> None:
