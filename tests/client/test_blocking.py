@@ -38,6 +38,27 @@ def test_one_connection_serves_many_calls(short_path: Path) -> None:
         assert len(daemon.requests) == 2
 
 
+def test_a_connection_that_was_idle_for_too_long_is_made_anew(short_path: Path) -> None:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(short_path / "d.sock"))
+    server.listen()
+
+    def serve() -> None:
+        for _ in range(2):  # one answer for each connection
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with server, Connection.open(str(short_path / "d.sock")) as connection:
+        connection.call(Call("health"))
+        connection.renew()
+        connection.call(Call("health"))
+        thread.join(60)
+
+
 def test_a_refusal_is_raised_and_the_connection_goes_on(short_path: Path) -> None:
     script = Script({"GET /v1/version": problem("sandbox_not_found", "cannot find it", 404)})
     with scripted(short_path, script) as daemon, Connection.open(str(daemon.path)) as connection:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.daemon import server
 from cleanroom.policy.capabilities import ALWAYS
 from cleanroom.policy.model import Capability
 from tests.conftest import Home
@@ -253,20 +252,6 @@ def test_the_operator_names_providers_and_hosts(operator: Owner) -> None:
 
 def test_what_the_operator_allows_is_not_for_a_value_of_another_source(operator: Owner) -> None:
     assert operator.runs("--secret", "forge=TOKEN").status == 125
-
-
-def test_a_provider_may_take_longer_than_an_idle_connection(
-    home: Home, short_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.2)
-    folder = short_path / "daemon"
-    folder.mkdir(mode=0o700)
-    slow = f"{{command: [sh, -c, 'sleep 1; echo {VALUE}'], hosts: [api.forge.example]}}"
-    text = f"approvals: ask\nsecrets:\n  forge: {slow}\n"
-    setting = Setting(folder, FakeBackend(proven=PROVEN), config_text=text)
-    with DaemonThread(setting) as daemon:
-        done = Owner(home, daemon).runs()
-    assert done.status == 0, done.err
 
 
 def test_a_flag_names_a_host_for_the_operators_value(operator: Owner) -> None:
