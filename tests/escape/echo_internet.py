@@ -126,6 +126,14 @@ def elsewhere(request: bytes) -> Iterator[bytes]:
     yield _whole(b"", place, status="307 Temporary Redirect")
 
 
+def package(_: bytes) -> Iterator[bytes]:
+    yield _whole(b'{"name":"pkg","versions":{},"dist-tags":{}}', "Content-Type: application/json")
+
+
+def index(_: bytes) -> Iterator[bytes]:
+    yield _whole(b"<html></html>", "Content-Type: text/html")
+
+
 ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/forms": forms,
     b"/split": split,
@@ -133,4 +141,6 @@ ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/zipped": zipped,
     b"/part": part,
     b"/elsewhere": elsewhere,
+    b"/pkg": package,
+    b"/simple/pkg/": index,
 }

@@ -134,6 +134,28 @@ def test_a_real_client_with_a_placeholder_is_served_as_with_the_value(
     assert not said.denials()
 
 
+PACKAGE_CLIENTS = {
+    "npm": "run('npm', 'view', '--registry', 'https://good.test/',"
+    " '--//good.test/:_authToken=' + TOKEN, 'pkg', 'name')",
+    "pip3": "run('pip3', 'download', '--no-cache-dir', '-i',"
+    " 'https://me:' + TOKEN + '@good.test/simple', 'pkg')",
+}
+
+
+@pytest.mark.parametrize("client", PACKAGE_CLIENTS)
+def test_a_package_manager_reads_a_private_index_with_a_placeholder(
+    world: World, client: str
+) -> None:
+    if not Path("/usr/bin", client).exists():
+        pytest.skip(f"this machine lacks {client}")
+    said = world.run(bound(), f"{TOOLS}\nresult = {PACKAGE_CLIENTS[client]}")
+    basic = base64.b64encode(f"me:{VALUE}".encode())
+    sent = f"Bearer {VALUE}".encode() if client == "npm" else b"Basic " + basic
+    assert any(sent in bytes(each.received) for each in world.reached()), said.result
+    assert never_came_in(said)
+    assert not said.denials(), said.result
+
+
 def test_what_servers_repeat_comes_back_as_the_placeholder(world: World) -> None:
     said = world.run(
         bound(),
