@@ -49,6 +49,7 @@ MISE_FILES: Final = (".mise.toml", ".mise/config.toml", "mise.toml")
 RARE: Final = frozenset(
     (
         *("--detach-keys", "--terminal-escapes", "--workdir", "--env-file", "--recreate"),
+        "--reuse",
         *("--idle", "--keep-on-failure", "--backend", "--isolation", "--result-file", "--no-input"),
         *(
             "--publish",
