@@ -54,8 +54,8 @@ class Content:
             with link.theirs.dup() as sock:
                 link.start()
                 sock.settimeout(_PATIENCE_S)
-                _try(sock)
-        except (OSError, wire.PacketError) as error:
+                self.store().discard(_try(sock))
+        except (OSError, sqlite3.Error, wire.PacketError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
             return f"the content cache {self._folder} does not work: {reason or error}"
         finally:
@@ -72,8 +72,8 @@ class Content:
                 self._store = None
 
 
-def _try(sock: socket.socket) -> None:
-    """Raises OSError, PacketError."""
+def _try(sock: socket.socket) -> str:
+    """Return the SHA-256 of what was kept. Raises OSError, PacketError."""
     word = secrets.token_hex(16)
     data, path = word.encode(), f"/{word}"
     _ask(sock, wire.Find(1, "proof.invalid", path))
@@ -82,15 +82,16 @@ def _try(sock: socket.socket) -> None:
         os.write(room, data)
     finally:
         os.close(room)
-    _ask(sock, wire.Keep(1, hashlib.sha256(data).hexdigest()))
+    sha256 = hashlib.sha256(data).hexdigest()
+    _ask(sock, wire.Keep(1, sha256))
     blob = _descriptor(_ask(sock, wire.Find(2, "proof.invalid", path)))
     try:
         kept = os.pread(blob, 2 * len(data), 0)
     finally:
         os.close(blob)
-    sock.send(wire.encode(wire.Damaged(2)))  # nobody needs it any more
     if kept != data:
         raise OSError(errno.EIO, "it does not give back what it was given")
+    return sha256
 
 
 def _ask(sock: socket.socket, message: wire.ToStore) -> list[int]:
