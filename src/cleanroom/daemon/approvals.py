@@ -200,7 +200,11 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
     reach = reach_of(policy)
     if reach.is_nothing:
         return []
-    return [f"first run here, approved with {line}" for line in reach.lines()]
+    # A first run approves no host for a secret.
+    return [
+        f"first run here, {'binds' if line.startswith('secrets') else 'approved with'} {line}"
+        for line in reach.lines()
+    ]
 
 
 def _approved_of(document: bytes) -> Approved:

@@ -24,7 +24,7 @@ from cleanroom.api.policy_types import (
     PolicySuggestRequest,
 )
 from cleanroom.api.types import Denial, Run, RunOptions
-from cleanroom.daemon.approvals import Workspace, bound, not_agreed
+from cleanroom.daemon.approvals import Finding, Workspace, bound, not_agreed
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
 from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
@@ -35,6 +35,7 @@ from cleanroom.policy.explain import explain as explain_plan
 from cleanroom.policy.hosts import InvalidHostError
 from cleanroom.policy.init import InitFacts, init_policy
 from cleanroom.policy.insert import insert_rules
+from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.reach import reach_of
 from cleanroom.policy.schema import policy_schema
 from cleanroom.policy.suggest import Refusal, suggest_rules
@@ -141,12 +142,14 @@ async def approve(call: Call) -> web.StreamResponse:
             reason=finding.reason,
             reach=list(reach_of(policy).lines()),
             changes=changes_of(finding.difference),
-            secrets=[
-                f"secret {secret} to {', '.join(hosts)}"
-                for secret, hosts in not_agreed(finding.agreed, bound(policy)).items()
-            ],
+            secrets=_not_approved(finding, policy) if request.check else [],
         )
     )
+
+
+def _not_approved(finding: Finding, policy: CompiledPolicy) -> list[str]:
+    lacking = not_agreed(finding.agreed, bound(policy))
+    return [f"secret {secret} to {', '.join(hosts)}" for secret, hosts in lacking.items()]
 
 
 async def init(call: Call) -> web.StreamResponse:
