@@ -29,6 +29,15 @@ def test_a_volume_has_a_name_and_a_place(cli: CommandLine) -> None:
     assert options(cli) == {"volumes": [{"name": "home", "at": "/home/cleanroom"}]}
 
 
+@pytest.mark.parametrize("text", ["", "foo", "COW"])
+def test_a_mode_that_there_is_not_is_said(cli: CommandLine, text: str) -> None:
+    done = cli("exec", "--workspace", text, "true")
+    assert done.status == 2
+    assert f"cannot read --workspace {text!r}" in done.err
+    assert "write one of cow, ro, live" in done.err
+    assert not cli.daemon.requests
+
+
 @pytest.mark.parametrize("text", ["", "home", ":/a", "home:", "home:a"])
 def test_a_volume_that_cannot_be_read_is_said(cli: CommandLine, text: str) -> None:
     done = cli("exec", "--volume", text, "true")

@@ -12,6 +12,8 @@ import os
 from cleanroom.cli.parser import Parser
 from cleanroom.errors import Code, Refused, UsageError, UserError
 
+_MODES = ("cow", "ro", "live")
+
 
 def add_folder_flags(parser: Parser) -> None:
     """Add the flags."""
@@ -31,10 +33,17 @@ def _volume(text: str) -> dict[str, str]:
 def folder_options(options: argparse.Namespace) -> dict[str, object]:
     """Return what the flags say."""
     return {
-        "workspace_mode": options.workspace,
+        "workspace_mode": _mode(options.workspace),
         "mounts": [_mount(text) for text in options.mount],
         "volumes": [_volume(text) for text in options.volume],
     }
+
+
+def _mode(text: str | None) -> str | None:
+    if text not in (None, *_MODES):
+        message = f"cannot read --workspace {text!r}"
+        raise UsageError(Code.REQUEST_INVALID, message, f"write one of {', '.join(_MODES)}")
+    return text
 
 
 def _mount(text: str) -> dict[str, str]:
