@@ -143,3 +143,16 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     file.write_text(EVERYTHING)
     assert load_config(file, {}).settings.limits.sandboxes == 3
     assert load_config(file, {}).path == str(file)
+
+
+def test_a_file_that_changed_after_it_was_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    config = load_config(file, {})
+    assert not report(config).changed
+    file.write_text("limits:\n  sandboxes: 3\n")
+    assert report(config).changed
+    config = load_config(file, {})
+    assert not report(config).changed
+    file.unlink()
+    file.mkdir()
+    assert report(config).changed

@@ -80,6 +80,7 @@ class ConfigReport(Message, frozen=True):
 
     path: str  # of config.yaml, whether it exists or not
     values: list[ConfigValue]
+    changed: bool = False  # the file, after the daemon had read it
 
 
 # --- what went wrong ----------------------------------------------------------------------

@@ -74,5 +74,5 @@ def source_of(need: Reply, given: Mapping[str, Source]) -> Source | None:
 def no_source(secret_id: str) -> Refused:
     """Return the error for a secret that nobody says where to find."""
     message = f"cannot use the secret '{secret_id}': nothing says where its value is"
-    hint = f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml (docs/secrets.md)"
+    hint = f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml before the daemon starts"
     return Refused(Code.SECRET_UNAVAILABLE, message, hint)

@@ -29,25 +29,37 @@ _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings in force; `origins` says where each was said, `path` is the file's."""
+    """Settings in force; `path` and `text` are the file's, `origins` says where each was said."""
 
     settings: Settings
     path: str
     origins: Mapping[str, str]
+    text: str = ""
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
-    """Read the operator's file, if there is one. Raises FileErrors, or Fault if unreadable."""
+    """Read the operator's file, if there is one. Raises FileErrors."""
+    return parse_config(_text(path), str(path), environment)
+
+
+def has_changed(config: Config) -> bool:
+    """Tell whether the file says something else by now: that counts for the next daemon."""
+    try:
+        return _text(Path(config.path)) != config.text
+    except FileErrors:
+        return True
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8", "replace")
+            return file.read(MAX_BYTES + 1).decode("utf-8", "replace")
     except FileNotFoundError:
-        text = ""
+        return ""
     except OSError as error:
         problem = Problems(str(path))
         problem.add(START, f"cannot read it: {error.strerror}")
         raise FileErrors(Code.REQUEST_INVALID, problem.found) from error
-    return parse_config(text, str(path), environment)
 
 
 def parse_config(text: str, path: str, environment: Mapping[str, str]) -> Config:
@@ -65,7 +77,7 @@ def parse_config(text: str, path: str, environment: Mapping[str, str]) -> Config
         pass
     if problems.found or settings is None:
         raise FileErrors(Code.REQUEST_INVALID, problems.found)
-    return Config(settings, path, origins)
+    return Config(settings, path, origins, text)
 
 
 def report(config: Config) -> ConfigReport:
@@ -78,7 +90,7 @@ def report(config: Config) -> ConfigReport:
         )
         for key, value in _flat(config.settings, "")
     ]
-    return ConfigReport(path=config.path, values=values)
+    return ConfigReport(path=config.path, values=values, changed=has_changed(config))
 
 
 def every_key(

@@ -14,7 +14,8 @@ _HEAD: Final = """\
 `$XDG_CONFIG_HOME/cleanroom/config.yaml` (`~/.config/cleanroom/config.yaml`; root:
 `/etc/cleanroom/config.yaml`) belongs to whoever runs the daemon, not to a repository. It is read
 when the daemon starts, as strictly as a policy: an unknown key, a wrong type, an alias or a
-duplicate stops the daemon with the file's name, line and column.
+duplicate stops the daemon with the file's name, line and column. A daemon that runs keeps what it
+read: `cleanroom config show` says so when the file has changed since, and how to end that daemon.
 
 Strongest first: flags of a command, `CLEANROOM_…` variables of the daemon's environment, this
 file, defaults. In a variable a list is separated by commas. `cleanroom config show --origin` says
