@@ -18,6 +18,15 @@ def test_paths_are_asked_and_said(cli: CommandLine) -> None:
     assert body == {"paths": ["src/", "b"], "check": False}
 
 
+def test_a_path_where_nothing_changed_is_said(cli: CommandLine) -> None:
+    nothing: dict[str, object] = {"applied": [], "conflicts": [], "skipped": []}
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(nothing)
+    done = cli("apply", "dev", "b\x1b")
+    assert (done.status, done.out) == (0, "")
+    assert "nothing changed at: dev b\\x1b; a sandbox is named with --sandbox" in done.err
+    assert "nothing changed" not in cli("apply").err
+
+
 def test_check_changes_nothing(cli: CommandLine) -> None:
     cli.script.answers["POST /v1/runs/sandbox:dev/apply"] = Answer(REPORT)
     assert "would be applied" in cli("apply", "--sandbox", "dev", "--check").err

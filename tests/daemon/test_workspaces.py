@@ -93,7 +93,7 @@ def test_changes_are_listed_shown_and_applied(repository: Path) -> None:
             ("empty/", "added", 0),
             ("new", "added", 4),
         ]
-        reason = "git ignores it: not listed"
+        reason = "ignored by git: not listed"
         assert changes.skipped == [SkippedPath(path="x.log", reason=reason)]
         assert "+new\n" in await workspaces.patch(folder)
         assert await workspaces.size(folder) > 0

@@ -188,7 +188,8 @@ class LocalWorkspaces:
     async def _branch(self, folder: Path, request: ApplyRequest) -> ApplyReport:
         if request.paths:
             message = "cannot bring a branch and single paths at once"
-            raise UserError(Code.REQUEST_INVALID, message, "leave out the paths, or --branch")
+            hint = "leave out the paths, or --branch; --sandbox NAME names a sandbox"
+            raise UserError(Code.REQUEST_INVALID, message, hint)
         brought = await bring_branch(folder, request.branch, check=request.check)
         return ApplyReport(
             applied=[],

@@ -53,7 +53,7 @@ def test_a_dot_is_everything_ignored_files_included(workspace: Workspace) -> Non
     workspace.write(".gitignore", "*.log\n")
     workspace.run("touch a.log b")
     assert apply(workspace.folder, check=True) == Applied(
-        ("b",), (), (Skipped("a.log", "git ignores it: name them to apply them"),)
+        ("b",), (), (Skipped("a.log", "ignored by git: name them to apply them"),)
     )
     assert apply(workspace.folder, (".",)).applied == ("a.log", "b")
 
