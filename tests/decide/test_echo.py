@@ -155,3 +155,11 @@ def test_what_ends_in_a_line_end_is_not_held() -> None:
     assert scrubber.feed(VALUE[:20]) == b""
     assert scrubber.feed(VALUE[20:] + b"\n") == INSTEAD + b"\n"
     assert scrubber.end() == b""
+
+
+@pytest.mark.parametrize("value", [VALUE, ODD])
+@pytest.mark.parametrize("end", [b"", b"x", b"u00", b"ud83d", b"u0041"])
+def test_a_page_of_backslashes_is_read_once(value: bytes, end: bytes) -> None:
+    # If each of them asked what follows the run, this would take hours.
+    page = b"\\u0041 " + b"\\" * 2_000_000 + end
+    assert echoes(value).replace(page) == page
