@@ -138,6 +138,18 @@ def test_what_is_no_metadata_is_said(document: bytes) -> None:
     assert refused
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"7", b"null", b"[" * 900 + b"]" * 900])
+def test_what_is_no_text_where_a_text_belongs_is_no_version(value: bytes) -> None:
+    tags = b'{"versions":{"1.0.0":{}},"time":{"1.0.0":%b},"dist-tags":{"latest":%b,"old":"1.0.0"}}'
+    page = HIDE["npm"](tags % (value, value), Age(_AGE.newest_s, ("1.0.0",)))
+    assert json.loads(page)["dist-tags"] == {"latest": "1.0.0", "old": "1.0.0"}
+    files = b'{"name":%b,"files":[{"filename":%b,"url":%b,"requires-python":%b,"yanked":%b}]}'
+    document = files % ((value,) * 5)
+    assert json.loads(HIDE["pypi"](document, _AGE))["files"] == []
+    assert b'href=""' in pypi_as_html(document)
+    assert HIDE["cargo"](b'{"vers":%b,"pubtime":%b}' % (value, value), _AGE) == b""
+
+
 @given(st.binary(max_size=200))
 def test_nothing_else_is_raised(document: bytes) -> None:
     for hide in HIDE.values():

@@ -48,9 +48,9 @@ def hide_young_npm(document: bytes, age: Age) -> bytes:
     page = _read(document)
     versions, times = _mapping(page, "versions"), _mapping(page, "time")
     kept = {each: value for each, value in versions.items() if not age.hides(each, times.get(each))}
-    tags = {tag: each for tag, each in _mapping(page, "dist-tags").items() if each in kept}
+    tags = {tag: each for tag, each in _mapping(page, "dist-tags").items() if _text(each) in kept}
     if "latest" not in tags and kept:
-        tags["latest"] = max(kept, key=lambda each: ("-" not in each, str(times.get(each))))
+        tags["latest"] = max(kept, key=lambda each: ("-" not in each, _text(times.get(each))))
     gone = versions.keys() - kept.keys()
     page["versions"], page["dist-tags"] = kept, tags
     page["time"] = {each: value for each, value in times.items() if each not in gone}
@@ -73,7 +73,7 @@ def hide_young_pypi(document: bytes, age: Age) -> bytes:
 def pypi_as_html(document: bytes) -> bytes:
     """Return the same page in the HTML form, for clients that know no other."""
     page = _read(document)
-    name = escape(str(page.get("name", "")))
+    name = escape(_text(page.get("name")))
     lines = [f"<!DOCTYPE html><html><head><title>{name}</title></head><body>"]
     lines += map(_anchor, _files(page))
     return "\n".join([*lines, "</body></html>", ""]).encode("utf-8", "replace")
@@ -134,7 +134,7 @@ def _lines(document: bytes) -> Iterator[tuple[bytes, Page]]:
 
 
 def _crate_of(line: Page) -> tuple[str, object]:
-    return str(line.get("vers", "")), line.get("pubtime")
+    return _text(line.get("vers")), line.get("pubtime")
 
 
 def _is_young(file: Page, age: Age) -> bool:
@@ -142,19 +142,19 @@ def _is_young(file: Page, age: Age) -> bool:
 
 
 def _version_of(file: Page) -> str:
-    return canonical_version(version_of_file(str(file.get("filename", ""))))
+    return canonical_version(version_of_file(_text(file.get("filename"))))
 
 
 def _anchor(file: Page) -> str:
     hashes = file.get("hashes")
-    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
-    url = f"{file.get('url', '')}#sha256={sha256}" if sha256 else str(file.get("url", ""))
+    sha256 = _text(hashes.get("sha256")) if isinstance(hashes, dict) else ""
+    url = _text(file.get("url")) + (f"#sha256={sha256}" if sha256 else "")
     attributes = [f'href="{escape(url)}"']
-    if needs := file.get("requires-python"):
-        attributes.append(f'data-requires-python="{escape(str(needs))}"')
+    if needs := _text(file.get("requires-python")):
+        attributes.append(f'data-requires-python="{escape(needs)}"')
     if yanked := file.get("yanked"):
-        attributes.append(f'data-yanked="{escape(yanked if isinstance(yanked, str) else "")}"')
-    return f"<a {' '.join(attributes)}>{escape(str(file.get('filename', '')))}</a><br>"
+        attributes.append(f'data-yanked="{escape(_text(yanked))}"')
+    return f"<a {' '.join(attributes)}>{escape(_text(file.get('filename')))}</a><br>"
 
 
 def _read(document: bytes) -> Page:
@@ -191,6 +191,11 @@ def _texts(page: Page, key: str) -> list[str]:
         message = f"has no list of texts '{key}'"
         raise UnreadableError(message)
     return value
+
+
+def _text(value: object) -> str:
+    """Return a text, "" for anything else that a registry may have put in its place."""
+    return value if isinstance(value, str) else ""
 
 
 def _seconds(published: object) -> float | None:
