@@ -70,6 +70,26 @@ def test_an_artifact_is_as_old_as_its_registry_says(world: World, date: str) -> 
     assert (_PATH in asked) is (date == _OLD)
 
 
+def test_what_one_policys_hosts_say_of_a_date_is_none_for_another_policy(world: World) -> None:
+    file = "ms-1.0.tar.gz"
+    pages = [{"files": [{"filename": file, "upload-time": date}]} for date in (_OLD, _LATE)]
+    grant = dataclasses.replace(
+        artifact(b"x", cooldown_s=7), manager="pypi", path=f"/p/{file}", file=file, version="1.0"
+    )
+    world.upstream.answers(f"/p/{file}", Reply(b"x"))
+    world.upstream.answers("/simple/ms/", *[Reply(json.dumps(each).encode()) for each in pages])
+    lied_to, told = [
+        world.get(Want(sandbox, "files.example", dataclasses.replace(grant, hosts=hosts)))
+        for sandbox, hosts in (
+            ("sbx-a", ("lies.example", "files.example")),
+            ("sbx-b", ("index.example", "files.example")),
+        )
+    ]
+    assert lied_to.body == b"x"
+    assert told.deny
+    assert told.deny.code is Code.COOLDOWN_ACTIVE
+
+
 def test_a_young_version_is_not_in_the_page(world: World) -> None:
     world.upstream.answers("/ms", _page(_LATE))
     taken = world.get(want(page(cooldown_s=7 * _DAY_S)))

@@ -27,6 +27,8 @@ from cleanroom.gateway.source import Answer, Fetching, Served, Source, Taker, Wa
 _REMEMBERED: Final = 20_000  # dates
 _DAY_S: Final = 86_400
 
+_Key = tuple[tuple[str, ...], str, str, str]  # who may say it, and of which artifact
+
 
 class Dates:
     """When artifacts were published, as far as it was asked."""
@@ -34,7 +36,7 @@ class Dates:
     def __init__(self, reactor: Reactor, source: Source) -> None:
         self.reactor = reactor
         self.source = source
-        self._known: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._known: OrderedDict[_Key, float] = OrderedDict()
 
     def known(self, want: Want) -> float | None:
         """Return when it was published, if that was asked before."""
@@ -159,9 +161,11 @@ class Wait:
         self._errand.failed(deny)
 
 
-def _key(want: Want) -> tuple[str, str, str]:
+def _key(want: Want) -> _Key:
+    """SECURITY: what the hosts of one policy said of an artifact is no date for another policy."""
     grant = want.grant
-    return grant.manager, grant.name, grant.file if grant.manager == "pypi" else grant.version
+    which = grant.file if grant.manager == "pypi" else grant.version
+    return (want.host, *grant.hosts), grant.manager, grant.name, which
 
 
 def _page_of(grant: Grant) -> Grant:
