@@ -33,6 +33,22 @@ def posted(body: str, kind: str = FORM) -> tuple[str, bytes]:
     return f"{kind}\nContent-Length: {len(data)}", data
 
 
+@pytest.mark.parametrize("kind", [f"{FORM}\nExpect: 100-continue", JSON])
+def test_a_request_of_http_1_0_is_given_no_chunks(kind: str) -> None:
+    talk = SecretTalk(keys(target=("form", "json")))
+    head, body = posted("x" * (MAX_HELD + 1) if kind == JSON else "k=$", kind)
+    old = f"{head}\nConnection: keep-alive".replace("HTTP/1.1", "HTTP/1.0")
+    assert talk.request(old, body) == b""
+    assert talk.refusal() == (403, "protocol_not_allowed")
+
+
+def test_a_short_body_of_http_1_0_is_swapped() -> None:
+    talk = SecretTalk(keys(target=("form",)))
+    head, body = posted("k=$")
+    sent = talk.request(head.replace("HTTP/1.1", "HTTP/1.0"), body)
+    assert sent.endswith(b"Content-Length: %d\r\n\r\nk=%b" % (2 + len(VALUE), VALUE))
+
+
 @pytest.mark.parametrize("step", [1, 7, 1000])
 def test_a_form_is_swapped_and_its_length_is_right(step: int) -> None:
     talk = SecretTalk(keys(b"a b&c=d/e%\xff", target=("form",)))

@@ -61,6 +61,10 @@ class Bound(Watched):
         swapping = Swapping(found, place, purse.value_or_deny)
         if _is_short(request):
             return Passage(b"", Held(swapping, _edited(head, edits)))
+        if request.minor == 0:
+            # SECURITY: it knows no chunks. A server would read them as a request of its own.
+            reason = "version 1.0 of HTTP cannot carry a body whose length a secret may change"
+            return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
         edits.append(_added(head, b"Transfer-Encoding: chunked\r\n"))
         return Passage(_edited(head, edits), Chunking(swapping))
 
