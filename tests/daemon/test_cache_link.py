@@ -1,12 +1,16 @@
+import errno
+import hashlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cleanroom.cache.model import Digests, Fields, Key
 from cleanroom.cache.store import Store
-from cleanroom.daemon.cache_link import CacheLink
+from cleanroom.daemon.cache_link import _MOST_KEPT, CacheLink
 from cleanroom.gateway import store_wire as wire
 
 
@@ -83,3 +87,47 @@ def test_a_store_that_fails_is_said_and_does_not_end_the_link(
 def test_a_link_that_was_never_started_can_be_closed(store: Store) -> None:
     link = CacheLink(lambda: store)
     link.close()
+
+
+def _room(gateway: socket.socket, number: int) -> wire.Keep:
+    """Have a file opened; return what asks for it to be kept, empty as it is."""
+    _ask(gateway, wire.Find(number, "npm.example", f"/{number}"))
+    _, [descriptor] = _ask(gateway, wire.NeedRoom(number))
+    os.close(descriptor)
+    return wire.Keep(number, hashlib.sha256().hexdigest())
+
+
+def test_files_that_wait_to_be_kept_are_counted_also_when_they_are_dropped(
+    store: Store, gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    keep = store.keep
+
+    def slowly(key: Key, source: int, fields: Fields, wanted: tuple[str, ...]) -> Digests:
+        assert goes_on.wait(60)
+        return keep(key, source, fields, wanted)
+
+    monkeypatch.setattr(store, "keep", slowly)
+    for number in range(_MOST_KEPT):
+        gateway.send(wire.encode(_room(gateway, number)))
+        gateway.send(wire.encode(wire.Drop(number)))
+    answer, _ = _ask(gateway, _room(gateway, _MOST_KEPT))
+    assert answer == wire.Failed(_MOST_KEPT, "too many files at once")
+    goes_on.set()
+    kept = {gateway.recv(wire.MAX_PACKET_BYTES) for _ in range(_MOST_KEPT)}
+    assert kept == {wire.encode(wire.Kept(number)) for number in range(_MOST_KEPT)}
+
+
+def test_without_a_descriptor_nothing_is_kept_and_the_link_goes_on(
+    gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _room(gateway, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup", _no_descriptor)
+        answer, _ = _ask(gateway, asked)
+    assert answer == wire.Failed(1, "Too many open files")
+    assert _ask(gateway, asked)[0] == wire.Kept(1)
+
+
+def _no_descriptor(_descriptor: int) -> int:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

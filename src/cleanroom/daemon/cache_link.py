@@ -6,6 +6,7 @@ is no message (the link is closed, and the gateway goes on without a cache).
 """
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_REQUESTS: Final = 4096  # a gateway with more at once is not ours
 _KEEPERS: Final = 2
+_MOST_KEPT: Final = 256  # files that wait for a keeper: each has a descriptor of its own
 _FAILURES: Final = (OSError, sqlite3.Error, IntegrityError)
 
 
@@ -44,6 +46,7 @@ class CacheLink:
         self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests: dict[int, _Request] = {}
         self._keepers = ThreadPoolExecutor(_KEEPERS, "cache-keep")
+        self._to_keep = threading.BoundedSemaphore(_MOST_KEPT)
         self._thread = threading.Thread(target=self._serve, name="cache", daemon=True)
 
     def start(self) -> None:
@@ -144,9 +147,22 @@ class CacheLink:
         if request.room < 0:
             error = "it was to keep a file that it does not have"
             raise wire.PacketError(error)
-        room = os.dup(request.room)
+        if not self._to_keep.acquire(blocking=False):
+            # SECURITY: a request may be dropped before it is kept, so they are counted here.
+            self._fail(message.request, OSError(errno.EMFILE, "too many files at once"))
+            return
+        try:
+            room = os.dup(request.room)
+        except OSError as error:
+            self._to_keep.release()
+            self._fail(message.request, error)
+            return
         kept = self._keepers.submit(self._keep, message, request, room)
-        kept.add_done_callback(lambda _: os.close(room))  # also when it is cancelled
+        kept.add_done_callback(lambda _: self._kept(room))  # also when it is cancelled
+
+    def _kept(self, room: int) -> None:
+        os.close(room)
+        self._to_keep.release()
 
     def _keep(self, message: wire.Keep, request: _Request, room: int) -> None:
         """Run in a thread of the keepers."""
