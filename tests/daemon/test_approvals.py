@@ -11,7 +11,7 @@ from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.store import Approval, Store
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.compile import compile_nothing
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from tests.daemon.daemons import play
 from tests.fakes import FakeBackend, FakeWorkspaces
 from tests.policy.reading import compiled, network
@@ -169,6 +169,28 @@ def test_the_operator_may_be_told_instead_of_asked(tmp_path: Path) -> None:
         assert change == "+ host two.example on port 80, 443"
         assert desk.audit.details[-1]["how"] == "notice"
         assert await desk.approvals.admit(HERE, TWO) == []
+
+    at_a_desk(tmp_path, conversation, NOTICE)
+
+
+def test_a_notice_moves_no_secret_to_another_place_at_its_host(tmp_path: Path) -> None:
+    token = SecretBinding("gh", "GH_TOKEN", ("one.example",), target=("header",))
+    page = dataclasses.replace(token, target=("header", "json"))
+    more = dataclasses.replace(token, allowed_hosts=("one.example", "two.example"))
+    agreed, posted, also = [
+        dataclasses.replace(TWO, policy_hash=f"sha256:{at}", secrets=(binding,))
+        for at, binding in enumerate((token, page, more))
+    ]
+    sends = {"gh": ("one.example",)}
+
+    async def conversation(desk: Desk) -> None:
+        await desk.approvals.approve(HERE, agreed)
+        assert await desk.approvals.admit(HERE, agreed, sends=sends) == []
+        for wider, hosts in ((posted, "one.example"), (also, "two.example")):
+            with pytest.raises(Refused) as caught:
+                await desk.approvals.admit(HERE, wider, sends={"gh": tuple(hosts.split())})
+            assert f"nobody approved here that 'gh' goes to {hosts}" in caught.value.message
+        assert await desk.approvals.admit(HERE, agreed, sends=sends) == []
 
     at_a_desk(tmp_path, conversation, NOTICE)
 

@@ -13,7 +13,7 @@ reaches less takes its place at once, so that going back is asked for like any o
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import msgspec
@@ -164,9 +164,8 @@ class Approvals:
         if own is not None and not reason:
             reason = _beyond(policy, found)
         first = not rows
-        return Finding(
-            mark, first, same=False, reason=reason, difference=found, agreed=approved.agreed
-        )
+        agreed = _unchanged(approved, policy) if reason else approved.agreed
+        return Finding(mark, first, same=False, reason=reason, difference=found, agreed=agreed)
 
     async def _record(
         self, at: Workspace, policy: CompiledPolicy, mark: str, approved: Approved
@@ -187,6 +186,17 @@ def _still_bound(agreed: Sends, policy: CompiledPolicy) -> dict[str, tuple[str, 
     return {
         secret: tuple(host for host in hosts if host in agreed.get(secret, ()))
         for secret, hosts in bound(policy).items()
+    }
+
+
+def _unchanged(approved: Approved, policy: CompiledPolicy) -> Sends:
+    """SECURITY: who agreed to a token in a header agreed to no other place for it at that host."""
+    known = {binding.secret_id: binding for binding in approved.policy.secrets}
+    return {
+        binding.secret_id: approved.agreed.get(binding.secret_id, ())
+        for binding in policy.secrets
+        if (old := known.get(binding.secret_id)) is not None
+        and replace(binding, allowed_hosts=old.allowed_hosts) == old
     }
 
 
