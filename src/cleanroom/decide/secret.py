@@ -24,8 +24,15 @@ TOKEN_HEADERS: Final = frozenset(
         "x-vault-token", "x-figma-token", "x-shopify-access-token", "x-amz-security-token",
     }
 )  # fmt: skip
-# Fields that servers, proxies and logs repeat, or that are for the next hop: never, in any binding.
-NEVER_HEADERS: Final = frozenset({"referer", "host", "origin", "via", "forwarded", "user-agent"})
+# Fields that servers, proxies and logs repeat, that are for the next hop, or that the gateway takes
+# out of a request or writes anew: never, in any binding.
+NEVER_HEADERS: Final = frozenset(
+    {
+        "referer", "host", "origin", "via", "forwarded", "user-agent", "range", "if-range",
+        "accept-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
+        "content-length", "content-type", "transfer-encoding",
+    }
+)  # fmt: skip
 _FOLDED: Final = re.compile(r"/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25)", re.IGNORECASE)
 _BASIC_HEADERS: Final = frozenset({"authorization"})
 

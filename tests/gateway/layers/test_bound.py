@@ -17,6 +17,7 @@ from tests.gateway.secret_talk import (
     keys,
     wire,
 )
+from tests.gateway.talk import UPSTREAM
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,14 @@ def test_query_and_cookie_where_the_binding_says_so() -> None:
     talk = SecretTalk(keys(target=("cookie",)))
     sent = talk.request(f"{GET}\nCookie: a=1; session=$; b=2")
     assert sent == wire(f"{GET}\nCookie: a=1; session=$; b=2")
+
+
+@pytest.mark.parametrize("name", ["Range", "If-Range", "Accept-Encoding", "Expect", "Content-Type"])
+def test_no_binding_fills_a_field_that_is_taken_out_or_says_how_to_read(name: str) -> None:
+    talk = SecretTalk(keys(header=name))
+    assert talk.request(f"{GET}\nX-Before: 1\n{name}: $") == b""
+    assert talk.codes == ["secret_scope_violation"]
+    assert VALUE not in talk.sent(UPSTREAM)
 
 
 @pytest.mark.parametrize(
