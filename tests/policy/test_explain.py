@@ -39,6 +39,23 @@ def test_rules_are_said_in_words_with_their_lines() -> None:
     assert plan.refused == ("d.b.example on ports 80 and 443 (line 12)", "everything else")
 
 
+def test_a_secret_is_said_with_where_it_goes() -> None:
+    text = """\
+version: 1
+sandbox: {network: {allow: [{host: a.example, ports: [443]}]}}
+secrets:
+  - {id: forge, env: TOKEN, allowed_hosts: [a.example], in: [header, query]}
+  - {id: once, env: ONCE, allowed_hosts: [a.example], single_use: true}
+"""
+    forge = "in header, query of requests, TLS opened (line 4)"
+    once = "in header of requests, once, TLS opened (line 5)"
+    assert explain(compiled(text)).reach == (
+        "a.example on port 443 (line 2)",
+        f"the secret forge (TOKEN) to a.example on port 443, {forge}",
+        f"the secret once (ONCE) to a.example on port 443, {once}",
+    )
+
+
 def test_what_cannot_run_yet_is_named() -> None:
     assert explain(compiled(TEXT)).notes == (
         "registries.git.enable: true is parsed, not enforced yet: this policy cannot run",

@@ -18,8 +18,10 @@ from cleanroom.policy.model import (
     RegistryPolicy,
     Rule,
     RuleKind,
+    SecretBinding,
     UnpinnedArtifact,
 )
+from cleanroom.policy.widening_secrets import secret_text
 
 # What is parsed today and enforced by no backend: a policy that needs it refuses to run.
 NOT_ENFORCED_YET: Final = frozenset(
@@ -79,7 +81,11 @@ def explain(policy: CompiledPolicy) -> Plan:
     found = needs(policy.network, policy.registries, policy.secrets, policy.sandbox)
     wanted = tuple(Need(capability, because) for capability, because in found.items())
     return Plan(
-        reach=(*map(_reach, policy.network.allow_rules), *_packages(policy)),
+        reach=(
+            *map(_reach, policy.network.allow_rules),
+            *_packages(policy),
+            *map(_secret, policy.secrets),
+        ),
         refused=(*map(_refused, policy.network.deny_rules), "everything else"),
         sandbox=tuple(_sandbox(policy)),
         needs=wanted,
@@ -116,6 +122,13 @@ def _packages(policy: CompiledPolicy) -> Iterator[str]:
         if registry.enabled and BY_MANAGER[registry.manager] not in NOT_ENFORCED_YET:
             hosts = ", ".join(registry.allowed_hosts)
             yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
+
+
+def _secret(binding: SecretBinding) -> str:
+    where = ", ".join(binding.target)
+    once = ", once" if binding.single_use else ""
+    sent = f"in {where} of requests{once}, TLS opened (line {binding.place.line})"
+    return f"the secret {secret_text(binding)}, {sent}"
 
 
 def _held(registry: RegistryPolicy) -> str:
