@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from cleanroom.daemon import finish
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Setting, play, run_request, running
 from tests.fakes import FakeClock
@@ -69,4 +72,21 @@ def test_first_output_is_timed_only_if_there_was_one(short_path: Path) -> None:
             loud = await daemon.finished(await daemon.run("echo", "x"))
             assert loud["timings"]["first_output_ms"] > 0
 
+    play(conversation())
+
+
+def test_output_that_comes_with_the_end_is_timed_too(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def has_no_turn_before_the_end(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            silent = await daemon.finished(await daemon.run("true"))
+            assert silent["timings"]["first_output_ms"] is None
+            loud = await daemon.finished(await daemon.run("echo", "x"))
+            assert loud["timings"]["first_output_ms"] > 0
+
+    monkeypatch.setattr(finish, "_time_first_output", has_no_turn_before_the_end)
     play(conversation())

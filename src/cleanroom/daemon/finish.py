@@ -112,14 +112,17 @@ def _not_recorded(run: LiveRun, error: CleanroomError) -> None:
 async def _follow(host: Host, run: LiveRun, rest: Rest) -> Outcome:
     live = run.started()
     async with asyncio.TaskGroup() as group:
+        timed = group.create_task(_time_first_output(run, rest.watch))
         beside = [
             group.create_task(_expect_client(host, run)),
             group.create_task(_keep_denials(host, run)),
-            group.create_task(_time_first_output(run, rest.watch)),
+            timed,
         ]
         outcome = await live.follow(rest.wanted.options.timeout_s)
         for task in beside:
             task.cancel()
+    if timed.cancelled():  # a short command's output and end may come in one moment
+        _note_output(run, rest.watch)
     return outcome
 
 
@@ -192,5 +195,9 @@ async def _time_first_output(run: LiveRun, watch: Stopwatch) -> None:
     output = run.started().output
     if not sum(output.totals.values()):
         await output.changed()
-    if sum(output.totals.values()):
+    _note_output(run, watch)
+
+
+def _note_output(run: LiveRun, watch: Stopwatch) -> None:
+    if sum(run.started().output.totals.values()):
         watch.since_begin("first_output_ms")
