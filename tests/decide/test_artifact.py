@@ -130,6 +130,17 @@ def test_other_services_need_read_only_false() -> None:
     assert (grant.kind, grant.label) == ("service", "/-/v1/search")
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["/ms/download/evil-9.tgz", "/ms/-/@x/evil-9.tgz", "/a/b/c/evil.TAR.GZ?x=1", "/.x/evil-9.whl"],
+)
+def test_a_file_at_a_place_that_cannot_be_read_is_no_service(target: str) -> None:
+    held = _registries(MS, read_only=False)
+    assert _refused(held, target).deny.code is Code.REGISTRY_NOT_ALLOWED
+    free = _registries(read_only=False, lockfile=LockfilePolicy(enabled=False))
+    assert _granted(free, target).kind == "service"
+
+
 def test_an_ambiguous_path_is_a_bad_request() -> None:
     refusal = _refused(_registries(), "/a/..;/b")
     assert refusal.status == 400

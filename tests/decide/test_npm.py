@@ -41,6 +41,8 @@ from cleanroom.decide.question import Artifact, Metadata, Question, Service, Uns
         # A file that is not named as the registry names them has no version to be pinned by.
         ("/ms/-/evil-9.tgz", Artifact("ms", "", "evil-9.tgz", "/ms/-/evil-9.tgz")),
         ("/ms/-/ms-.tgz", Artifact("ms", "", "ms-.tgz", "/ms/-/ms-.tgz")),
+        ("/ms/evil-9.tgz", Artifact("ms", "", "evil-9.tgz", "/ms/evil-9.tgz")),
+        ("/@a/b/b-1.0.0.tar.gz", Artifact("@a/b", "", "b-1.0.0.tar.gz", "/@a/b/b-1.0.0.tar.gz")),
         ("/ms/-/", Service("/ms/-/")),
         ("/ms/-/a/b/ms-1.0.0.tgz", Service("/ms/-/a/b/ms-1.0.0.tgz")),
         ("/-/npm/v1/security/audits", Service("/-/npm/v1/security/audits")),

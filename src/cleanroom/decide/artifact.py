@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
 from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.model import Deny
-from cleanroom.decide.question import Artifact, Metadata, Service, Unsound
+from cleanroom.decide.question import PACKAGES, Artifact, Metadata, Service, Unsound
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
@@ -127,9 +127,12 @@ def decide_request(
 
 
 def _service(registry: Registry, question: Service, method: str, host: str) -> Grant | Refusal:
-    if registry.policy.read_only or method not in _READING:
-        return _no_service(method, host)
     policy = registry.policy
+    # SECURITY: a package's file at a place that we cannot read has no pin, whatever it is called.
+    is_file = question.path.rstrip("/").lower().endswith(PACKAGES)
+    is_unpinned = is_file and _enforces(policy, "deny_unknown")
+    if policy.read_only or method not in _READING or is_unpinned:
+        return _no_service(method, host)
     hosts, fallback = policy.allowed_hosts, policy.fallback
     return Grant(policy.manager, "service", question.path, hosts=hosts, fallback=fallback)
 

@@ -12,6 +12,9 @@ MAX_PATH: Final = 2048  # characters
 MAX_NAME: Final = 214  # npm's own limit; PyPI's names are shorter
 MAX_VERSION: Final = 256
 
+# How package files end, whichever manager's: nothing else at a registry does.
+PACKAGES: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".whl", ".crate")
+
 _PLAIN: Final = re.compile(r"/[\x21-\x24\x26-\x7e]*")  # printable ASCII without `%`
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 # The escapes that clients of registries write for these very characters; any other is refused.
