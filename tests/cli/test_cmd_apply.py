@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer
 
@@ -18,13 +20,14 @@ def test_paths_are_asked_and_said(cli: CommandLine) -> None:
     assert body == {"paths": ["src/", "b"], "check": False}
 
 
-def test_a_path_where_nothing_changed_is_said(cli: CommandLine) -> None:
-    nothing: dict[str, object] = {"applied": [], "conflicts": [], "skipped": []}
+@pytest.mark.parametrize("skipped", [[], [{"path": "dev", "reason": "nothing was changed there"}]])
+def test_a_sandbox_named_as_a_path_is_pointed_out(cli: CommandLine, skipped: list[object]) -> None:
+    nothing: dict[str, object] = {"applied": [], "conflicts": [], "skipped": skipped}
     cli.script.answers["POST /v1/runs/last/apply"] = Answer(nothing)
     done = cli("apply", "dev", "b\x1b")
     assert (done.status, done.out) == (0, "")
-    assert "nothing changed at: dev b\\x1b; a sandbox is named with --sandbox" in done.err
-    assert "nothing changed" not in cli("apply").err
+    assert "nothing to apply at: dev b\\x1b; a sandbox is named with --sandbox" in done.err
+    assert "nothing to apply" not in cli("apply").err
 
 
 def test_check_changes_nothing(cli: CommandLine) -> None:

@@ -5,7 +5,6 @@ then nothing was. Never: a change chosen by anybody but the person.
 """
 
 import argparse
-from typing import Final
 
 from cleanroom.cli.changes import changes_of
 from cleanroom.cli.exec_output import counted
@@ -15,8 +14,6 @@ from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
-
-_OUTCOMES: Final = ("applied", "conflicts", "skipped")
 
 
 def apply_parser() -> Parser:
@@ -46,9 +43,9 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
         shell.screen.json(report.fields)
     else:
         _show(report, shell, "would be applied" if options.check else "applied")
-        if options.paths and not any(report.fields[each] for each in _OUTCOMES):
+        if options.paths and not (report.texts("applied") or report.items("conflicts")):
             named = plain(" ".join(options.paths))
-            shell.screen.warn(f"nothing changed at: {named}; a sandbox is named with --sandbox")
+            shell.screen.warn(f"nothing to apply at: {named}; a sandbox is named with --sandbox")
     return 1 if report.items("conflicts") else 0
 
 
