@@ -130,7 +130,7 @@ def test_files_that_git_ignores_are_apart(workspace: Workspace) -> None:
         "sub/out",
     ]
     assert workspace.changes().ignored_line("not listed") == Skipped(
-        "a.log", "ignored by git, as are 2 more: not listed"
+        "a.log", "ignored by git, and 2 more: not listed"
     )
 
 

@@ -69,7 +69,7 @@ class Changes:
 
     def ignored_line(self, becomes: str) -> Skipped:
         """Return one line for all that git ignores, and what becomes of it."""
-        more = f", as are {len(self.ignored) - 1} more" if len(self.ignored) > 1 else ""
+        more = f", and {len(self.ignored) - 1} more" if len(self.ignored) > 1 else ""
         return Skipped(self.ignored[0].path, f"ignored by git{more}: {becomes}")
 
 
