@@ -10,7 +10,9 @@ INFO = {"folder": "/c", "entries": 3, "files": 2, "bytes": 1536, "limit": 4096}
 
 def test_info_is_a_list_of_fields(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/cache"] = Answer(INFO)
-    assert "entries  3\n" in cli("cache", "info").out
+    shown = cli("cache", "info").out
+    assert "entries  3\n" in shown
+    assert "bytes    1.5 KiB\nlimit    4.0 KiB\n" in shown
     assert json.loads(cli("cache", "info", "--json").out)["limit"] == 4096
 
 

@@ -44,7 +44,11 @@ def prune_parser() -> Parser:
 def info(options: argparse.Namespace, shell: Shell) -> int:
     """Show counts and sizes."""
     with shell.connect(options) as connection:
-        shell.fields(connection.call(Call("show_cache")), as_json=options.json)
+        found = connection.call(Call("show_cache"))
+    if not options.json:
+        sizes = {name: size_text(found.number(name)) for name in ("bytes", "limit")}
+        found = Reply({**found.fields, **sizes})
+    shell.fields(found, as_json=options.json)
     return 0
 
 
