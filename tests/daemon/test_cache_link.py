@@ -10,6 +10,7 @@ import pytest
 
 from cleanroom.cache.model import Digests, Fields, Key
 from cleanroom.cache.store import Store
+from cleanroom.daemon import cache_link
 from cleanroom.daemon.cache_link import _MOST_KEPT, CacheLink
 from cleanroom.gateway import store_wire as wire
 
@@ -116,6 +117,19 @@ def test_files_that_wait_to_be_kept_are_counted_also_when_they_are_dropped(
     goes_on.set()
     kept = {gateway.recv(wire.MAX_PACKET_BYTES) for _ in range(_MOST_KEPT)}
     assert kept == {wire.encode(wire.Kept(number)) for number in range(_MOST_KEPT)}
+
+
+def test_one_request_too_many_is_refused_and_does_not_end_the_link(
+    gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_link, "_MOST_REQUESTS", 2)
+    for number in (1, 2):
+        assert _ask(gateway, wire.Find(number, "a", "/"))[0] == wire.Found(number)
+    answer, _ = _ask(gateway, wire.Find(3, "a", "/"))
+    assert answer == wire.Failed(3, "too many requests at once")
+    gateway.send(wire.encode(wire.Drop(3)))
+    gateway.send(wire.encode(wire.Drop(1)))
+    assert _ask(gateway, wire.Find(3, "a", "/"))[0] == wire.Found(3)
 
 
 def test_without_a_descriptor_nothing_is_kept_and_the_link_goes_on(

@@ -23,7 +23,7 @@ from cleanroom.gateway import store_wire as wire
 
 _log = logging.getLogger(__name__)
 
-_MOST_REQUESTS: Final = 4096  # a gateway with more at once is not ours
+_MOST_REQUESTS: Final = 16 * 1024  # at once, of all sandboxes of a gateway
 _KEEPERS: Final = 2
 _MOST_KEPT: Final = 256  # files that wait for a keeper: each has a descriptor of its own
 _FAILURES: Final = (OSError, sqlite3.Error, IntegrityError)
@@ -112,9 +112,13 @@ class CacheLink:
                 assert_never(message)
 
     def _find(self, message: wire.Find) -> None:
-        if len(self._requests) >= _MOST_REQUESTS or message.request in self._requests:
-            error = "too many requests, or one number twice"
+        if message.request in self._requests:
+            error = "one number for two requests"
             raise wire.PacketError(error)
+        if len(self._requests) >= _MOST_REQUESTS:
+            # Not the link's end: sandboxes that ask for much must not take the cache from others.
+            self._fail(message.request, OSError(errno.EMFILE, "too many requests at once"))
+            return
         key = Key(message.host, message.path, message.form)
         request = self._requests[message.request] = _Request(key)
         try:
