@@ -8,7 +8,7 @@ import pytest
 from cleanroom.backends.workspace.sync import Memory
 from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.syncing import Follower, Sides
-from cleanroom.errors import Fault
+from cleanroom.errors import Code, Fault
 from tests.backends.workspace.overlays import Workspace, later
 from tests.fake_process import FakeProcess, Program
 from tests.fakes import FakeBackend, FakeSandbox, empty_spec
@@ -63,6 +63,21 @@ def test_what_a_sandbox_does_not_take_is_not_remembered(workspace: Workspace) ->
             await follower(workspace, _fails).bring()
         with pytest.raises(Fault, match="cannot run 'tar'"):
             await follower(workspace, None).bring()
+        assert Memory.read(workspace.folder).brought == {}
+
+    asyncio.run(scenario())
+
+
+async def _vanishes(process: FakeProcess) -> int:
+    process.end(Fault(Code.RUNTIME_LAUNCH_FAILED, "cannot reach the sandbox's agent: it has ended"))
+    return 0
+
+
+def test_a_sandbox_that_ends_in_the_middle_of_it_is_a_fault(workspace: Workspace) -> None:
+    async def scenario() -> None:
+        later(workspace.write("a", "edited"))
+        with pytest.raises(Fault, match="cannot reach the sandbox's agent"):
+            await follower(workspace, _vanishes).bring()
         assert Memory.read(workspace.folder).brought == {}
 
     asyncio.run(scenario())

@@ -127,11 +127,14 @@ class Follower:
 
     async def _feed(self, argv: tuple[str, ...], parts: Iterator[bytes]) -> None:
         process = await self._start(argv)
-        async with asyncio.TaskGroup() as group:
-            answer = group.create_task(_answer(process))
-            while part := await asyncio.to_thread(_next, parts):
-                await process.write_stdin(part)
-            await process.close_stdin()
+        try:
+            async with asyncio.TaskGroup() as group:
+                answer = group.create_task(_answer(process))
+                while part := await asyncio.to_thread(_next, parts):
+                    await process.write_stdin(part)
+                await process.close_stdin()
+        except ExceptionGroup as failed:  # a Fault comes as itself
+            raise failed.exceptions[0] from None
         said, ended = answer.result()
         if ended.status != 0:
             words = [argv[0], *said.decode("utf-8", "replace").strip().splitlines()]

@@ -318,3 +318,26 @@ def test_what_is_no_conflict_can_be_carried_without_the_rest(workspace: Workspac
     inside = "inside\n"
     assert texts == {"a": inside, "b": "host", "uv.lock": "before", "new": inside}
     assert {each.path for each in carry(workspace.folder)} == {"b", "uv.lock"}
+
+
+def test_what_the_host_removed_after_it_was_brought_out_stays_removed(workspace: Workspace) -> None:
+    workspace.run("mkdir d; echo x > a; echo x > d/b")
+    assert apply(workspace.folder).applied == ("a", "d/b")
+    (workspace.root / "a").unlink()
+    (workspace.root / "d/b").unlink()
+    (workspace.root / "d").rmdir()
+    removed = "was removed on the host since"
+    assert Skipped("a", removed) in carry(workspace.folder)
+    assert Skipped("d/b", removed) in carry(workspace.folder)
+    assert not (workspace.root / "a").exists()
+
+
+def test_what_the_sandbox_removed_itself_may_come_again(workspace: Workspace) -> None:
+    workspace.run("echo x > a")
+    assert apply(workspace.folder).applied == ("a",)
+    workspace.run("rm a")
+    assert apply(workspace.folder).applied == ("a",)
+    assert not (workspace.root / "a").exists()
+    workspace.run("echo x > a")
+    assert apply(workspace.folder) == Applied(("a",))
+    assert (workspace.root / "a").read_text() == "x\n"

@@ -5,7 +5,7 @@ that leads out, anything of a `.git`, a set-uid bit, or a file that changed on t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +60,8 @@ def apply(
         if check or not actions:
             return replace(done, skipped=(*earlier, *done.skipped))
         placed = Writer(sources).write(actions)
-        remember(sources.places, placed.written)
+        gone = [change.path for change in actions if change.kind == "deleted"]
+        remember(sources.places, placed.written, gone)
         note_given(folder, sources.upper, placed.written)
         drop_journal(folder)
     return replace(done, skipped=(*earlier, *done.skipped, *placed.left))
@@ -142,8 +143,11 @@ def _remembered(places: Places) -> dict[str, int]:
     return {path: ctime for path, ctime in value.items() if isinstance(ctime, int)}
 
 
-def remember(places: Places, written: dict[str, int]) -> None:
-    """Note what stands on the host as the sandbox has it: path to ctime."""
+def remember(places: Places, written: dict[str, int], gone: Iterable[str] = ()) -> None:
+    """Note what stands on the host as the sandbox has it: path to ctime; `gone` no longer does."""
+    known = {**_remembered(places), **written}
+    for path in gone:
+        known.pop(path, None)
     draft = places.applied.with_suffix(".new")
-    draft.write_text(json.dumps({**_remembered(places), **written}))
+    draft.write_text(json.dumps(known))
     draft.rename(places.applied)

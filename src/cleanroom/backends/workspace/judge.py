@@ -83,14 +83,14 @@ class Judge:
         if change.path in self._deleted:
             return DO
         if facts is None:
-            return DO if change.kind == "added" and not change.copied else _REMOVED
+            return DO if self._is_new(change) else _REMOVED
         return self._content(change, facts)
 
     def _without_parent(self, change: Change, folder: str) -> str:
         """The folder of `change` is not there, or is no folder."""
         if change.kind == "deleted":
             return NOTHING  # gone already
-        if change.kind != "added" or change.copied:
+        if not self._is_new(change):
             return _REMOVED
         parts = folder.split("/")
         for depth in range(1, len(parts) + 1):
@@ -136,6 +136,10 @@ class Judge:
         if kind_of(facts.st_mode) != change.type or not self._is_old(change, facts):
             return _CHANGED
         return DO
+
+    def _is_new(self, change: Change) -> bool:
+        """Whether the host never had it: neither of its own, nor from us."""
+        return change.kind == "added" and not change.copied and change.path not in self._ours
 
     def _is_old(self, change: Change, facts: os.stat_result) -> bool:
         """Whether the host's version is the one that the sandbox saw, or that we wrote."""
