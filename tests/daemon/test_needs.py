@@ -21,7 +21,7 @@ sandbox:
       - {host: a.example, inspect: true}
 registries:
   npm: {enable: true, allowed_hosts: [a.example], cache_ref: other}
-  git: {enable: true, allowed_hosts: [a.example]}
+  git: {enable: true, allowed_hosts: [a.example], cooldown: 7d}
 """
 
 
@@ -40,8 +40,8 @@ def test_each_missing_capability_is_named_with_what_needs_it() -> None:
     needed = needs.needs_of(compiled, compiled.sandbox.isolation)
     found = needs.missing(compiled, needed, probe(*ALWAYS, limit_memory="no cgroup is delegated"))
     reasons = {each.capability: (each.needed_by, each.reason) for each in found}
-    assert reasons["registry_enforcement"][0] == "registries.npm.enable: true"
-    assert reasons["registry_git"] == ("registries.git.enable: true", "not enforced yet")
+    assert reasons["registry_enforcement"][0] == "registries.git.enable: true"
+    assert reasons["registry_git"] == ("registries.git.cooldown", "not enforced yet")
     assert reasons["named_cache"] == ("registries.npm.cache_ref: other", "not enforced yet")
     assert reasons["limit_memory"] == ("sandbox.resources.memory", "no cgroup is delegated")
     assert reasons["limit_pids"][1] == "this host did not prove it"

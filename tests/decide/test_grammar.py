@@ -29,5 +29,6 @@ def test_names_and_versions_have_one_spelling_each() -> None:
         "npm": ("A_b", "1.0"),
         "pypi": ("a-b", "1"),
         "cargo": ("a_b", "1.0"),
+        "git": ("A_b", "1.0"),
         "go": ("A_b", "1.0"),
     }

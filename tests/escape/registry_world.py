@@ -125,7 +125,9 @@ def _lock_of(policy: str) -> str:
 
 
 @contextlib.contextmanager
-def registries(config: str = "") -> Iterator[Registries]:
+def registries(
+    config: str = "", internet: type[RegistryInternet] = RegistryInternet
+) -> Iterator[Registries]:
     """Registries whose certificates the daemon trusts, taken down at the end."""
     folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
     made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
@@ -135,7 +137,7 @@ def registries(config: str = "") -> Iterator[Registries]:
     trust.write_text(ROOTS.certificate)
     try:
         text = f"{OPERATOR}  trust: [{trust}]\napprovals: notice\n{config}"
-        with opened(made, text, RegistryInternet) as world:
+        with opened(made, text, internet) as world:
             yield Registries(world)
     finally:
         remove_tree(folder)

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import pytest
@@ -69,3 +70,14 @@ def test_an_answer_that_leads_elsewhere_is_none(status: int) -> None:
     _fly(Reply(b"x", status), heard, body)
     assert f"answers {status}" in heard.failed[0].reason
     body.release()
+
+
+@pytest.mark.parametrize(("body", "method"), [(b"0000", "POST"), (b"", "GET")])
+def test_a_body_is_posted_whatever_the_client_did(body: bytes, method: str) -> None:
+    reactor, heard, room = Reactor(), _Heard(), Body.in_memory()
+    upstream = Upstream(reactor)
+    asked = want(dataclasses.replace(page(), body=body), method="HEAD")
+    Flight(reactor, upstream, asked, room, heard.hopes()).cancel()
+    assert [each.want.method for each in upstream.asked] == [method]
+    room.release()
+    reactor.close()

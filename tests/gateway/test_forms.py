@@ -21,6 +21,7 @@ _PYPI = "application/vnd.pypi.simple.v1+json"
         ("pypi", 7, "text/html", _PYPI),
         ("cargo", 0, "*/*", ""),
         ("go", 7, "text/html", ""),
+        ("git", 0, "text/html", ""),
     ],
 )
 def test_equal_questions_have_one_form(
@@ -41,3 +42,9 @@ def test_old_clients_of_an_index_read_html_only() -> None:
     assert wants_html(grant, "text/html")
     assert not wants_html(grant, f"{_PYPI}, text/html; q=0.1")
     assert not wants_html(page(), "text/html")
+
+
+def test_what_a_git_host_is_asked_is_a_form_of_its_own() -> None:
+    grant = dataclasses.replace(page(), manager="git", form="git 0123")
+    assert form_of(grant, "text/html") == "git 0123"
+    assert upstream_accept("git 0123") == "*/*"

@@ -242,6 +242,16 @@ def test_a_redirect_to_elsewhere_is_refused(scene: Scene, location: bytes) -> No
     assert registry.connections == 1
 
 
+def test_a_repository_that_has_moved_is_named_not_followed(scene: Scene) -> None:
+    registry = scene.serve((redirect(b"/lib.git/info/refs?service=git-upload-pack"),), (OK,))
+    grant = Grant("git", "metadata", "/lib/info/refs?service=git-upload-pack", name="lib")
+    deny = scene.fetch(replace(WANT, grant=grant)).deny
+    assert deny is not None
+    assert deny.code is Code.REGISTRY_NOT_ALLOWED
+    assert deny.reason == "lib of npm.test is at npm.test/lib.git now: name that"
+    assert registry.connections == 1
+
+
 def test_a_redirect_in_a_circle_ends(scene: Scene) -> None:
     registry = scene.serve(*[(redirect(b"/left-pad"),)] * (upstream.MAX_REDIRECTS + 2))
     deny = scene.fetch().deny

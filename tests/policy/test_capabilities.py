@@ -27,7 +27,7 @@ ASKED = {
         "registries.go.enable: true",
     ),
     "registries: {git: {enable: true, allowed_hosts: [a.example]}}": (
-        Capability.REGISTRY_GIT,
+        Capability.REGISTRY_ENFORCEMENT,
         "registries.git.enable: true",
     ),
     "registries: {npm: {enable: true, allowed_hosts: [a.example], cache_ref: b}}": (
@@ -94,3 +94,23 @@ secrets: [{id: token, env: A, allowed_hosts: [a.example, c.example]}]
     both = needed(text % "true")[Capability.REGISTRY_CREDENTIALS]
     assert both == "secret token to a.example, a host of registries.npm"
     assert Capability.REGISTRY_CREDENTIALS not in needed(text % "false")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("lockfile_enforcement: {enabled: true, lockfiles: [a]}", "lockfile_enforcement"),
+        (
+            "lockfile_enforcement: {enabled: true, mode: warn, lockfiles: [a]}",
+            "lockfile_enforcement",
+        ),
+        ("cooldown: 7d", "cooldown"),
+        ("exceptions: [{purl: 'pkg:a/b@1', expires: 2027-01-01, reason: r}]", "exceptions"),
+        ("lockfile_enforcement: {enabled: true, mode: off}", ""),
+        ("lockfile_enforcement: {mode: warn}, read_only: false, fallback: direct", ""),
+    ],
+)
+def test_what_git_cannot_be_held_to_is_named(words: str, named: str) -> None:
+    text = f"registries: {{git: {{enable: true, allowed_hosts: [a.example], {words}}}}}"
+    found = needed(text).get(Capability.REGISTRY_GIT, "")
+    assert found == (f"registries.git.{named}" if named else "")

@@ -22,7 +22,7 @@ sandbox:
       - {host: d.b.example}
 registries:
   npm: {}
-  git: {enable: true, allowed_hosts: [git.example]}
+  git: {enable: true, allowed_hosts: [git.example], cooldown: 7d}
 backends: {allow_overrides: false}
 """
 
@@ -35,6 +35,7 @@ def test_rules_are_said_in_words_with_their_lines() -> None:
         "addresses in 192.0.2.0/24 on ports 22, 80 and 443 (line 8)",
         "address 192.0.2.1 on port 5432 (line 9)",
         "every name below b.example, not b.example itself, on ports 80 and 443 (line 7)",
+        "git repositories at git.example, TLS opened, read only, whatever they have",
     )
     assert plan.refused == ("d.b.example on ports 80 and 443 (line 12)", "everything else")
 
@@ -58,7 +59,7 @@ secrets:
 
 def test_what_cannot_run_yet_is_named() -> None:
     assert explain(compiled(TEXT)).notes == (
-        "registries.git.enable: true is parsed, not enforced yet: this policy cannot run",
+        "registries.git.cooldown is parsed, not enforced yet: this policy cannot run",
         "sandbox.image is parsed, not enforced yet: this policy cannot run",
         "registries.npm is not enabled: its hosts need network rules",
     )

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
 from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.model import Deny
-from cleanroom.decide.question import PACKAGES, Artifact, Metadata, Service, Unsound
+from cleanroom.decide.question import PACKAGES, Artifact, Metadata, Service, Talk, Unsound
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
@@ -35,7 +35,7 @@ class Grant:
     """Yes. `digests` non-empty: the bytes must have one of them ("sha512:<hex>")."""
 
     manager: str
-    kind: str  # "metadata", "artifact" or "service"
+    kind: str  # "metadata", "artifact", "service"; "talk": its body is still to be judged
     path: str  # the target in its one spelling, without its query
     name: str = ""
     version: str = ""
@@ -48,6 +48,10 @@ class Grant:
     excepted: tuple[str, ...] = ()  # versions that stay in it, however young
     hosts: tuple[str, ...] = ()  # of its registry: where its dates are, where redirects may lead
     fallback: str = "deny"  # "direct": without the store too
+    body: bytes = b""  # what is sent to a git host, in its one spelling; it is asked by POST then
+    protocol: str = ""  # the Git-Protocol field
+    form: str = ""  # of several answers under one path; "": the client's Accept decides
+    is_lasting: bool = True  # the answer to this very request never changes, so it may be kept
 
     @property
     def label(self) -> str:
@@ -120,13 +124,29 @@ def decide_request(
             return _metadata(registry, question, today)
         case Artifact():
             return _artifact(registry, question, today)
-        case Service():
+        case Talk() | Service():
             return _service(registry, question, method, host)
         case _:
             assert_never(question)
 
 
-def _service(registry: Registry, question: Service, method: str, host: str) -> Grant | Refusal:
+def _talk(registry: Registry, question: Talk, method: str) -> Grant | Refusal:
+    policy, name, path = registry.policy, question.name, question.path
+    if method != "POST":
+        reason = f"{path} is asked by POST, not by {method}"
+        return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason), label=name)
+    hosts, fallback = policy.allowed_hosts, policy.fallback
+    return Grant(policy.manager, "talk", path, name=name, hosts=hosts, fallback=fallback)
+
+
+def _service(
+    registry: Registry, question: Talk | Service, method: str, host: str
+) -> Grant | Refusal:
+    if isinstance(question, Talk):
+        return _talk(registry, question, method)
+    if question.why:
+        reason = f"of {host} {question.path} may not be had: {question.why}"
+        return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
     policy = registry.policy
     # SECURITY: a package's file at a place that we cannot read has no pin, whatever it is called.
     is_file = question.path.rstrip("/").lower().endswith(PACKAGES)

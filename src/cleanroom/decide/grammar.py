@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from cleanroom.decide.cargo import ask_cargo, canonical_crate
+from cleanroom.decide.git import ask_git
 from cleanroom.decide.go import ask_go
 from cleanroom.decide.npm import ask_npm
 from cleanroom.decide.pypi import ask_pypi, canonical_name, canonical_version
@@ -46,5 +47,6 @@ GRAMMARS: Final[Mapping[str, Grammar]] = {
     "npm": Grammar(ask_npm, PURL_TYPES["npm"]),
     "pypi": Grammar(ask_pypi, PURL_TYPES["pypi"], canonical_name, canonical_version),
     "cargo": Grammar(ask_cargo, PURL_TYPES["cargo"], canonical_crate),
+    "git": Grammar(ask_git, ""),
     "go": Grammar(ask_go, PURL_TYPES["go"], file=_go_file_of, is_open=False),
 }

@@ -50,8 +50,20 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Anything else that a registry offers: search, audit, publish, login, its list of names."""
+    """Anything else that a registry offers: search, audit, publish, login, its list of names.
 
+    `why`: it is refused whatever the policy says, and this is the reason, part of a sentence.
+    """
+
+    path: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What is asked of a repository stands in the request's body."""
+
+    name: str
     path: str
 
 
@@ -62,7 +74,7 @@ class Unsound:
     why: str
 
 
-Question = Metadata | Artifact | Service | Unsound
+Question = Metadata | Artifact | Talk | Service | Unsound
 
 
 def read_path(target: str) -> str | Unsound:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from cleanroom.decide.cooldown import HIDE, Age, pypi_as_html
 from cleanroom.decide.model import Deny
+from cleanroom.decide.upload_pack import TALK
 from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, Verified
 from cleanroom.gateway.forms import form_of, wants_html
@@ -264,6 +265,8 @@ class Errand:
             delivery.refuse(_mismatch(self._want, delivery.digest))
         elif grant.kind != "artifact" or shared is None or not shared.is_whole_answer:
             delivery.release()
+        elif delivery.digest == TALK or not grant.is_lasting:
+            delivery.release()  # the next one who asks may get another answer
         elif grant.digests:
             shared.keep(_nothing, _nothing)
             delivery.release()
@@ -340,6 +343,9 @@ class _Ending:
 
 def _mismatch(want: Want, digest: str, binds: str = "") -> Deny:
     grant = want.grant
+    if grant.manager == "git":
+        reason = f"{want.host} sent {digest} for {grant.label}; it was discarded"
+        return Deny(Code.UPSTREAM_UNREACHABLE, reason)
     pinned = binds or grant.digests[0]
     where = "was seen first" if binds else f"is pinned by {grant.pin}"
     told = f"{want.host} sent {_short(digest)}, but {_short(pinned)} {where}"

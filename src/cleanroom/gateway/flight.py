@@ -49,7 +49,8 @@ class Flight:
         self._reactor = reactor
         self._upstream = upstream
         # Ranges and HEAD are answered from the whole.
-        self._want = replace(want, method="GET", range="")
+        method = "POST" if want.grant.body else "GET"
+        self._want = replace(want, method=method, range="")
         self._hopes = hopes
         self._tries = 0
         self._fetching: Fetching | None = None

@@ -15,6 +15,8 @@ _ANY: Final = "*/*"
 
 def form_of(grant: Grant, accept: str) -> str:
     """Return the form, which is also the upstream's Accept; "" where there is only one."""
+    if grant.form:
+        return grant.form
     has_forms = grant.kind == "metadata" and grant.has_versions
     if not has_forms or grant.manager not in ("npm", "pypi"):
         return ""
@@ -35,4 +37,4 @@ def upstream_accept(form: str) -> str:
     """Return the Accept field of the upstream request."""
     if form == _NPM_SHORT:
         return f"{_NPM_SHORT}; q=1.0, {NPM_FORM}; q=0.8"
-    return form or _ANY
+    return form if "/" in form else _ANY

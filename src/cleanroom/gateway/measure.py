@@ -1,4 +1,4 @@
-"""Digests that are not of the bytes themselves: Go's "h1:" of a module.
+"""Digests that are not of the bytes themselves: Go's "h1:" of a module, the kind of git's answer.
 
 In: a body that is whole, and the SHA-256 of its bytes. Out: its digest, a turn at a time. Never: a
 digest of a file that cannot be read as Go reads it; the text says so instead, and equals no pin.
@@ -10,6 +10,7 @@ from typing import Final
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.gosum import ZipError, digest_of_mod, digest_of_zip
+from cleanroom.decide.pack import what_came
 from cleanroom.gateway.spool import Body
 
 _REMEMBERED: Final = 20_000
@@ -25,6 +26,10 @@ class Measures:
 
     def of(self, grant: Grant) -> Measure | None:
         """Return how an artifact is compared with its pins; None: by a digest of its bytes."""
+        if grant.manager == "git":
+            is_new = b"object-format=sha256" in grant.body
+            algorithm = "sha256" if is_new else "sha1"
+            return lambda body, _: what_came(body.read, body.size, algorithm)
         if not any(each.startswith("h1:") for each in grant.digests):
             return None
         return _measure_mod if grant.file.endswith(".mod") else self._measure_zip

@@ -16,7 +16,10 @@ from cleanroom.decide.model import Deny
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """One request: GET or HEAD. The path is the grant's; what is "" the client did not say."""
+    """One request: GET, HEAD, or POST of the grant's body. The path is the grant's too.
+
+    What is "" the client did not say.
+    """
 
     sandbox_id: str
     host: str

@@ -19,6 +19,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import BrokenError, Endpoint
 from cleanroom.gateway.http1.heads import MalformedError
+from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
 from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
 from cleanroom.gateway.reactor import Reactor, Timer
@@ -329,6 +330,11 @@ class Asking:
             reason = f"{want.host} redirects to where nobody may be sent, or too often"
             return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
         host, target = place
+        if want.grant.manager == "git":
+            moved = target.removesuffix("/info/refs")
+            now = printable(f"{host}{moved}", 200)
+            reason = f"{want.grant.name} of {want.host} is at {now} now: name that"
+            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
         grant = self._pool.doors.judge_redirect(want, host, target)
         if isinstance(grant, Refusal):
             return grant.deny

@@ -31,16 +31,6 @@ ISOLATION: Final = {
 }
 
 
-# Whose requests and artifacts are understood: all are judged by one mechanism, or not yet at all.
-BY_MANAGER: Final = {
-    "npm": Capability.REGISTRY_ENFORCEMENT,
-    "pypi": Capability.REGISTRY_ENFORCEMENT,
-    "cargo": Capability.REGISTRY_ENFORCEMENT,
-    "go": Capability.REGISTRY_ENFORCEMENT,
-    "git": Capability.REGISTRY_GIT,
-}
-
-
 def needs(
     network: NetworkPolicy,
     registries: tuple[RegistryPolicy, ...],
@@ -65,7 +55,17 @@ def _registry_needs(
     found: dict[Capability, str] = {}
     for each in registries:
         key = f"registries.{each.manager}"
-        found.setdefault(BY_MANAGER[each.manager], f"{key}.enable: true")
+        found.setdefault(Capability.REGISTRY_ENFORCEMENT, f"{key}.enable: true")
+        if each.manager == "git":
+            # No commit is pinned: git asks for what branches are at, which lock files do not say.
+            asked = {
+                "lockfile_enforcement": each.lockfile.enabled and each.lockfile.mode != "off",
+                "cooldown": each.cooldown_s,
+                "exceptions": each.exceptions,
+            }
+            named = [f"{key}.{word}" for word, is_asked in asked.items() if is_asked]
+            if named:
+                found[Capability.REGISTRY_GIT] = ", ".join(named)
         if each.cache_ref not in (None, CONTENT_CACHE):
             found.setdefault(Capability.NAMED_CACHE, f"{key}.cache_ref: {each.cache_ref}")
         for secret in secrets:

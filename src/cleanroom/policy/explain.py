@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cleanroom.lockfile.model import Strength
-from cleanroom.policy.capabilities import BY_MANAGER, needs
+from cleanroom.policy.capabilities import needs
 from cleanroom.policy.merge import host_text
 from cleanroom.policy.model import (
     Capability,
@@ -119,9 +119,12 @@ def _reach(rule: Rule) -> str:
 
 def _packages(policy: CompiledPolicy) -> Iterator[str]:
     for registry in policy.registries:
-        if registry.enabled and BY_MANAGER[registry.manager] not in NOT_ENFORCED_YET:
+        if registry.enabled:
             hosts = ", ".join(registry.allowed_hosts)
-            yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
+            if registry.manager == "git":
+                yield f"git repositories at {hosts}, TLS opened, read only, whatever they have"
+            else:
+                yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
 
 
 def _secret(binding: SecretBinding) -> str:

@@ -5,11 +5,9 @@ In: fields. Out: one RegistryPolicy a manager that is written. Never: a host out
 
 from typing import Final
 
-from cleanroom.policy.capabilities import BY_MANAGER
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
 from cleanroom.policy.model import (
     PURL_TYPES,
-    Capability,
     LockfilePolicy,
     RegistryException,
     RegistryPolicy,
@@ -21,7 +19,6 @@ MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
 MAX_HOSTS: Final = 64
 MAX_EXCEPTIONS: Final = 256
 _DAY_S: Final = 86_400
-_LATER: Final = "`enable: true` refuses to run"
 
 _PURL = Key(
     "purl",
@@ -181,8 +178,8 @@ def _registry(manager: str) -> Key[RegistryPolicy | None]:
     section = Section(
         (_ENABLE, _HOSTS, _CACHE, _FALLBACK, LOCKFILE, _COOLDOWN, _EXCEPTIONS, _READ_ONLY), build
     )
-    later = "" if BY_MANAGER[manager] is Capability.REGISTRY_ENFORCEMENT else _LATER
-    return Key(manager, section, None, f"Packages of {manager}.", later=later)
+    what = "Repositories" if manager == "git" else "Packages"
+    return Key(manager, section, None, f"{what} of {manager}.")
 
 
 _REGISTRIES = tuple(map(_registry, MANAGERS))

@@ -121,3 +121,16 @@ def test_any_bytes_are_read_or_refused(odd: bytes, place: int) -> None:
 
 def test_a_field_is_found_by_its_name() -> None:
     assert Answer(200, (("etag", "x"),), 0).field("etag") == "x"
+
+
+def test_a_git_host_is_asked_by_the_body_that_was_granted() -> None:
+    grant = Grant("git", "artifact", "/a/git-upload-pack", body=b"0000", protocol="version=2")
+    head, _, body = encode_want(Want("s", "git.test", grant, method="POST")).partition(b"\r\n\r\n")
+    first, *fields = head.split(b"\r\n")
+    assert first == b"POST /a/git-upload-pack HTTP/1.1"
+    assert fields[-3:] == [
+        b"Git-Protocol: version=2",
+        b"Content-Type: application/x-git-upload-pack-request",
+        b"Content-Length: 4",
+    ]
+    assert body == b"0000"

@@ -1,8 +1,8 @@
 """One request to a registry's upstream and its answer, as bytes.
 
 In: a Want; pieces of the answer. Out: the request, built anew; the answer's head, its payload, its
-end. Never: a field or a body of the sandbox's request, a repair, a body that is unpacked, or an
-exception other than MalformedError.
+end. Never: a field of the sandbox's request, a body but the grant's own, a repair, an answer's body
+that is unpacked, or an exception other than MalformedError.
 """
 
 import re
@@ -49,9 +49,15 @@ def encode_want(want: Want) -> bytes:
     ]
     if _VALUE.fullmatch(want.if_none_match):
         fields.append(("If-None-Match", want.if_none_match))
-    lines = [f"{want.method} {want.grant.path} HTTP/1.1"]
+    grant = want.grant
+    if grant.protocol:
+        fields.append(("Git-Protocol", grant.protocol))
+    if grant.body:
+        fields.append(("Content-Type", "application/x-git-upload-pack-request"))
+        fields.append(("Content-Length", str(len(grant.body))))
+    lines = [f"{want.method} {grant.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in fields]
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + grant.body
 
 
 class Exchange:

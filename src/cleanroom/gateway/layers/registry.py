@@ -1,8 +1,8 @@
 """The conversation with a client of a registry: each request is a question that policy answers.
 
 In: events of gateway/wire.py, plain bytes from inside opened TLS. Out: commands. Never: a byte of
-the sandbox's request upstream; an answer before its verdict is an allow and is reported; an answer
-that was cut and looks whole.
+the sandbox's request upstream (what is asked of a git host is written anew); an answer before its
+verdict is an allow and is reported; an answer that was cut and looks whole.
 
 What is allowed is a Fetch: cache or upstream answer it, this layer frames the answer anew. One
 request at a time; while it is answered the sandbox is not read.
@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
 from cleanroom.decide.http import decide_host_header
 from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.upload_pack import advertised, decide_talk
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent, Protocol
 from cleanroom.gateway.http1.heads import NO_BODY, HeadReader, MalformedError, RequestHead
@@ -30,6 +31,7 @@ from cleanroom.gateway.layers.http_denial import (
     status_of,
 )
 from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.layers.upload import Upload, UploadError
 from cleanroom.gateway.source import Answer, Served, Want
 from cleanroom.gateway.wire import (
     Abort,
@@ -96,6 +98,7 @@ class RegistryLayer:
         self._allow = allow
         self._heads = HeadReader(responses=False)
         self._rest = b""  # what came after the head of the request that is being answered
+        self._upload: tuple[Upload, Grant] | None = None  # the body of a request to be judged
         self._asked: _Asked | None = None
         self._is_last = False  # nothing may follow this answer
         self._is_over = False
@@ -124,6 +127,8 @@ class RegistryLayer:
         if self._asked is not None:
             return []
         try:
+            if self._upload is not None:
+                return self._collect(*self._upload)
             raw, position = self._heads.read(self._rest)
             self._rest = self._rest[position:]
             return [] if raw is None else self._judge(parse(raw), raw)
@@ -141,22 +146,46 @@ class RegistryLayer:
         )
         if isinstance(verdict, Refusal):
             return self._refuse(verdict, request)
-        fields = dict(request.fields)
+        if verdict.kind == "talk":
+            upload = Upload(request)
+            self._upload = (upload, verdict)
+            return self._collect(upload, verdict)
+        if verdict.manager == "git":
+            verdict = advertised(verdict, dict(request.fields).get("git-protocol", ""))
+        return self._grant(request, verdict)
+
+    def _collect(self, upload: Upload, grant: Grant) -> list[Command]:
+        """Take what has come of the body; judge it when that is all."""
+        request = upload.request
+        try:
+            self._rest = upload.read(self._rest)
+            if not upload.is_whole:
+                return []
+            verdict = decide_talk(grant, upload.take())
+        except UploadError as error:
+            deny = Deny(Code.RESOURCE_LIMIT, f"the body of the request is refused: {error}")
+            verdict = Refusal(deny, label=grant.name)
+        self._upload = None
+        if isinstance(verdict, Refusal):
+            return self._refuse(verdict, request)
+        return self._grant(request, verdict)
+
+    def _grant(self, request: RequestHead, grant: Grant) -> list[Command]:
+        visit = self._visit
+        fields = dict(request.fields) if request.method != "POST" else {}
         want = Want(
             visit.sandbox_id,
             self._target.name,
-            verdict,
+            grant,
             accept=fields.get("accept", ""),
             method=request.method,
             range=fields.get("range", ""),
             if_none_match=fields.get("if-none-match", ""),
             offline=visit.offline,
         )
-        self._asked = _Asked(request, verdict)
+        self._asked = _Asked(request, grant)
         self._is_last = self._is_last or not request.persistent
-        event = replace(
-            _of(verdict, self._event(request, self._allow)), reason=self._warning(verdict)
-        )
+        event = replace(_of(grant, self._event(request, self._allow)), reason=self._warning(grant))
         return [Pause(Side.SANDBOX), Report(event), Fetch(want)]
 
     def _violation(self, request: RequestHead, raw: bytes) -> Refusal | None:

@@ -1,0 +1,83 @@
+import hashlib
+from collections.abc import Generator
+
+import pytest
+
+from cleanroom.decide.pack import what_came
+from cleanroom.decide.upload_pack import PACK, TALK
+from tests.decide.test_upload_pack import pkt
+
+CONTENT = b"PACK" + bytes(range(200)) * 3
+MADE = CONTENT + hashlib.sha1(CONTENT, usedforsecurity=False).digest()
+
+
+def bands(data: bytes, size: int = 50) -> list[bytes]:
+    return [b"\x01" + data[at : at + size] for at in range(0, len(data), size)]
+
+
+def came(answer: bytes, algorithm: str = "sha1") -> str:
+    def read(at: int, size: int) -> bytes:
+        return answer[at : at + size]
+
+    following: Generator[None, None, str] = what_came(read, len(answer), algorithm)
+    found: list[str] = []
+
+    def follow() -> Generator[None, None, None]:
+        found.append((yield from following))
+
+    for _ in follow():
+        pass
+    return found[0]
+
+
+NEW = pkt("acknowledgments\n", "ready\n", 1, "packfile\n", b"\x02Counting", *bands(MADE), 0)
+OLD = pkt("NAK\n", b"\x02Counting", *bands(MADE), 0)
+
+
+@pytest.mark.parametrize("answer", [NEW, OLD, pkt(b"\x01packfile\n", *bands(MADE, 1), 0)])
+def test_a_pack_is_whole_and_its_checksum_right(answer: bytes) -> None:
+    assert came(answer) == PACK
+
+
+def test_a_repository_of_sha256_has_other_checksums() -> None:
+    made = CONTENT + hashlib.sha256(CONTENT).digest()
+    answer = pkt("packfile\n", *bands(made), 0)
+    assert (came(answer, "sha256") == PACK, came(answer) == PACK) == (True, False)
+
+
+@pytest.mark.parametrize("answer", [NEW, OLD])
+def test_a_pack_that_is_cut_anywhere_is_none(answer: bytes) -> None:
+    assert PACK not in {came(answer[:end]) for end in range(len(answer))}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "an empty answer"),
+        (b"PACK", "an answer that is cut"),
+        (b"0000x", "an answer that is cut"),
+        (b"0002", "an answer that is cut"),
+        (pkt("packfile\n", *bands(MADE)), "a pack that is cut"),
+        (pkt("packfile\n", *bands(MADE[:-1]), 0), "checksum is wrong"),
+        (pkt("packfile\n", *bands(MADE.replace(b"\x07", b"\x08")), 0), "checksum is wrong"),
+        (pkt("packfile\n", *bands(b"NONE" + MADE), 0), "checksum is wrong"),
+        (pkt("packfile\n", 0), "checksum is wrong"),
+        (b"0001" * 30_000 + pkt("packfile\n", *bands(MADE), 0), "too many pieces"),
+    ],
+)
+def test_what_is_no_pack_says_why(answer: bytes, words: str) -> None:
+    assert words in came(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pkt("acknowledgments\n", "NAK\n", 0),
+        pkt("NAK\n"),
+        pkt("ERR upload-pack: not our ref\n"),
+        pkt("packfile\n", *bands(MADE)[:2], b"\x03it gave up"),
+        pkt("packfile\n", *bands(MADE), b"\x03it gave up", 0),
+    ],
+)
+def test_what_a_host_says_without_a_pack_is_talk(answer: bytes) -> None:
+    assert came(answer) == TALK

@@ -1,0 +1,198 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
+from cleanroom.decide.upload_pack import PACK, TALK, advertised, decide_talk
+from cleanroom.errors import Code
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
+
+A, B = "a" * 40, "b" * 40
+ABLE = b"object-format=sha1"
+
+
+def policy(**changes: object) -> CompiledPolicy:
+    git = RegistryPolicy("git", enabled=True, allowed_hosts=("git.test",))
+    git = dataclasses.replace(git, **changes)  # type: ignore[arg-type]
+    return CompiledPolicy("sha256:0", "", registries=(git,))
+
+
+def decide(method: str, target: str, **changes: object) -> Grant | Refusal:
+    registries = make_registries(policy(**changes))
+    return decide_request(registries, "git.test", method, target, "2027-01-15")
+
+
+def talk() -> Grant:
+    grant = decide("POST", "/team/lib.git/git-upload-pack")
+    assert isinstance(grant, Grant)
+    assert (grant.kind, grant.name, grant.hosts) == ("talk", "team/lib.git", ("git.test",))
+    return grant
+
+
+def pkt(*lines: bytes | str | int) -> bytes:
+    """Return packets; a number is a mark."""
+    made = b""
+    for each in lines:
+        if isinstance(each, int):
+            made += b"%04x" % each
+            continue
+        text = each.encode() if isinstance(each, str) else each
+        made += b"%04x%b" % (len(text) + 4, text)
+    return made
+
+
+def fetch(*lines: str, able: tuple[bytes, ...] = (b"agent=git/2", ABLE)) -> bytes:
+    return pkt("command=fetch", *able, 1, *(f"{line}\n" for line in lines), 0)
+
+
+def granted(body: bytes) -> Grant:
+    grant = decide_talk(talk(), body)
+    assert isinstance(grant, Grant), grant
+    return grant
+
+
+def refused(body: bytes) -> Refusal:
+    refusal = decide_talk(talk(), body)
+    assert isinstance(refusal, Refusal), refusal
+    assert refusal.label == "team/lib.git"
+    return refusal
+
+
+def test_a_fetch_is_an_artifact_that_is_found_by_what_is_asked() -> None:
+    grant = granted(fetch(f"want {A}", f"have {B}", "done"))
+    assert grant.body == pkt(
+        "command=fetch\n", ABLE + b"\n", 1, f"want {A}\n", f"have {B}\n", "done\n", 0
+    )
+    assert (grant.kind, grant.version, grant.protocol) == ("artifact", "a" * 12, "version=2")
+    assert (grant.digests, grant.strength, grant.is_lasting) == ((PACK, TALK), "unlocked", True)
+    assert grant.form != granted(fetch(f"want {B}", "done")).form
+    assert granted(grant.body) == grant  # it is its one spelling
+
+
+def test_what_a_client_says_of_itself_is_dropped() -> None:
+    plain = granted(fetch(f"want {A}", able=()))
+    named = granted(fetch(f"want {A}", able=(b"agent=git/2.47.3-Linux\n", b"session-id=x")))
+    assert plain == named
+    assert b"agent" not in named.body
+
+
+def test_lists_of_branches_are_metadata() -> None:
+    lines = ("peel", "symrefs", "unborn", "ref-prefix refs/heads/\u00e9", "ref-prefix HEAD")
+    grant = granted(pkt("command=ls-refs\n", ABLE, 1, *(f"{each}\n" for each in lines), 0))
+    assert (grant.kind, grant.version, grant.digests) == ("metadata", "", ())
+    assert granted(pkt("command=ls-refs\n", 0)).body == pkt("command=ls-refs\n", 0)
+
+
+@pytest.mark.parametrize("line", ["want-ref refs/heads/main", "deepen-not refs/tags/v1"])
+def test_what_depends_on_a_branch_is_not_kept(line: str) -> None:
+    assert not granted(fetch(f"want {A}", line)).is_lasting
+    assert granted(fetch(f"want {A}", f"want {B}")).version == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "thin-pack", "no-progress", "include-tag", "ofs-delta", "deepen 1", "deepen-relative",
+        "deepen-since 1700000000", f"shallow {A}", "filter blob:none", "sideband-all",
+        "wait-for-done", f"want {A}{A[:24]}",
+    ],
+)  # fmt: skip
+def test_every_line_that_reading_needs_passes(line: str) -> None:
+    assert f"{line}\n".encode() in granted(fetch(line)).body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        fetch("server-option=x"),
+        fetch("packfile-uris https"),
+        fetch("want main"),
+        fetch(f"want {A} x"),
+        fetch(f"want {A}\n"),
+        fetch(able=(b"server-option=a",)),
+        pkt("command=fetch", 1, f"want {A}", 1, 0),
+        pkt("command=fetch", 1, f"want {A}"),
+        pkt("command=fetch", 0, 0),
+        pkt("command=object-info", 0),
+        pkt("command=bundle-uri", 0),
+        pkt("command=ls-refs", 1, f"want {A}", 0),
+        b"",
+        pkt(0),
+        pkt(f"have {A}", 0),
+        pkt(f"want {A} push-cert=x", 0),
+        pkt(f"want {A}", 0, "evil", 0),
+        pkt(f"want {A}", 1),
+    ],
+)
+def test_a_line_that_reading_does_not_need_is_refused(body: bytes) -> None:
+    refusal = refused(body)
+    assert (refusal.status, refusal.deny.code) == (403, Code.REGISTRY_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"00",
+        b"000",
+        b"GET /",
+        b"0004",
+        b"0002",
+        b"0003",
+        b"-001",
+        b"00ffab",
+        b"0010\xff",
+        b"0000" * 40_000,
+    ],
+)
+def test_what_is_no_packet_is_refused(body: bytes) -> None:
+    refusal = refused(body)
+    assert (refusal.status, refusal.deny.code) == (400, Code.PROTOCOL_NOT_ALLOWED)
+
+
+def test_older_versions_are_read_too() -> None:
+    able = "multi_ack_detailed side-band-64k agent=git/2 ofs-delta"
+    lines = (f"want {B}\n", f"shallow {B}\n", "deepen 1\n", 0, f"have {B}\n", 0, "done\n")
+    grant = granted(pkt(f"want {A} {able}\n", *lines))
+    first = f"want {A} multi_ack_detailed side-band-64k ofs-delta\n"
+    assert grant.body == pkt(first, *lines)
+    assert (grant.protocol, grant.kind, grant.is_lasting) == ("", "artifact", True)
+
+
+@given(st.lists(st.sampled_from([f"want {A}", "done", 0, 1, "x", "command=fetch", ABLE])))
+def test_whatever_is_granted_has_one_spelling(lines: list[bytes | str | int]) -> None:
+    verdict = decide_talk(talk(), pkt(*lines))
+    if isinstance(verdict, Grant):
+        assert granted(verdict.body) == verdict
+
+
+@pytest.mark.parametrize(
+    ("asked", "protocol"),
+    [("version=2", "version=2"), ("a:version=2", "version=2"), ("version=1", ""), ("", "")],
+)
+def test_a_first_page_has_two_forms(asked: str, protocol: str) -> None:
+    page = decide("GET", "/lib.git/info/refs?service=git-upload-pack")
+    assert isinstance(page, Grant)
+    assert (page.kind, page.name, page.has_versions) == ("metadata", "lib.git", False)
+    found = advertised(page, asked)
+    assert (found.protocol, found.form) == (protocol, f"git {protocol}".strip())
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "words"),
+    [
+        ("GET", "/a/git-upload-pack", "asked by POST, not by GET"),
+        ("POST", "/a/info/refs?service=git-upload-pack", "nothing else"),
+        ("GET", "/a/info/refs?service=git-receive-pack", "nothing may be pushed"),
+        ("GET", "/a/HEAD", "smart HTTP"),
+    ],
+)
+@pytest.mark.parametrize("read_only", [True, False])
+def test_nothing_is_pushed_whatever_the_policy_says(
+    method: str, target: str, words: str, *, read_only: bool
+) -> None:
+    refusal = decide(method, target, read_only=read_only)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.deny.code) == (403, Code.REGISTRY_NOT_ALLOWED)
+    assert words in refusal.deny.reason
