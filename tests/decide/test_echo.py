@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cleanroom.decide.echo import Echoes, Scrubber, Word
+from cleanroom.decide.echo import Echoes, Scrubber, Sieve, Word
 
 VALUE = b"ghp_0123456789abcdefghijABCDEFGHIJ012345"
 ODD = 'p\u00e4ss w/ord"with\\all+of=it&\U0001f600'.encode()
@@ -163,3 +163,24 @@ def test_a_page_of_backslashes_is_read_once(value: bytes, end: bytes) -> None:
     # If each of them asked what follows the run, this would take hours.
     page = b"\\u0041 " + b"\\" * 2_000_000 + end
     assert echoes(value).replace(page) == page
+
+
+def sifted(data: bytes, cut: int) -> tuple[bytes, bool]:
+    """Return what passed a Sieve in pieces, and whether all of it did."""
+    sieve, passed = Sieve(echoes(VALUE)), b""
+    for at in range(0, len(data), cut):
+        passed += sieve.feed(data[at : at + cut])
+    return passed if sieve.found else passed + sieve.end(), not sieve.found
+
+
+@given(st.binary(max_size=200), st.integers(1, 60))
+def test_a_sieve_lets_pass_what_has_no_value_as_it_is(data: bytes, cut: int) -> None:
+    assert sifted(data, cut) == (data, True)
+
+
+@pytest.mark.parametrize("form", forms(VALUE))
+@given(st.integers(1, 60), st.sampled_from([b"", b"x" * 500]))
+def test_a_sieve_stops_before_the_value_in_any_pieces(form: str, cut: int, after: bytes) -> None:
+    passed, is_clean = sifted(b"before " + forms(VALUE)[form] + after, cut)
+    assert not is_clean
+    assert b"before ".startswith(passed)

@@ -12,10 +12,10 @@ import ssl
 import subprocess
 import threading
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from tests.escape.egress_world import Arrival
-from tests.escape.registry_internet import RegistryInternet, Request, Script, _choose
+from tests.escape.registry_internet import PRIVATE, RegistryInternet, Request, Script, _choose
 
 _GIT: Final = shutil.which("git") or "git"
 HALVES: Final = "/halves/"  # answers below it are cut in the middle, framed as if they were whole
@@ -25,6 +25,7 @@ class GitInternet(RegistryInternet):
     """Every host has every repository of `folder`."""
 
     folder = Path("/nowhere")
+    private: ClassVar[dict[str, str]] = {}  # by repository: the Authorization that opens it
 
     def _accept(self, listening: socket.socket) -> None:
         if listening.getsockname()[1] != 443:
@@ -53,6 +54,9 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
             request = Request(fields["host"], method, target, said)
             scripted = (request.host, target) in script.replies
             reply = script.reply(request)
+            wanted = GitInternet.private.get(target[1:].partition(".git")[0] + ".git", "")
+            if wanted and fields.get("authorization") != wanted:
+                scripted, reply = True, PRIVATE
             if scripted:
                 for piece in reply.pieces(method):
                     stream.sendall(piece)

@@ -29,7 +29,10 @@ ROOTS: Final = authority(*HOSTS)
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `cut`: the connection is closed after so many bytes of the body."""
+    """One answer. `cut`: the connection is closed after so many bytes of the body.
+
+    `only`: whoever sends another Authorization than these is told 401.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -38,6 +41,7 @@ class Reply:
     cut: int | None = None
     raw: bytes = b""  # instead of everything else
     gate: threading.Event | None = None  # what the second half of the body waits for
+    only: tuple[str, ...] = ()
 
     def pieces(self, method: str) -> Iterator[bytes]:
         """Yield what is sent, in order."""
@@ -58,6 +62,7 @@ class Reply:
 
 
 NONE: Final = Reply(b"none", 404, kind="text/plain")
+PRIVATE: Final = Reply(b"who are you?", 401, kind="text/plain")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ class Request:
     method: str
     path: str
     head: str
+
+    @property
+    def authorization(self) -> str:
+        """What it says in that field, "" without one."""
+        lines = (line.partition(": ") for line in self.head.split("\r\n")[1:])
+        return next((value for name, _, value in lines if name.lower() == "authorization"), "")
 
 
 @dataclass
@@ -86,7 +97,8 @@ class Script:
         """Return the answer to a request that just came."""
         self.asked.append(request)
         found = self.replies.get((request.host, request.path), [NONE])
-        return found.pop(0) if len(found) > 1 else found[0]
+        reply = found.pop(0) if len(found) > 1 else found[0]
+        return reply if not reply.only or request.authorization in reply.only else PRIVATE
 
     def count(self, place: str) -> int:
         """Return how often something was asked for."""

@@ -11,7 +11,7 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shelf import Shelf
 from tests.gateway.shelves import Room, room
 
-_PLACE = ("npm.example", "/ms", "json")
+_PLACE = ("npm.example", "/ms", "json", "")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cleanroom.decide.artifact import Grant, Refusal
+from cleanroom.decide.echo import Sieve
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway import upstream
@@ -103,10 +104,11 @@ class Taken:
 
 @dataclass
 class Doors:
-    """Implements Doors; every host is at `place`."""
+    """Implements Doors; every host is at `place` that is not in `others`."""
 
     reactor: Reactor
     place: tuple[str, int] = ("127.0.0.1", 1)
+    others: dict[str, tuple[str, int]] = field(default_factory=dict)
     known: set[str] = field(default_factory=lambda: {"sbx_1", "sbx_2"})
     upstream_tls: ssl.SSLContext = field(
         default_factory=lambda: upstream_context(authority(*HOSTS).certificate)
@@ -118,7 +120,8 @@ class Doors:
         assert host in HOSTS
         if sandbox_id not in self.known:
             return None
-        dialling = Dialling(self.reactor, Target("", *self.place, 0), lambda _: None, done)
+        place = self.others.get(host, self.place)
+        dialling = Dialling(self.reactor, Target("", *place, 0), lambda _: None, done)
         dialling.start(sandbox_id, Resolver(self.reactor, nobody_asks))
         return dialling
 
@@ -250,6 +253,39 @@ def test_a_repository_that_has_moved_is_named_not_followed(scene: Scene) -> None
     assert deny.code is Code.REGISTRY_NOT_ALLOWED
     assert deny.reason == "lib of npm.test is at npm.test/lib.git now: name that"
     assert registry.connections == 1
+
+
+@dataclass
+class Told:
+    """Implements Credential: only npm.test is told."""
+
+    identity: str = "1"
+    gone: Deny | None = None
+
+    def lines(self, host: str, path: str) -> tuple[bytes, ...] | Deny:
+        assert path == "/left-pad"
+        return self.gone or ((b"authorization: Bearer x",) if host == "npm.test" else ())
+
+    def sieve(self) -> Sieve:
+        raise NotImplementedError
+
+
+def test_a_credential_goes_to_its_host_and_not_where_that_redirects_to(scene: Scene) -> None:
+    files = scene.serve((OK,), name="files.test")
+    scene.doors.others["files.test"] = files.place
+    registry = scene.serve((redirect(b"https://files.test/left-pad"),))
+    assert scene.fetch(replace(WANT, credential=Told())).body == b"hello"
+    (first,), (second,) = registry.requests, files.requests
+    assert first.endswith(b"\r\nauthorization: Bearer x\r\n\r\n")
+    assert second.startswith(b"GET /left-pad HTTP/1.1\r\nHost: files.test\r\n")
+    assert b"authorization" not in second
+
+
+def test_a_credential_that_is_gone_by_then_is_said_and_nothing_asked(scene: Scene) -> None:
+    registry = scene.serve((OK,))
+    gone = Deny(Code.SECRET_UNAVAILABLE, "its time is over")
+    assert scene.fetch(replace(WANT, credential=Told(gone=gone))).deny == gone
+    assert not any(registry.requests)  # the end of the connection is all that came
 
 
 def test_a_redirect_in_a_circle_ends(scene: Scene) -> None:

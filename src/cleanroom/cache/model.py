@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Key:
     """Where something came from. `identity` says with whose credentials, "" with none.
 
-    `form` tells apart what one URL answers to different `Accept` fields.
+    It is a digest of theirs; the store keys it before it writes it down. `form` tells apart what
+    one URL answers to different `Accept` fields.
     """
 
     host: str

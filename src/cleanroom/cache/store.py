@@ -3,19 +3,23 @@
 In: bytes in a descriptor, what they must be. Out: descriptors to read. Never: half a blob under its
 name, whatever is killed or full; bytes under another digest than their own; a link followed.
 
-`cas/sha256/ab/<hex>` are the blobs, `tmp/` what is being written, `index.db` says what is where.
+`cas/sha256/ab/<hex>` are the blobs, `tmp/` what is being written, `index.db` says what is where,
+`identity.key` is what identities are hashed with: the index is no list of digests of tokens.
 Several daemons may share the folder: a blob is the same file for all, and SQLite keeps the index.
 """
 
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
+from cleanroom.cache.identity import key_of
 from cleanroom.cache.index import Index
 from cleanroom.cache.model import Checked, Digests, Entry, Fields, Info, Key
 
@@ -34,8 +38,9 @@ class IntegrityError(Exception):
 class Store:
     """One folder. Its methods block: they belong into a thread."""
 
-    def __init__(self, folder: Path, index: Index, limit: int, clock: Clock) -> None:
+    def __init__(self, folder: Path, secret: bytes, index: Index, limit: int, clock: Clock) -> None:
         self._folder = folder
+        self._secret = secret
         self._index = index
         self._limit = limit
         self._clock = clock
@@ -45,7 +50,8 @@ class Store:
         """Open or make it. Raises OSError, sqlite3.Error."""
         for each in (folder, folder / "cas" / "sha256", folder / "tmp"):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store = cls(folder, Index.open(folder / "index.db"), limit, clock)
+        secret = key_of(folder)
+        store = cls(folder, secret, Index.open(folder / "index.db"), limit, clock)
         store._remove_abandoned()
         return store
 
@@ -57,7 +63,7 @@ class Store:
 
     def find(self, key: Key) -> tuple[Entry, int] | None:
         """Return what is kept under `key` and a descriptor to read it, which is the caller's."""
-        entry = self._index.find(key, self._now())
+        entry = self._index.find(self._keyed(key), self._now())
         if entry is None:
             return None
         try:
@@ -77,7 +83,7 @@ class Store:
 
     def first_seen(self, key: Key) -> str:
         """Return the SHA-256 that was seen first under `key`, "" if nothing was."""
-        return self._index.first_seen(key)
+        return self._index.first_seen(self._keyed(key))
 
     def spool(self) -> int:
         """Return a descriptor of a new file that has no name. Raises OSError."""
@@ -103,17 +109,17 @@ class Store:
                 raise IntegrityError(message)
             os.fsync(descriptor)
             self._put_in_place(path, digests.sha256)
-        self._index.add(key, digests, fields, self._now())
+        self._index.add(self._keyed(key), digests, fields, self._now())
         self._make_room()
         return digests
 
     def see(self, key: Key, sha256: str) -> str:
         """Return what binds under `key` from now on: `sha256`, unless something was seen before."""
-        return self._index.first_seen(key, sha256)
+        return self._index.first_seen(self._keyed(key), sha256)
 
     def validated(self, key: Key) -> None:
         """Take note that the upstream's answer is still the one that is kept."""
-        self._index.validated(key, self._now())
+        self._index.validated(self._keyed(key), self._now())
 
     def discard(self, sha256: str) -> None:
         """Remove a blob and all that leads to it."""
@@ -151,6 +157,12 @@ class Store:
         return before - self._index.info(0).bytes
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _keyed(self, key: Key) -> Key:
+        if not key.identity:
+            return key
+        keyed = hmac.digest(self._secret, key.identity.encode(), "sha256")
+        return replace(key, identity=keyed.hex())
 
     def _now(self) -> int:
         return int(self._clock())

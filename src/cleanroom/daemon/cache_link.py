@@ -119,7 +119,7 @@ class CacheLink:
             # Not the link's end: sandboxes that ask for much must not take the cache from others.
             self._fail(message.request, OSError(errno.EMFILE, "too many requests at once"))
             return
-        key = Key(message.host, message.path, message.form)
+        key = Key(message.host, message.path, message.form, message.identity)
         request = self._requests[message.request] = _Request(key)
         try:
             store = self._store()

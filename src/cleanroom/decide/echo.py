@@ -126,15 +126,29 @@ class Scrubber:
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; return what may pass."""
-        text = self._echoes.replace(self._held + data)
-        end = max(0, len(text) - self._echoes.held_bytes, text.rfind(b"\n") + 1)
-        self._held = text[end:]
-        return text[:end]
+        return self._pass(self._echoes.replace(self._held + data))
 
     def end(self) -> bytes:
         """Return the rest."""
         rest, self._held = self._held, b""
         return rest
+
+    def _pass(self, text: bytes) -> bytes:
+        end = max(0, len(text) - self._echoes.held_bytes, text.rfind(b"\n") + 1)
+        self._held = text[end:]
+        return text[:end]
+
+
+class Sieve(Scrubber):
+    """Lets a stream pass as it is; nothing more of it once there is a value in it."""
+
+    found = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take a piece; return what may pass. Look at `found` afterwards."""
+        text = self._held + data
+        self.found = self.found or self._echoes.replace(text) != text
+        return b"" if self.found else self._pass(text)
 
 
 def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:

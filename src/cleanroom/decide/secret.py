@@ -127,6 +127,12 @@ def violation(ref: SecretRef, why: str) -> Deny:
     )
 
 
+def repeated_in(artifact: str) -> Deny:
+    """Return the denial of a file that must stay as it is and has a value in it."""
+    reason = f"{artifact} has the value of a secret in it; it was not handed over"
+    return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
+
+
 def _where(binding: SecretBinding, use: Use) -> str:
     if use.host not in binding.allowed_hosts:
         return f"to {use.host or 'an address'}, which its binding does not name"

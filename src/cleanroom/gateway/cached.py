@@ -1,7 +1,8 @@
 """The content cache as a Source: before the upstream, for all sandboxes of this gateway.
 
 In: Wants that policy has granted. Out: what the store has, or what the upstream sends. Never: one
-sandbox's grant for another's Want: each is verified by its own pins; a service of a registry.
+sandbox's grant for another's Want: each is verified by its own pins; what was sent to one
+credential for another; a service of a registry.
 """
 
 from collections import Counter
@@ -11,12 +12,12 @@ from typing import Final
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.cooling import Dates, Wait
-from cleanroom.gateway.errand import Errand, Place
+from cleanroom.gateway.errand import Errand
 from cleanroom.gateway.forms import form_of, upstream_accept
 from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import Around, Older, Shared
-from cleanroom.gateway.shelf import Shelf, Ticket
+from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.spool import Body
 

@@ -27,7 +27,8 @@ from cleanroom.gateway.source import Answer, Fetching, Served, Source, Taker, Wa
 _REMEMBERED: Final = 20_000  # dates
 _DAY_S: Final = 86_400
 
-_Key = tuple[tuple[str, ...], str, str, str]  # who may say it, and of which artifact
+# Who may say it, of which artifact, and to whom.
+_Key = tuple[tuple[str, ...], str, str, str, str]
 
 
 class Dates:
@@ -138,7 +139,14 @@ class Wait:
         self._page.clear()
         host, grant = self._hosts.pop(0), _page_of(self._want.grant)
         accept = NPM_FORM if grant.manager == "npm" else PYPI_FORM
-        page = Want(self._want.sandbox_id, host, grant, accept, offline=self._want.offline)
+        page = Want(
+            self._want.sandbox_id,
+            host,
+            grant,
+            accept,
+            offline=self._want.offline,
+            credential=self._want.credential,
+        )
         self._asking = self._dates.source.fetch(page, self)
 
     def _judge(self, date: float) -> None:
@@ -162,10 +170,13 @@ class Wait:
 
 
 def _key(want: Want) -> _Key:
-    """SECURITY: what the hosts of one policy said of an artifact is no date for another policy."""
+    """SECURITY: what the hosts of one policy said of an artifact is no date for another policy.
+
+    Nor is what they said to one credential a date for another.
+    """
     grant = want.grant
     which = grant.file if grant.manager == "pypi" else grant.version
-    return (want.host, *grant.hosts), grant.manager, grant.name, which
+    return (want.host, *grant.hosts), grant.manager, grant.name, which, want.identity
 
 
 def _page_of(grant: Grant) -> Grant:

@@ -29,6 +29,7 @@ from cleanroom.gateway.layers.bound import Bound
 from cleanroom.gateway.layers.custody import Custody, Untouched, Watched
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
+from cleanroom.gateway.layers.lending import Lending
 from cleanroom.gateway.layers.opened import OpenedLayer, Sessions
 from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.layers.report import verdict_event
@@ -297,9 +298,14 @@ class Door:
             visit = Visit(
                 self._sandbox_id, policy, self.registries, self.reactor.today, self._given.offline
             )
-            watched = Watched(self._secrets, target, verified=True)
-            inside = RegistryLayer(visit, target, allow, watched)
+            inside = RegistryLayer(visit, target, allow, self._registry_custody(target))
         return OpenedLayer(target, allow, sessions, inside)
+
+    def _registry_custody(self, target: Target) -> Custody:
+        bindings = bindings_of(self._policy, target.name, target.port)
+        if bindings:
+            return Lending(self._secrets, target, bindings)
+        return Watched(self._secrets, target, verified=True)
 
     def _custody(self, target: Target, *, verified: bool) -> Custody:
         bindings = bindings_of(self._policy, target.name, target.port)

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from cleanroom.decide.cooldown import HIDE, Age, pypi_as_html
 from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import repeated_in
 from cleanroom.decide.upload_pack import TALK
 from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, Verified
@@ -19,14 +20,12 @@ from cleanroom.gateway.forms import form_of, wants_html
 from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import OK, Older, Shared, said_of
-from cleanroom.gateway.shelf import Shelf, Ticket
+from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Answer, Served, Taker, Want
 from cleanroom.gateway.spool import Body
 from cleanroom.gateway.store_wire import Found, Stored
 
 FRESH_S: Final = 60.0  # metadata is not asked for again before
-
-Place = tuple[str, str, str]  # host, path, form
 
 
 class Cache(Protocol):
@@ -70,10 +69,11 @@ class Errand:
         self._want = want
         self._taker = taker
         self._form = form_of(want.grant, want.accept)
-        self._place = (want.host, want.grant.path, self._form)
+        # SECURITY: what one credential gets is no other's, neither kept nor on its way.
+        self._place = (want.host, want.grant.path, self._form, want.identity)
         # One that is held to what was seen first does not join one that is held to a pin.
         is_pinned = want.grant.kind != "artifact" or bool(want.grant.digests)
-        self._berth = self._place if is_pinned else (*self._place[:2], "first-seen")
+        self._berth = self._place if is_pinned else (*self._place[:2], "first-seen", want.identity)
         self._measure = cache.measures.of(want.grant)
         self._held = _Held()
         self._first_seen = ""
@@ -265,6 +265,8 @@ class Errand:
             delivery.refuse(_mismatch(self._want, delivery.digest))
         elif grant.kind != "artifact" or shared is None or not shared.is_whole_answer:
             delivery.release()
+        elif shared.repeats_secret:
+            delivery.refuse(repeated_in(grant.label))
         elif delivery.digest == TALK or not grant.is_lasting:
             delivery.release()  # the next one who asks may get another answer
         elif grant.digests:

@@ -46,6 +46,7 @@ class Flight:
         self.body = body
         self.answer: Answer | None = None
         self.served = Served()
+        self._sieve = want.credential.sieve() if want.credential is not None else None
         self._reactor = reactor
         self._upstream = upstream
         # Ranges and HEAD are answered from the whole.
@@ -57,6 +58,11 @@ class Flight:
         self._timer: Timer | None = None
         self._is_over = False
         self._try()
+
+    @property
+    def repeats_secret(self) -> bool:
+        """Whether a value was in it: it is not to be kept."""
+        return self._sieve is not None and self._sieve.found
 
     def cancel(self) -> None:
         """Nobody wants it any more. Idempotent."""
@@ -97,6 +103,9 @@ class Flight:
         except OSError as error:
             reason = f"the content cache has no room: {error.strerror}"
             self._fail(Deny(Code.RESOURCE_LIMIT, reason))
+            return
+        if self._sieve is not None:
+            self._sieve.feed(data)
 
     def ended(self, served: Served) -> None:
         """Implement Taker."""

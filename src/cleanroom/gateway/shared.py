@@ -89,6 +89,11 @@ class Shared:
         """Whether it is the thing itself, not a page that says why there is none."""
         return self._flight.answer is not None and self._flight.answer.status == OK
 
+    @property
+    def repeats_secret(self) -> bool:
+        """Whether it has a value in it."""
+        return self._flight.repeats_secret
+
     def join(self, errand: Waiting) -> None:
         """Let it wait too; if the head is there already, it has it at once."""
         self._errands.append(errand)
@@ -112,10 +117,12 @@ class Shared:
         if self._is_keeping:
             return
         self._is_keeping = True
-        if not self._body.is_stored:
-            self._around.reactor.soon(
-                lambda: self._finish_keeping("it was not written", is_kept=False)
-            )
+        why_not = "" if self._body.is_stored else "it was not written"
+        if self.repeats_secret:
+            # SECURITY: no value is in a file, not even in one for those who know it.
+            why_not = "it has the value of a secret in it"
+        if why_not:
+            self._around.reactor.soon(lambda: self._finish_keeping(why_not, is_kept=False))
             return
         grant = self.want.grant
         is_first_seen = grant.kind == "artifact" and not grant.digests

@@ -16,6 +16,7 @@ from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor
 
 _GONE: Final = "the daemon's end of the content cache is closed"
 
+Place = tuple[str, str, str, str]  # host, path, form, identity
 FoundCall = Callable[[wire.Found, int], None]  # the descriptor is -1 when nothing is kept
 RoomCall = Callable[[int], None]
 KeptCall = Callable[[str], None]  # what binds as the first seen, "" if nothing does
@@ -39,12 +40,9 @@ class Ticket:
         self._shelf = shelf
         self._number = number
 
-    def find(self, place: tuple[str, str, str], found: FoundCall, failed: FailedCall) -> None:
-        """Ask what is kept under host, path and form; a descriptor given to `found` is its own."""
-        host, path, form = place
-        self._shelf.ask(
-            wire.Find(self._number, host, path, form), _Waiting(found=found, failed=failed)
-        )
+    def find(self, place: Place, found: FoundCall, failed: FailedCall) -> None:
+        """Ask what is kept at a place; a descriptor given to `found` is its own."""
+        self._shelf.ask(wire.Find(self._number, *place), _Waiting(found=found, failed=failed))
 
     def need_room(self, room: RoomCall, failed: FailedCall) -> None:
         """Ask for a file to write to."""

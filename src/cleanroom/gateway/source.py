@@ -11,7 +11,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.echo import Sieve
 from cleanroom.decide.model import Deny
+
+
+class Credential(Protocol):
+    """What a host is told of a sandbox's secrets: taken from the vault when it is sent."""
+
+    @property
+    def identity(self) -> str:
+        """A digest of what is told: equal for equal credentials, of whichever sandbox."""
+        ...
+
+    def lines(self, host: str, path: str) -> tuple[bytes, ...] | Deny:
+        """Return the fields for a request there: none where their binding does not let them go.
+
+        Deny: the value is gone.
+        """
+        ...
+
+    def sieve(self) -> Sieve:
+        """Return what finds the values of this sandbox in an answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,12 @@ class Want:
     range: str = ""
     if_none_match: str = ""
     offline: bool = False  # nothing may be asked of an upstream
+    credential: Credential | None = None
+
+    @property
+    def identity(self) -> str:
+        """With whose credentials it is asked for, "" with none."""
+        return self.credential.identity if self.credential is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,16 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Find(Packet, frozen=True):
-    """What is kept of this? `form` tells apart the answers to different Accept fields."""
+    """What is kept of this? `form` tells apart the answers to different Accept fields.
+
+    `identity` says with whose credentials it is asked for: a digest, "" with none.
+    """
 
     request: int
     host: str
     path: str
     form: str = ""
+    identity: str = ""
 
 
 class NeedRoom(Packet, frozen=True):

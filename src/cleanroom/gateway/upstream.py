@@ -256,7 +256,12 @@ class Asking:
         while not self._is_over and self._line is line and not self._is_paused:
             if session.handshake() and not self._is_asked:
                 self._is_asked = True
-                endpoint.send(memoryview(session.take() + session.write(encode_want(self.want))))
+                credentials = self._credentials()
+                if isinstance(credentials, Deny):
+                    self.give_up(credentials)
+                    return
+                request = encode_want(self.want, credentials)
+                endpoint.send(memoryview(session.take() + session.write(request)))
             wire = session.take()
             if wire:
                 endpoint.send(memoryview(wire))
@@ -268,6 +273,13 @@ class Asking:
                 session.feed(data if data else None)
                 if session.handshake():
                     self._hear(line)
+
+    def _credentials(self) -> tuple[bytes, ...] | Deny:
+        """Return the fields for whom is asked now: behind a redirect that is another host."""
+        want = self.want
+        if want.credential is None:
+            return ()
+        return want.credential.lines(want.host, want.grant.path)
 
     def _hear(self, line: Line) -> None:
         data = line.session.read()

@@ -39,7 +39,7 @@ def needs(
 ) -> dict[Capability, str]:
     """Return each needed capability with the words of the policy that need it, in enum order."""
     found = dict.fromkeys(ALWAYS, "every policy")
-    found.update(_registry_needs([each for each in registries if each.enabled], secrets))
+    found.update(_registry_needs([each for each in registries if each.enabled]))
     if secrets:
         found[Capability.SECRET_ISOLATION] = "secrets"
     for rule in network.allow_rules:
@@ -49,9 +49,7 @@ def needs(
     return {need: found[need] for need in Capability if need in found}
 
 
-def _registry_needs(
-    registries: list[RegistryPolicy], secrets: tuple[SecretBinding, ...]
-) -> dict[Capability, str]:
+def _registry_needs(registries: list[RegistryPolicy]) -> dict[Capability, str]:
     found: dict[Capability, str] = {}
     for each in registries:
         key = f"registries.{each.manager}"
@@ -68,11 +66,6 @@ def _registry_needs(
                 found[Capability.REGISTRY_GIT] = ", ".join(named)
         if each.cache_ref not in (None, CONTENT_CACHE):
             found.setdefault(Capability.NAMED_CACHE, f"{key}.cache_ref: {each.cache_ref}")
-        for secret in secrets:
-            # SECURITY: what a registry sends to a credential may not be found without it.
-            for host in sorted(set(secret.allowed_hosts).intersection(each.allowed_hosts)):
-                words = f"secret {secret.secret_id} to {host}, a host of {key}"
-                found.setdefault(Capability.REGISTRY_CREDENTIALS, words)
     return found
 
 

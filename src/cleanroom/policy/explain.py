@@ -27,7 +27,6 @@ from cleanroom.policy.widening_secrets import secret_text
 NOT_ENFORCED_YET: Final = frozenset(
     {
         Capability.REGISTRY_GIT,
-        Capability.REGISTRY_CREDENTIALS,
         Capability.NAMED_CACHE,
         Capability.CUSTOM_IMAGE,
         Capability.ISOLATION_GVISOR,

@@ -19,7 +19,6 @@ class Capability(StrEnum):
     SECRET_ISOLATION = "secret_isolation"  # noqa: S105 -- a capability's name
     REGISTRY_ENFORCEMENT = "registry_enforcement"
     REGISTRY_GIT = "registry_git"
-    REGISTRY_CREDENTIALS = "registry_credentials"
     NAMED_CACHE = "named_cache"
     TLS_INSPECTION = "tls_inspection"
     CUSTOM_IMAGE = "custom_image"

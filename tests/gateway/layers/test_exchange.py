@@ -28,6 +28,11 @@ def test_the_request_has_nothing_but_a_fixed_list_of_fields() -> None:
     ]
 
 
+def test_credentials_are_further_fields() -> None:
+    sent = encode_want(WANT, [b"authorization: Bearer \xff"])
+    assert sent == encode_want(WANT)[:-2] + b"authorization: Bearer \xff\r\n\r\n"
+
+
 @pytest.mark.parametrize("value", ["a\r\nX: y", "\u00e9", "x" * 2000, "\0"])
 def test_a_value_that_is_no_plain_text_is_left_out(value: str) -> None:
     sent = encode_want(Want("s", "npm.test", WANT.grant, value, "GET", "", value))

@@ -11,6 +11,7 @@ from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.custody import Watched
+from cleanroom.gateway.layers.lending import Lending
 from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.source import Answer, Served
 from cleanroom.gateway.wire import (
@@ -38,7 +39,7 @@ from cleanroom.gateway.wire import (
 from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.playbook import Verdict
-from tests.gateway.secret_talk import PLACEHOLDER, Keys, keys
+from tests.gateway.secret_talk import PLACEHOLDER, VALUE, Keys, keys
 
 SANDBOX = Side.SANDBOX
 LOCK = LockfilePolicy(enabled=True, mode="deny_unknown", lockfiles=("package-lock.json",))
@@ -61,11 +62,14 @@ class Talk:
         keyring: Keys | None = None,
         *,
         offline: bool = False,
+        lends: bool = False,
     ) -> None:
         registries = make_registries(judged_by)
         visit = Visit("sbx_1", judged_by, registries, lambda: "2026-11-27", offline)
         at = Target("npm.test", "198.18.0.9", 443, 3)
         custody = Watched(keyring, at, verified=True) if keyring else None
+        if keyring and lends:
+            custody = Lending(keyring, at, [ref.binding for ref in keyring.held])
         self.layer = RegistryLayer(visit, at, ALLOWED, custody)
         self.take(Opened())
 
@@ -274,3 +278,85 @@ def test_a_placeholder_on_its_way_to_a_registry_is_a_violation() -> None:
     answer, event = refused(commands)
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert event == Verdict("secret_scope_violation", ends_sandbox=True)
+
+
+BOUND = GET.replace(b"Cookie: c", b"Authorization: Bearer " + PLACEHOLDER.encode())
+
+
+def lending() -> Talk:
+    """Return a connection to a host that a secret is bound to."""
+    return Talk(_with("off"), keys(allowed_hosts=("npm.test",)), lends=True)
+
+
+def test_a_bound_registry_is_asked_with_the_value_and_for_the_whole() -> None:
+    asked = BOUND[:-2] + b"Range: bytes=0-1\r\nIf-None-Match: x\r\n\r\n"
+    *_, fetch = lending().asks(asked)
+    assert isinstance(fetch, Fetch)
+    want = fetch.want
+    assert (want.range, want.if_none_match) == ("", "")
+    assert want.credential
+    told = want.credential.lines("npm.test", "/left-pad")
+    assert told == (b"authorization: Bearer " + VALUE,)
+    assert want.identity
+    assert want.identity == want.credential.identity
+    assert want.credential.sieve().feed(VALUE) == b""
+    *_, fetch = lending().asks(GET)
+    assert isinstance(fetch, Fetch)
+    assert (fetch.want.credential, fetch.want.identity) == (None, "")
+
+
+def test_a_value_that_is_gone_is_a_refusal() -> None:
+    gone = Keys(dict.fromkeys(keys(allowed_hosts=("npm.test",)).held, b""))
+    talk = Talk(_with("off"), gone, lends=True)
+    answer, event = refused(talk.asks(BOUND))
+    assert answer.startswith(b"HTTP/1.1 403 secret_unavailable")
+    assert event == Verdict("secret_unavailable")
+
+
+def test_what_a_bound_registry_repeats_is_the_placeholder_in_a_page() -> None:
+    talk = lending()
+    talk.asks(BOUND)
+    fields = (("etag", "x"), ("last-modified", VALUE.decode()))
+    said = talk.answers(Answer(200, fields, 50), b"{" + VALUE[:5], VALUE[5:] + b"}")
+    assert (
+        said
+        == (b"HTTP/1.1 200 OK\r\nlast-modified: %b\r\ntransfer-encoding: chunked\r\n\r\n")
+        % PLACEHOLDER.encode()
+    )
+    rest, end, _, resume = talk.take(FetchEnded(Served()))
+    body = b"{" + PLACEHOLDER.encode() + b"}"
+    assert rest == Send(SANDBOX, b"%x\r\n%b\r\n" % (len(body), body))
+    assert end == Send(SANDBOX, b"0\r\n\r\n")
+    assert resume == Resume(SANDBOX)
+
+
+def test_a_page_that_cannot_be_searched_is_refused() -> None:
+    talk = lending()
+    talk.asks(BOUND)
+    answer = Answer(200, (("content-type", "text/html; charset=utf-16"),), 5)
+    said, event = refused(talk.take(Begun(answer)))
+    assert said.startswith(b"HTTP/1.1 403 protocol_not_allowed")
+    assert event == Verdict("protocol_not_allowed")
+
+
+@pytest.mark.parametrize("at", [0, 400])
+def test_a_package_that_has_the_value_in_it_is_cut(at: int) -> None:
+    talk = lending()
+    talk.asks(BOUND.replace(b"/left-pad", b"/left-pad/-/left-pad-1.3.1.tgz"))
+    half = len(VALUE) // 2
+    talk.answers(Answer(200, (), at + len(VALUE)), *([bytes(at)] if at else []))
+    sent = talk.take(Fetched(VALUE[:half]))
+    report, abort = talk.take(Fetched(VALUE[half:]))
+    assert abort == Abort()
+    assert isinstance(report, Report)
+    assert report.event.code == "secret_scope_violation"
+    assert VALUE[:1] not in b"".join(each.data for each in sent if isinstance(each, Send))
+
+
+def test_a_package_without_it_comes_as_it_is() -> None:
+    talk = lending()
+    talk.asks(BOUND.replace(b"/left-pad", b"/left-pad/-/left-pad-1.3.1.tgz"))
+    said = talk.answers(Answer(200, (), 1000), bytes(1000))
+    rest, *_ = talk.take(FetchEnded(Served()))
+    assert isinstance(rest, Send)
+    assert (said + rest.data).endswith(b"content-length: 1000\r\n\r\n" + bytes(1000))

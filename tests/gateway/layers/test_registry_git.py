@@ -14,6 +14,7 @@ from tests.decide.policies import policy
 from tests.decide.test_upload_pack import fetch
 from tests.gateway.layers.test_registry import SANDBOX, Talk, refused
 from tests.gateway.playbook import Verdict
+from tests.gateway.secret_talk import PLACEHOLDER, VALUE, keys
 
 HOST = "npm.test"  # where Talk is
 GIT = RegistryPolicy(
@@ -45,6 +46,16 @@ def test_what_is_asked_is_judged_when_all_of_it_is_there(size: int, *, is_packed
     assert (want.method, want.range, want.grant.kind) == ("POST", "", "artifact")
     assert want.grant.digests[1] == TALK
     assert b"agent" not in want.grant.body
+
+
+def test_a_bound_host_is_asked_with_the_value_also_where_the_question_is_a_body() -> None:
+    talk = Talk(POLICY, keys(allowed_hosts=(HOST,)), lends=True)
+    wire = post(BODY, f"Authorization: Bearer {PLACEHOLDER}")
+    *_, asked = [each for at in range(0, len(wire), 50) for each in talk.asks(wire[at : at + 50])]
+    assert isinstance(asked, Fetch)
+    assert asked.want.credential
+    told = asked.want.credential.lines(HOST, asked.want.grant.path)
+    assert told == (b"authorization: Bearer " + VALUE,)
 
 
 def test_another_request_follows_the_answer() -> None:

@@ -46,7 +46,7 @@ class Bound(Watched):
         """Implement Custody."""
         self._requests += 1
         found = self._keyring.found
-        purse = _Purse(self._keyring, (self._target.connection_id, self._requests))
+        purse = Purse(self._keyring, (self._target.connection_id, self._requests))
         use = self._use(request)
         edits = [
             (slot.start, slot.end, fill(slot, purse.value)) for slot in slots_of(head, use, found)
@@ -73,7 +73,7 @@ class Bound(Watched):
         echoes = self._keyring.echoes
         if answer.interim or answer.framing == NO_BODY:
             return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
-        why = _why_unsearchable(answer)
+        why = why_unsearchable(answer.status, answer.fields)
         if why:
             return Deny(Code.PROTOCOL_NOT_ALLOWED, f"the server's answer {why}")
         is_chunked = asked.minor == 1
@@ -101,7 +101,7 @@ class Bound(Watched):
         return any(decide_use(ref, use) is None for ref in self._keyring.found.refs)
 
 
-class _Purse:
+class Purse:
     """Takes the values of one request, and remembers the first that there is not."""
 
     def __init__(self, keyring: Keyring, request: object) -> None:
@@ -153,8 +153,9 @@ def _is_short(request: RequestHead) -> bool:
     return framing.delimiter is Delimiter.LENGTH and framing.length <= MAX_HELD and not awaits
 
 
-def _why_unsearchable(answer: ResponseHead) -> str:
-    for name, value in answer.fields:
+def why_unsearchable(status: int, fields: Iterable[tuple[str, str]]) -> str:
+    """Return why an answer with this head cannot be searched, "" if it can."""
+    for name, value in fields:
         word = value.lower()
         if name == "content-encoding" and word not in ("", "identity"):
             return "is compressed though it was not to be, so it cannot be searched for secrets"
@@ -165,7 +166,7 @@ def _why_unsearchable(answer: ResponseHead) -> str:
         charset = word.partition("charset")[2].strip(" =\"'")
         if name == "content-type" and charset and not charset.startswith(_CHARSETS):
             return f"has the charset {charset[:32]}, which is not searched for secrets"
-    return "is a part of a whole that nobody asked for in parts" if answer.status == 206 else ""
+    return "is a part of a whole that nobody asked for in parts" if status == 206 else ""
 
 
 def _kept(head: bytes, left_out: frozenset[str]) -> Iterator[bytes]:

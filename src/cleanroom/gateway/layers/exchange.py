@@ -1,11 +1,12 @@
 """One request to a registry's upstream and its answer, as bytes.
 
-In: a Want; pieces of the answer. Out: the request, built anew; the answer's head, its payload, its
-end. Never: a field of the sandbox's request, a body but the grant's own, a repair, an answer's body
-that is unpacked, or an exception other than MalformedError.
+In: a Want, fields of credentials; pieces of the answer. Out: the request, built anew; the answer's
+head, its payload, its end. Never: another field of the sandbox's request, a body but the grant's
+own, a repair, an answer's body that is unpacked, or an exception other than MalformedError.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,8 +40,11 @@ class Progress:
     is_done: bool
 
 
-def encode_want(want: Want) -> bytes:
-    """Return the request. A value that is no plain text is left out: it changes the form only."""
+def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
+    """Return the request, with `credentials` as further fields.
+
+    A value that is no plain text is left out: it changes the form only.
+    """
     fields = [
         ("Host", want.host),
         ("User-Agent", "cleanroom"),
@@ -57,7 +61,8 @@ def encode_want(want: Want) -> bytes:
         fields.append(("Content-Length", str(len(grant.body))))
     lines = [f"{want.method} {grant.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in fields]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + grant.body
+    head = b"\r\n".join([*(line.encode("ascii") for line in lines), *credentials, b"", b""])
+    return head + grant.body
 
 
 class Exchange:

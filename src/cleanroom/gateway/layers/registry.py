@@ -1,8 +1,9 @@
 """The conversation with a client of a registry: each request is a question that policy answers.
 
 In: events of gateway/wire.py, plain bytes from inside opened TLS. Out: commands. Never: a byte of
-the sandbox's request upstream (what is asked of a git host is written anew); an answer before its
-verdict is an allow and is reported; an answer that was cut and looks whole.
+the sandbox's request upstream, but for credentials that were judged (what is asked of a git host is
+written anew); an answer before its verdict is an allow and is reported; an answer that was cut and
+looks whole.
 
 What is allowed is a Fetch: cache or upstream answer it, this layer frames the answer anew. One
 request at a time; while it is answered the sandbox is not read.
@@ -30,6 +31,7 @@ from cleanroom.gateway.layers.http_denial import (
     plain_denial,
     status_of,
 )
+from cleanroom.gateway.layers.lending import Lending, Search
 from cleanroom.gateway.layers.report import verdict_event
 from cleanroom.gateway.layers.upload import Upload, UploadError
 from cleanroom.gateway.source import Answer, Served, Want
@@ -84,6 +86,7 @@ class _Asked:
     answer: Answer | None = None
     sent: int = 0
     is_chunked: bool = False
+    search: Search | None = None  # None: no value can be in its answer
 
 
 class RegistryLayer:
@@ -98,7 +101,7 @@ class RegistryLayer:
         self._allow = allow
         self._heads = HeadReader(responses=False)
         self._rest = b""  # what came after the head of the request that is being answered
-        self._upload: tuple[Upload, Grant] | None = None  # the body of a request to be judged
+        self._upload: tuple[Upload, Grant, bytes] | None = None  # a body to be judged, its head
         self._asked: _Asked | None = None
         self._is_last = False  # nothing may follow this answer
         self._is_over = False
@@ -148,13 +151,13 @@ class RegistryLayer:
             return self._refuse(verdict, request)
         if verdict.kind == "talk":
             upload = Upload(request)
-            self._upload = (upload, verdict)
-            return self._collect(upload, verdict)
+            self._upload = (upload, verdict, raw)
+            return self._collect(upload, verdict, raw)
         if verdict.manager == "git":
             verdict = advertised(verdict, dict(request.fields).get("git-protocol", ""))
-        return self._grant(request, verdict)
+        return self._grant(request, verdict, raw)
 
-    def _collect(self, upload: Upload, grant: Grant) -> list[Command]:
+    def _collect(self, upload: Upload, grant: Grant, raw: bytes) -> list[Command]:
         """Take what has come of the body; judge it when that is all."""
         request = upload.request
         try:
@@ -168,9 +171,9 @@ class RegistryLayer:
         self._upload = None
         if isinstance(verdict, Refusal):
             return self._refuse(verdict, request)
-        return self._grant(request, verdict)
+        return self._grant(request, verdict, raw)
 
-    def _grant(self, request: RequestHead, grant: Grant) -> list[Command]:
+    def _grant(self, request: RequestHead, grant: Grant, raw: bytes) -> list[Command]:
         visit = self._visit
         fields = dict(request.fields) if request.method != "POST" else {}
         want = Want(
@@ -184,6 +187,14 @@ class RegistryLayer:
             offline=visit.offline,
         )
         self._asked = _Asked(request, grant)
+        if isinstance(self._custody, Lending):
+            loan = self._custody.lend(request, raw, grant.path)
+            if isinstance(loan, Deny):
+                self._asked = None
+                return self._refuse(Refusal(loan, label=grant.label), request)
+            # What is searched is had whole, and nothing says what its bytes were.
+            want = replace(want, credential=loan, range="", if_none_match="")
+            self._asked.search = self._custody.search(grant)
         self._is_last = self._is_last or not request.persistent
         event = replace(_of(grant, self._event(request, self._allow)), reason=self._warning(grant))
         return [Pause(Side.SANDBOX), Report(event), Fetch(want)]
@@ -227,16 +238,26 @@ class RegistryLayer:
             case Begun(answer=answer):
                 return self._begin(asked, answer)
             case Fetched(data=data):
-                asked.sent += len(data)
-                return [Send(Side.SANDBOX, _framed(data) if asked.is_chunked else data)]
+                return self._pass(asked, data if asked.search is None else asked.search.feed(data))
             case FetchEnded(served=served):
-                return self._end(asked, served)
+                rest = b"" if asked.search is None else asked.search.end()
+                return [*self._pass(asked, rest), *self._end(asked, served)]
             case FetchFailed(deny=deny):
                 return self._fail(asked, deny)
             case _:
                 assert_never(event)
 
-    def _begin(self, asked: _Asked, answer: Answer) -> list[Command]:
+    def _pass(self, asked: _Asked, data: bytes | Deny) -> list[Command]:
+        if isinstance(data, Deny):
+            return self._fail(asked, data)
+        asked.sent += len(data)
+        framed = _framed(data) if asked.is_chunked and data else data
+        return [Send(Side.SANDBOX, framed)] if framed else []
+
+    def _begin(self, asked: _Asked, said: Answer) -> list[Command]:
+        answer = said if asked.search is None else asked.search.begin(said)
+        if isinstance(answer, Deny):
+            return self._fail(asked, answer)
         asked.answer = answer
         has_body = _has_body(asked.request, answer)
         asked.is_chunked = has_body and answer.length is None and asked.request.minor == 1
