@@ -152,3 +152,13 @@ def test_what_repeats_a_value_is_not_kept(world: World, at: int) -> None:
     for grant in (artifact(echo), artifact(None)):
         assert _code(world.get(want(grant))) is Code.SECRET_SCOPE_VIOLATION
     assert world.room.store.info().blobs == 0
+
+
+@pytest.mark.parametrize("name", ["etag", "content-type", "last-modified"])
+def test_a_head_that_repeats_a_value_is_not_kept_either(world: World, name: str) -> None:
+    fields = ((name, f"x{_VALUE.decode()}"),)
+    world.upstream.answers("/ms", Reply(b"{}", fields=fields))
+    assert world.get(want(page())).body == b"{}"
+    world.upstream.answers(_PATH, Reply(_BYTES, fields=fields))
+    assert _code(world.get(want(artifact(_BYTES)))) is Code.SECRET_SCOPE_VIOLATION
+    assert world.room.store.info().blobs == 0

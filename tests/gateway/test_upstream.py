@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cleanroom.decide.artifact import Grant, Refusal
-from cleanroom.decide.echo import Sieve
+from cleanroom.decide.echo import Echoes, Sieve, Word
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway import upstream
@@ -267,7 +267,7 @@ class Told:
         return self.gone or ((b"authorization: Bearer x",) if host == "npm.test" else ())
 
     def sieve(self) -> Sieve:
-        raise NotImplementedError
+        return Sieve(Echoes([Word(b"real-Value_0123456789", b"cleanroom_placeholder")]))
 
 
 def test_a_credential_goes_to_its_host_and_not_where_that_redirects_to(scene: Scene) -> None:
@@ -286,6 +286,19 @@ def test_a_credential_that_is_gone_by_then_is_said_and_nothing_asked(scene: Scen
     gone = Deny(Code.SECRET_UNAVAILABLE, "its time is over")
     assert scene.fetch(replace(WANT, credential=Told(gone=gone))).deny == gone
     assert not any(registry.requests)  # the end of the connection is all that came
+
+
+@pytest.mark.parametrize("value", [b"real-Value_0123456789", b"%72eal-Value_0123456789"])
+def test_a_redirect_that_repeats_a_value_is_not_followed_and_not_named(
+    scene: Scene, value: bytes
+) -> None:
+    for manager in ("npm", "git"):
+        scene.serve((redirect(b"https://files.test/" + value + b"/left-pad"),))
+        asked = replace(WANT, grant=replace(GRANT, manager=manager), credential=Told())
+        deny = scene.fetch(asked).deny
+        assert deny
+        assert deny.code is Code.SECRET_SCOPE_VIOLATION
+        assert "Value_0123456789" not in deny.reason
 
 
 def test_a_redirect_in_a_circle_ends(scene: Scene) -> None:

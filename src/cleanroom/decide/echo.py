@@ -151,6 +151,13 @@ class Sieve(Scrubber):
         return b"" if self.found else self._pass(text)
 
 
+def repeats(sieve: Sieve, *texts: str) -> bool:
+    """Tell whether a text of a head has a value in it; so it was found in the stream too."""
+    for text in texts:
+        sieve.feed(text.encode("latin-1", "replace") + b"\n")
+    return sieve.found
+
+
 def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:
     value, placeholder = word.value, word.placeholder
     for spelling in word.spellings:

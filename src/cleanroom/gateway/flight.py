@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cleanroom.decide.echo import repeats
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.reactor import Reactor, Timer
@@ -83,6 +84,8 @@ class Flight:
         if wrong:
             self._fail(Deny(Code.UPSTREAM_UNREACHABLE, self._words(wrong)))
             return
+        if self._sieve is not None:
+            repeats(self._sieve, *(value for _, value in answer.fields))  # an etag is kept too
         self.answer = answer
         self._hopes.begun(answer)
 

@@ -14,7 +14,9 @@ from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from cleanroom.decide.artifact import Grant, Refusal
+from cleanroom.decide.echo import repeats
 from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import repeated_in
 from cleanroom.errors import Code
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import BrokenError, Endpoint
@@ -337,6 +339,9 @@ class Asking:
 
     def _judge(self, location: str) -> Want | Deny:
         want = self.want
+        if want.credential is not None and repeats(want.credential.sieve(), location):
+            # SECURITY: it would be told to where that leads, or named in the denial.
+            return repeated_in(f"where {want.host} redirects to")
         place = _place_of(want, location)
         if place is None or self._redirects > MAX_REDIRECTS:
             reason = f"{want.host} redirects to where nobody may be sent, or too often"

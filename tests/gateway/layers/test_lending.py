@@ -76,8 +76,16 @@ def test_an_identity_is_that_of_what_is_sent() -> None:
         loan(keys(), basic(b"me:" + PLACEHOLDER.encode())),
         loan(keys(), basic(b"you:" + PLACEHOLDER.encode())),
         loan(keys(header="X-Key"), "X-Key: Bearer $"),
+        # What a redirect's target would be told is no other one's either.
+        loan(keys(allowed_hosts=("a.test", "b.test")), BEARER),
+        loan(keys(paths=("/left-pad",)), BEARER),
     ]
-    assert len({one, *(each.identity for each in others)}) == 6
+    assert len({one, *(each.identity for each in others)}) == 8
+    named = [
+        loan(keys(allowed_hosts=hosts), BEARER)
+        for hosts in (("a.test", "b.test"), ("b.test", "a.test"))
+    ]
+    assert named[0].identity == named[1].identity
     assert len(one) == 64
     assert VALUE.decode() not in repr(loan(keys(), BEARER))
 
@@ -88,6 +96,20 @@ def test_another_host_or_path_is_told_nothing_unless_the_binding_names_it() -> N
     assert made.lines("a.test", "/other") == ()
     made = loan(keys(allowed_hosts=("a.test", "b.test")), BEARER)
     assert made.lines("b.test", "/left-pad") == (b"authorization: Bearer " + VALUE,)
+
+
+def test_a_query_is_no_part_of_the_path_that_a_binding_names() -> None:
+    made = loan(keys(paths=("/left-pad",)), BEARER)
+    assert made.lines("a.test", "/left-pad?a=b") == (b"authorization: Bearer " + VALUE,)
+
+
+def test_what_is_asked_by_get_is_judged_as_get() -> None:
+    raw = head(BEARER).replace(b"GET ", b"HEAD ")
+    for methods, is_lent in ((("HEAD",), False), (("GET", "HEAD"), True), ((), True)):
+        layer = lending(keys(methods=methods))
+        assert layer.judge(parse_request(raw), raw, ALLOWED) == ALLOWED
+        made = layer.lend(parse_request(raw), raw, "/left-pad")
+        assert isinstance(made, Loan) is is_lent
 
 
 def test_a_value_that_is_gone_is_said() -> None:

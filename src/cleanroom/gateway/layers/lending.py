@@ -15,7 +15,7 @@ from typing import Final
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.echo import Echoes, Scrubber, Sieve
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import Keyring, Spot, decide_use, repeated_in, violation
+from cleanroom.decide.secret import Keyring, SecretRef, Spot, decide_use, repeated_in, violation
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import RequestHead
 from cleanroom.gateway.layers.bound import Bound, Purse, why_unsearchable
@@ -51,7 +51,7 @@ class Loan:
         purse = Purse(self._keyring, self._request)
         lines = []
         for field in self._fields:
-            use = replace(field.slot.use, host=host, path=path)
+            use = replace(field.slot.use, host=host, path=path.partition("?")[0])
             # SECURITY: behind a redirect, and where a date is asked for, it is another host.
             if all(decide_use(ref, use) is None for _, _, ref in field.slot.hits):
                 text = fill(replace(field.slot, use=use), purse.value)
@@ -64,8 +64,22 @@ class Loan:
         return Sieve(self._keyring.echoes)
 
     def identify(self, lines: tuple[bytes, ...]) -> None:
-        """Be known by these fields, as they are sent to the host that is asked first."""
-        self.identity = hashlib.sha256(_DOMAIN + b"\n".join(sorted(lines))).hexdigest()
+        """Be known by these fields, as they are sent to the host that is asked first.
+
+        SECURITY: and by where else they may go. A redirect's target told one sandbox more than it
+        would tell another one with the same value, whose binding does not name it.
+        """
+        scopes = {
+            repr(_scope(ref)).encode() for each in self._fields for _, _, ref in each.slot.hits
+        }
+        said = (*sorted(lines), *sorted(scopes))
+        self.identity = hashlib.sha256(_DOMAIN + b"\n".join(said)).hexdigest()
+
+
+def _scope(ref: SecretRef) -> tuple[tuple[str | int, ...], ...]:
+    binding = ref.binding
+    scope = (binding.allowed_hosts, binding.ports, binding.paths, binding.methods)
+    return tuple(tuple(sorted(set(each))) for each in scope)
 
 
 class Lending(Bound):
@@ -74,7 +88,11 @@ class Lending(Bound):
     def lend(self, request: RequestHead, head: bytes, path: str) -> Loan | Deny | None:
         """Return what the registry is told when it is asked for `path`; None: nothing."""
         self._requests += 1
-        slots = tuple(slots_of(head, self._use(request), self._keyring.found))
+        use = self._use(request)
+        if use.method == "HEAD":
+            # SECURITY: it is answered from the whole, which is asked for by GET.
+            use = replace(use, method="GET")
+        slots = tuple(slots_of(head, use, self._keyring.found))
         if not slots:
             return None
         fields = tuple(
