@@ -20,7 +20,7 @@ class Allowances:
     connections_burst: float = 5000.0
     queries_rate: float = 1000.0
     queries_burst: float = 2000.0
-    head_bytes: int = 8 * 1024 * 1024  # read from all connections that are not allowed yet
+    head_bytes: int = 8 * 1024 * 1024  # of all requests that are not allowed yet
     unwritten_reports: int = 2048
 
 

@@ -31,6 +31,7 @@ from cleanroom.gateway.wire import (
     FetchEnded,
     FetchFailed,
     Finish,
+    Hold,
     Layer,
     Opened,
     Pause,
@@ -207,7 +208,7 @@ class Connection:
                 self._dialling = self._keeper.dial(self, self._dialled)
             case End(side=side):
                 self._endpoint(side).end()
-            case Pause() | Resume() | Fetch():
+            case Pause() | Resume() | Fetch() | Hold():
                 self._listen(command)
             case Relay():
                 self._is_relaying = True
@@ -216,8 +217,11 @@ class Connection:
             case _:
                 assert_never(command)
 
-    def _listen(self, command: Pause | Resume | Fetch) -> None:
-        if isinstance(command, Pause):
+    def _listen(self, command: Pause | Resume | Fetch | Hold) -> None:
+        if isinstance(command, Hold):
+            if self._allowed is not None:  # else they were counted as they were read
+                self._take_in(command.size)
+        elif isinstance(command, Pause):
             self._paused.add(command.side)
         elif isinstance(command, Resume):
             self._paused.discard(command.side)
@@ -249,8 +253,10 @@ class Connection:
             self._pump()
 
     def _hold(self, size: int) -> None:
-        if self._allowed is not None and size > 0:
-            return
+        if self._allowed is None or size <= 0:
+            self._take_in(size)
+
+    def _take_in(self, size: int) -> None:
         self._held_bytes += size
         if not self._keeper.hold(size):
             raise BrokenError

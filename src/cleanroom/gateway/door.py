@@ -236,7 +236,7 @@ class Door:
         return lambda address: decide_dial(self._policy, self._around.guard, name, address, port)
 
     def hold(self, size: int) -> bool:
-        """Account bytes of unjudged heads."""
+        """Account bytes of unjudged heads and bodies."""
         self._spent.head_bytes += size
         if size <= 0 or self._spent.head_bytes <= self._around.allowances.head_bytes:
             return True

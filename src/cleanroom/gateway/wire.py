@@ -185,6 +185,13 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """So many more bytes of the sandbox wait here, until the next verdict that allows something."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Copy both directions untouched from here on."""
 
@@ -199,7 +206,7 @@ class Abort:
     """Close both sides at once; the sandbox sees a reset."""
 
 
-Command = Dial | Report | Send | End | Pause | Resume | Fetch | Relay | Finish | Abort
+Command = Dial | Report | Send | End | Pause | Resume | Fetch | Hold | Relay | Finish | Abort
 
 
 class Layer(Protocol):

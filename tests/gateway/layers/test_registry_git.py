@@ -8,7 +8,7 @@ import pytest
 from cleanroom.decide.upload_pack import TALK
 from cleanroom.gateway.layers.upload import MAX_UPLOAD
 from cleanroom.gateway.source import Answer, Served
-from cleanroom.gateway.wire import Fetch, FetchEnded, Finish, Pause, Report, Resume
+from cleanroom.gateway.wire import Fetch, FetchEnded, Finish, Hold, Pause, Report, Resume
 from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
 from tests.decide.policies import policy
 from tests.decide.test_upload_pack import fetch
@@ -36,7 +36,7 @@ def test_what_is_asked_is_judged_when_all_of_it_is_there(size: int, *, is_packed
     wire = post(gzip.compress(BODY) if is_packed else BODY, *encoding, "Range: bytes=1-2")
     talk = Talk(POLICY)
     found = [each for at in range(0, len(wire), size) for each in talk.asks(wire[at : at + size])]
-    pause, report, asked = found
+    pause, report, asked = (each for each in found if not isinstance(each, Hold))
     assert pause == Pause(SANDBOX)
     assert isinstance(report, Report)
     assert report.event.artifact == f"lib.git {'a' * 12}"
@@ -56,6 +56,12 @@ def test_a_bound_host_is_asked_with_the_value_also_where_the_question_is_a_body(
     assert asked.want.credential
     told = asked.want.credential.lines(HOST, asked.want.grant.path)
     assert told == (b"authorization: Bearer " + VALUE,)
+
+
+def test_half_a_body_is_said_to_be_held() -> None:
+    talk, wire = Talk(POLICY), post(bytes(1000))
+    assert talk.asks(wire[:-400]) == [Hold(600)]
+    assert talk.asks(wire[-400:-100]) == [Hold(300)]
 
 
 def test_another_request_follows_the_answer() -> None:

@@ -48,6 +48,7 @@ from cleanroom.gateway.wire import (
     FetchEnded,
     FetchFailed,
     Finish,
+    Hold,
     Opened,
     Pause,
     Report,
@@ -159,11 +160,12 @@ class RegistryLayer:
 
     def _collect(self, upload: Upload, grant: Grant, raw: bytes) -> list[Command]:
         """Take what has come of the body; judge it when that is all."""
-        request = upload.request
+        request, before = upload.request, upload.size
         try:
             self._rest = upload.read(self._rest)
             if not upload.is_whole:
-                return []
+                # SECURITY: else one sandbox would fill the gateway's memory with half bodies.
+                return [Hold(upload.size - before)]
             verdict = decide_talk(grant, upload.take())
         except UploadError as error:
             deny = Deny(Code.RESOURCE_LIMIT, f"the body of the request is refused: {error}")

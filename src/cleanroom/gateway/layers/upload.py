@@ -32,6 +32,11 @@ class Upload:
         """Whether all of it has come."""
         return self._body.done
 
+    @property
+    def size(self) -> int:
+        """How many bytes of it are held."""
+        return len(self._data)
+
     def read(self, data: bytes) -> bytes:
         """Take a piece; return what follows the body. Raises UploadError, MalformedError."""
         spans: Spans = []
