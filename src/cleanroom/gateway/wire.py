@@ -186,7 +186,10 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """So many more bytes of the sandbox wait here, until the next verdict that allows something."""
+    """So many more bytes of the sandbox wait here, until the next verdict that allows something.
+
+    Negative: so many less.
+    """
 
     size: int
 

@@ -64,12 +64,21 @@ def test_half_a_body_is_said_to_be_held() -> None:
     assert talk.asks(wire[-400:-100]) == [Hold(300)]
 
 
+def test_a_question_is_said_to_be_held_until_its_answer_is_over() -> None:
+    talk = Talk(POLICY)
+    *_, held, asked = talk.asks(post(BODY))
+    assert isinstance(asked, Fetch)
+    assert held == Hold(len(asked.want.grant.body))
+    talk.answers(Answer(200, (), 4), b"0000")
+    assert Hold(-held.size) in talk.take(FetchEnded(Served()))
+
+
 def test_another_request_follows_the_answer() -> None:
     page = f"GET /lib.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: {HOST}\r\n"
     talk = Talk(POLICY)
-    assert len(talk.asks(post(BODY) + f"{page}Git-Protocol: version=2\r\n\r\n".encode())) == 3
+    assert len(talk.asks(post(BODY) + f"{page}Git-Protocol: version=2\r\n\r\n".encode())) == 4
     assert talk.answers(Answer(200, (), 4), b"0000").endswith(b"0000")
-    _, resume, _, _, asked = talk.take(FetchEnded(Served()))
+    _, _, resume, _, _, asked = talk.take(FetchEnded(Served()))
     assert resume == Resume(SANDBOX)
     assert isinstance(asked, Fetch)
     grant = asked.want.grant

@@ -199,7 +199,7 @@ class RegistryLayer:
             self._asked.search = self._custody.search(grant)
         self._is_last = self._is_last or not request.persistent
         event = replace(_of(grant, self._event(request, self._allow)), reason=self._warning(grant))
-        return [Pause(Side.SANDBOX), Report(event), Fetch(want)]
+        return [Pause(Side.SANDBOX), Report(event), *_held(len(grant.body)), Fetch(want)]
 
     def _violation(self, request: RequestHead, raw: bytes) -> Refusal | None:
         verdict = self._custody.judge(request, raw, self._allow)
@@ -283,8 +283,9 @@ class RegistryLayer:
         if not is_whole:
             return self._over(Abort())
         self._asked = None
-        last = [Send(Side.SANDBOX, b"0\r\n\r\n")] if asked.is_chunked else []
+        last: list[Command] = [Send(Side.SANDBOX, b"0\r\n\r\n")] if asked.is_chunked else []
         report = Report(self._served(asked, served))
+        last += _held(-len(asked.grant.body))
         if self._is_last:
             return [*last, report, *self._over(Finish())]
         return [*last, report, Resume(Side.SANDBOX), *(self._read() if self._rest else [])]
@@ -333,6 +334,11 @@ def _of(grant: Grant, event: NetworkEvent) -> NetworkEvent:
     if grant.kind != "artifact":
         return replace(event, artifact=grant.name)
     return replace(event, artifact=grant.label, strength=grant.strength, pin=grant.pin)
+
+
+def _held(size: int) -> list[Command]:
+    """SECURITY: what is asked with is there until the answer is over, which the sandbox delays."""
+    return [Hold(size)] if size else []
 
 
 def _has_body(request: RequestHead, answer: Answer) -> bool:
