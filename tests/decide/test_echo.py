@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cleanroom.decide.echo import Echoes, Scrubber, Sieve, Word
+from cleanroom.decide.echo import Echoes, Scrubber, Sieve, Word, repeats
 
 VALUE = b"ghp_0123456789abcdefghijABCDEFGHIJ012345"
 ODD = 'p\u00e4ss w/ord"with\\all+of=it&\U0001f600'.encode()
@@ -184,3 +184,10 @@ def test_a_sieve_stops_before_the_value_in_any_pieces(form: str, cut: int, after
     passed, is_clean = sifted(b"before " + forms(VALUE)[form] + after, cut)
     assert not is_clean
     assert b"before ".startswith(passed)
+
+
+def test_a_text_of_a_head_is_searched_as_a_stream_is() -> None:
+    assert not repeats(Sieve(echoes(VALUE)), "text/html", "\u20ac", VALUE[:20].decode(), "y")
+    sieve = Sieve(echoes(VALUE))
+    assert repeats(sieve, "text/html", f"https://a.test/{VALUE.decode()}/b")
+    assert sieve.feed(b"more") == b""

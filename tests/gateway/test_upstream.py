@@ -267,7 +267,8 @@ class Told:
         return self.gone or ((b"authorization: Bearer x",) if host == "npm.test" else ())
 
     def sieve(self) -> Sieve:
-        return Sieve(Echoes([Word(b"real-Value_0123456789", b"cleanroom_placeholder")]))
+        words = [b"real-Value_0123456789", b"real/Value_0123456789"]
+        return Sieve(Echoes([Word(word, b"cleanroom_placeholder") for word in words]))
 
 
 def test_a_credential_goes_to_its_host_and_not_where_that_redirects_to(scene: Scene) -> None:
@@ -288,12 +289,19 @@ def test_a_credential_that_is_gone_by_then_is_said_and_nothing_asked(scene: Scen
     assert not any(registry.requests)  # the end of the connection is all that came
 
 
-@pytest.mark.parametrize("value", [b"real-Value_0123456789", b"%72eal-Value_0123456789"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"https://files.test/real-Value_0123456789/left-pad",
+        b"https://files.test/%72eal-Value_0123456789/left-pad",
+        b"/real/x/../Value_0123456789/left-pad",
+    ],
+)
 def test_a_redirect_that_repeats_a_value_is_not_followed_and_not_named(
-    scene: Scene, value: bytes
+    scene: Scene, location: bytes
 ) -> None:
     for manager in ("npm", "git"):
-        scene.serve((redirect(b"https://files.test/" + value + b"/left-pad"),))
+        scene.serve((redirect(location),))
         asked = replace(WANT, grant=replace(GRANT, manager=manager), credential=Told())
         deny = scene.fetch(asked).deny
         assert deny

@@ -339,10 +339,12 @@ class Asking:
 
     def _judge(self, location: str) -> Want | Deny:
         want = self.want
-        if want.credential is not None and repeats(want.credential.sieve(), location):
+        place = _place_of(want, location)
+        if want.credential is not None and repeats(
+            want.credential.sieve(), location, *(place or ())
+        ):
             # SECURITY: it would be told to where that leads, or named in the denial.
             return repeated_in(f"where {want.host} redirects to")
-        place = _place_of(want, location)
         if place is None or self._redirects > MAX_REDIRECTS:
             reason = f"{want.host} redirects to where nobody may be sent, or too often"
             return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
