@@ -25,7 +25,6 @@ from cleanroom.gateway.wire import (
     Event,
     Expired,
     Finish,
-    Hold,
     Opened,
     Relay,
     Report,
@@ -294,38 +293,6 @@ def test_unjudged_heads_are_accounted_until_they_are_judged(scene: Scene) -> Non
     scene.client.send(bytes(500))
     scene.until(lambda: len(scene.events) == 2)
     assert scene.held == 0
-
-
-def test_what_a_layer_holds_later_is_accounted_until_the_next_verdict(scene: Scene) -> None:
-    scene.most_held = 1000
-
-    def script(event: Event) -> Sequence[Command]:
-        match event:
-            case Opened() | DataReceived(data=b"done"):
-                return [Report(ALLOWED)]
-            case DataReceived(data=data):
-                return [Hold(len(data))]
-            case _:
-                return []
-
-    scene.begin(script)
-    scene.written[0]()
-    scene.client.send(bytes(600))
-    scene.until(lambda: scene.held == 600)
-    scene.client.send(b"done")
-    scene.until(lambda: len(scene.events) == 2)
-    assert scene.held == 0
-    scene.written[1]()
-    scene.client.send(bytes(1001))
-    scene.until(lambda: "gone" in scene.calls)
-    assert scene.held == 0
-
-
-def test_what_a_layer_holds_before_its_verdict_is_accounted_once(scene: Scene) -> None:
-    scene.begin(lambda e: [Hold(len(e.data))] if isinstance(e, DataReceived) else [])
-    scene.client.send(bytes(600))
-    scene.until(lambda: len(scene.layer.events) == 2)
-    assert scene.held == 600
 
 
 def test_too_many_unjudged_bytes_end_the_connection(scene: Scene) -> None:

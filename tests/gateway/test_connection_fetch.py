@@ -20,6 +20,7 @@ from cleanroom.gateway.wire import (
     Event,
     Fetch,
     Fetched,
+    Hold,
     Opened,
     Pause,
     Report,
@@ -120,3 +121,35 @@ def test_after_an_answer_the_next_request_is_heard(*, scene: Scene, fails: bool)
             scene.taker.failed(Deny(Code.UPSTREAM_UNREACHABLE, "gone"))
         else:
             scene.taker.ended(Served())
+
+
+def test_what_a_layer_holds_later_is_accounted_until_the_next_verdict(scene: Scene) -> None:
+    scene.most_held = 1000
+
+    def script(event: Event) -> Sequence[Command]:
+        match event:
+            case Opened() | DataReceived(data=b"done"):
+                return [Report(ALLOWED)]
+            case DataReceived(data=data):
+                return [Hold(len(data))]
+            case _:
+                return []
+
+    scene.begin(script)
+    scene.written[0]()
+    scene.client.send(bytes(600))
+    scene.until(lambda: scene.held == 600)
+    scene.client.send(b"done")
+    scene.until(lambda: len(scene.events) == 2)
+    assert scene.held == 0
+    scene.written[1]()
+    scene.client.send(bytes(1001))
+    scene.until(lambda: "gone" in scene.calls)
+    assert scene.held == 0
+
+
+def test_what_a_layer_holds_before_its_verdict_is_accounted_once(scene: Scene) -> None:
+    scene.begin(lambda e: [Hold(len(e.data))] if isinstance(e, DataReceived) else [])
+    scene.client.send(bytes(600))
+    scene.until(lambda: len(scene.layer.events) == 2)
+    assert scene.held == 600
