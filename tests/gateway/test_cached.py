@@ -1,4 +1,6 @@
 import dataclasses
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -278,6 +280,23 @@ def test_a_store_that_is_gone_is_a_refusal_unless_the_policy_has_a_fallback(worl
     world.upstream.answers(_PATH, Reply(b"tampered"))
     tampered = world.get(want(artifact(_BYTES, fallback="direct")))
     assert _code(tampered) is Code.INTEGRITY_MISMATCH
+
+
+def test_without_a_descriptor_for_the_memory_one_fetch_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    world.cache = CachedSource(world.room.reactor, Shelf(world.room.reactor, None), world.upstream)
+    world.upstream.answers(_PATH, Reply(_BYTES))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "memfd_create", fails)
+        taken = world.get(want(artifact(_BYTES, fallback="direct")))
+    assert _code(taken) is Code.RESOURCE_LIMIT
+    assert taken.deny
+    assert "memory: Too many open files" in taken.deny.reason
+    assert world.get(want(artifact(_BYTES, fallback="direct"))).body == _BYTES
 
 
 def test_one_sandbox_has_only_so_many_flights(world: World) -> None:

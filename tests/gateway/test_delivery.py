@@ -1,5 +1,9 @@
+import errno
+import os
+
 import pytest
 
+from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, read_range
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.spool import Body
@@ -44,5 +48,36 @@ def test_a_file_that_is_shorter_than_it_was_is_cut_not_repaired() -> None:
         reactor.turn(0.01)
     assert taken.deny
     assert "ended before its end" in taken.deny.reason
+    body.release()
+    reactor.close()
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_file_that_cannot_be_read_is_refused_and_nothing_else_ends(
+    fails_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reactor, taken, pread, reads = Reactor(), Taken(), os.pread, list[int]()
+    body = Body.in_memory()
+    body.write(b"abc")
+    body.finish()
+
+    def fails(descriptor: int, size: int, position: int) -> bytes:
+        reads.append(position)
+        if len(reads) == fails_at:
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, size, position)
+
+    def release(delivery: Delivery, *, is_right: bool) -> None:
+        assert is_right
+        delivery.release()
+
+    monkeypatch.setattr(os, "pread", fails)
+    Delivery(reactor, body, Order(Said(), needs_whole=True), taken, release)
+    while not taken.is_over:
+        reactor.turn(0.01)
+    assert taken.deny
+    assert taken.deny.code is Code.RESOURCE_LIMIT
+    assert "cannot be read: Input/output error" in taken.deny.reason
+    assert taken.body == b""
     body.release()
     reactor.close()

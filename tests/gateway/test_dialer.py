@@ -1,5 +1,6 @@
 """Dials: every address judged, exactly a judged one dialled."""
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -90,6 +91,22 @@ def test_a_dial_refused_before_it_began_fails_once_in_a_later_turn() -> None:
     turn_for_a_while(reactor)
     assert told == [Failed(PRIVATE)]
     reactor.close()
+
+
+def test_a_socket_that_cannot_be_watched_fails_the_dial_alone(
+    dial: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int, _watcher: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with listening() as server:
+        one = dial("127.0.0.1")
+        monkeypatch.setattr(one.reactor, "watch", fails)
+        one.start(server.getsockname()[1])
+        failed = one.outcome
+        assert isinstance(failed, Failed)
+        assert failed.deny.code is Code.UPSTREAM_UNREACHABLE
+        assert "cannot be dialled: No space left on device" in failed.deny.reason
 
 
 def test_an_ip_literal_asks_no_resolver(dial: Make) -> None:

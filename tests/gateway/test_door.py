@@ -1,5 +1,6 @@
 """One sandbox at the gateway: budgets, deadlines, narrowing, and that nothing is left."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,12 +11,16 @@ import pytest
 
 from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.budgets import Allowances
+from cleanroom.gateway.ca import Authority
 from cleanroom.gateway.door import Door, Given
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.vault import SandboxSecrets, Secret
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
-from tests.decide.policies import policy
+from cleanroom.policy.opened import OpenedName
+from tests.decide.policies import policy, rule
+from tests.gateway.certificates import TODAY
 from tests.gateway.doors import make_door_sockets
+from tests.gateway.hellos import real_hello
 from tests.gateway.queries import query
 from tests.gateway.world import World, listening, received, turn_for_a_while
 
@@ -173,6 +178,23 @@ def test_connections_over_the_budget_are_refused_and_said(scene: Scene) -> None:
     scene.until(lambda: scene.codes()[-1] == "" and scene.world.events[-1].phase == "verdict")
 
 
+def test_a_connection_that_cannot_be_watched_is_refused_and_said(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int, _watcher: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    scene.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.reactor, "watch", fails)
+        client = scene.client()
+        scene.until(lambda: scene.is_reset(client))
+    assert scene.codes() == ["resource_limit"]
+    assert "Cannot allocate memory" in scene.world.events[0].reason
+    scene.client()
+    scene.until(lambda: scene.codes() == ["resource_limit", ""])
+
+
 def test_new_connections_come_no_faster_than_their_rate(scene: Scene) -> None:
     scene.world.allowances = Allowances(connections_rate=100, connections_burst=1)
     scene.open()
@@ -319,3 +341,25 @@ def test_a_placeholder_in_plain_http_is_answered_with_its_reason(scene: Scene) -
     client.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nX: {holder}\r\n\r\n".encode())
     scene.until(lambda: (received(client) or b"").startswith(b"HTTP/1.1 403 secret_scope"))
     assert "secret_scope_violation" in scene.codes()
+
+
+def test_without_a_descriptor_for_a_certificate_one_connection_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    given = Given(SandboxSecrets(scene.reactor.now))
+    given.authority = Authority([OpenedName("a.test")], TODAY)
+    door = scene.open(policy(rule(f"a.test:{scene.tcp4[1]}", inspect=True)), given)
+    door._dns.name_of = lambda address: "a.test"  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "memfd_create", fails)
+        refused = scene.client()
+        refused.send(real_hello("a.test"))
+        scene.until(lambda: scene.is_reset(refused))
+    assert scene.codes() == ["resource_limit"]
+    assert "certificate for it: Too many open files" in scene.world.events[0].reason
+    served = scene.client()
+    served.send(real_hello("a.test"))
+    scene.until(lambda: (received(served) or b"").startswith(b"\x16"))  # its ServerHello

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +129,10 @@ def test_the_loops_own_descriptors_are_released() -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     Reactor().close()
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_what_cannot_be_watched_is_not_watched(reactor: Reactor, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:  # epoll knows no plain files
+        with pytest.raises(PermissionError):
+            reactor.watch(file.fileno(), Notes())
+        reactor.forget(file.fileno())

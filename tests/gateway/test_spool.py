@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Iterator
 
@@ -6,7 +7,7 @@ import pytest
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway import spool
-from cleanroom.gateway.spool import Body
+from cleanroom.gateway.spool import Body, LostError
 from tests.gateway.upstreams import sha256
 
 
@@ -66,3 +67,35 @@ def test_memory_has_a_limit(body: Body, monkeypatch: pytest.MonkeyPatch) -> None
         memory.write(b"e")
     assert memory.read(0, 9) == b"abcd"
     memory.release()
+
+
+def test_a_device_that_fails_is_said_and_leaves_no_descriptor(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    body.write(b"abc")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    monkeypatch.setattr(os, "pread", fails)
+    with pytest.raises(LostError, match="Input/output error"):
+        body.read(0, 3)
+    with pytest.raises(LostError):
+        body.move_to_memory()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert body.is_stored
+
+
+def test_a_device_that_fails_at_the_last_close_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    descriptor, close = os.memfd_create("test"), os.close
+
+    def fails(number: int) -> None:
+        close(number)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "close", fails)
+    Body(descriptor).release()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(descriptor)

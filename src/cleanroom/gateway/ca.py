@@ -64,7 +64,10 @@ class Authority:
         )
 
     def context_for(self, name: str) -> ssl.SSLContext | None:
-        """Return the context that shows a leaf for `name`; None if it may not speak for it."""
+        """Return the context that shows a leaf for `name`; None if it may not speak for it.
+
+        Raises OSError when no descriptor is left to make one with.
+        """
         if not self.speaks_for(name):
             return None
         context = self._contexts.get(name)

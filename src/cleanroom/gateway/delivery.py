@@ -16,7 +16,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.measure import Measure
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Served, Taker
-from cleanroom.gateway.spool import Body
+from cleanroom.gateway.spool import Body, LostError
 from cleanroom.gateway.store_wire import Said
 
 WHOLE: Final = 16 * 1024 * 1024  # bytes; larger ones are released before all of them are verified
@@ -155,9 +155,17 @@ class Delivery:
     def _run(self) -> None:
         self._is_scheduled = False
         for _ in range(_TURN):
-            if self._is_over or self._is_paused or self._is_asking or not self._step():
+            if self._is_over or self._is_paused or self._is_asking or not self._try_step():
                 return
         self._wake()
+
+    def _try_step(self) -> bool:
+        try:
+            return self._step()
+        except LostError as error:
+            reason = f"a file of the content cache cannot be read: {error.strerror}"
+            self.refuse(Deny(Code.RESOURCE_LIMIT, reason))
+            return False
 
     def _step(self) -> bool:
         """Do one thing; False: nothing can be done now."""

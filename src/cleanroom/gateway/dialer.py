@@ -151,12 +151,12 @@ class Dialling:
     def _attempt(self) -> None:
         try:
             attempt = _Attempt(self._reactor, self._tried, self._target.port, self._ended)
-        except OSError as error:  # no descriptor left, or no such address family
+            attempt.start()
+        except OSError as error:  # no descriptor or memory left, or no such address family
             self._why = f"cannot be dialled: {os.strerror(error.errno or 0)}"
             self._reactor.soon(self._try_next)
             return
         self._attempts.add(attempt)
-        attempt.start()
 
     def _ended(self, attempt: "_Attempt", error: int) -> None:
         self._attempts.discard(attempt)
@@ -194,9 +194,14 @@ class _Attempt:
         self.told = WRITABLE
 
     def start(self) -> None:
-        set_stream_options(self.socket)
-        error = self.socket.connect_ex((self.address, self._port))
-        self._reactor.watch(self.socket.fileno(), self)
+        """Begin. Raises OSError when nothing is left for it; then its socket is closed."""
+        try:
+            set_stream_options(self.socket)
+            error = self.socket.connect_ex((self.address, self._port))
+            self._reactor.watch(self.socket.fileno(), self)
+        except OSError:
+            self.close()
+            raise
         if error != errno.EINPROGRESS:
             # Connected or refused at once, but whoever waits is told later, like always.
             self._reactor.soon(lambda: self._end(error))

@@ -189,7 +189,12 @@ class Door:
             self._complain(target, reason)
             close_with_reset(sock)
             return
-        connection = Connection(self, sock, target, self._layer(target))
+        try:
+            connection = Connection(self, sock, target, self._layer(target))
+        except OSError as error:  # no memory left to watch it
+            self._complain(target, f"the gateway cannot serve one more: {error.strerror}")
+            close_with_reset(sock)
+            return
         self._live.add(connection)
         self._unjudged[connection] = self.reactor.now() + _UNJUDGED_S
         connection.start()
@@ -283,9 +288,13 @@ class Door:
     def _relayed(self, target: Target) -> Layer | None:
         return WatchedRelay(target, self._secrets) if self._secrets.found.refs else None
 
-    def _opened(self, policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | None:
+    def _opened(self, policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | Deny | None:
         authority = self._given.authority
-        context = None if authority is None else authority.context_for(target.name)
+        try:
+            context = None if authority is None else authority.context_for(target.name)
+        except OSError as error:  # no descriptor left: `ssl` reads a leaf's key from a file only
+            reason = f"the gateway cannot make a certificate for it: {error.strerror}"
+            return Deny(Code.RESOURCE_LIMIT, reason)
         if context is None:
             return None
         sessions = Sessions(

@@ -163,7 +163,13 @@ class Errand:
             reason = f"the content cache failed ({why}), and the policy has no fallback"
             self.failed(Deny(Code.RESOURCE_LIMIT, reason))
             return
-        self._fly(Body.in_memory())
+        try:
+            body = Body.in_memory()
+        except OSError as error:  # no descriptor left
+            reason = f"the content cache failed ({why}), and so did memory: {error.strerror}"
+            self.failed(Deny(Code.RESOURCE_LIMIT, reason))
+            return
+        self._fly(body)
 
     def _fly(self, body: Body) -> None:
         ticket, older = self._held.ticket, self._held.older

@@ -84,10 +84,13 @@ class Reactor:
         return time.clock_gettime(time.CLOCK_REALTIME)
 
     def watch(self, descriptor: int, watcher: Watcher) -> None:
-        """Tell `watcher` of every change of readiness until `forget`."""
-        self._watchers[descriptor] = watcher
+        """Tell `watcher` of every change of readiness until `forget`.
+
+        Raises OSError when the kernel has no room for one more; then it is not watched.
+        """
         interest = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
         self._epoll.register(descriptor, interest)
+        self._watchers[descriptor] = watcher
 
     def hand_over(self, descriptor: int, watcher: Watcher) -> None:
         """Tell somebody else from now on. What was told before is for the two to pass on."""

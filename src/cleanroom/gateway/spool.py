@@ -4,6 +4,7 @@ In: bytes, in order; that it is complete, or why it never will be. Out: bytes at
 calls when there are more. Never: a file of this process's own making, but in memory.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -13,6 +14,10 @@ from typing import Final
 from cleanroom.decide.model import Deny
 
 MEMORY_LIMIT: Final = 256 * 1024 * 1024  # bytes of a body that the store had no room for
+
+
+class LostError(OSError):
+    """What was written cannot be read again: its device fails."""
 
 
 class Body:
@@ -38,7 +43,7 @@ class Body:
 
     @classmethod
     def in_memory(cls) -> "Body":
-        """Return an empty body that no store keeps."""
+        """Return an empty body that no store keeps. Raises OSError when nothing is left for it."""
         body = cls(os.memfd_create("body", os.MFD_CLOEXEC))
         body.is_stored = False
         return body
@@ -57,7 +62,7 @@ class Body:
         """Count one user less."""
         self._users -= 1
         if not self._users:
-            os.close(self._descriptor)
+            _close(self._descriptor)
 
     def write(self, data: bytes) -> None:
         """Add bytes at the end. Raises OSError when there is no room; then nothing was added."""
@@ -72,20 +77,28 @@ class Body:
         self._tell()
 
     def move_to_memory(self) -> None:
-        """Go on without the store's file. Raises OSError if it is too large already."""
+        """Go on without the store's file. Raises OSError if it is too large or cannot be read."""
         if self.size > MEMORY_LIMIT:
             raise OSError(errno.EFBIG, "it is too large to be held without the store")
         memory = os.memfd_create("body", os.MFD_CLOEXEC)
         position = 0
-        while position < self.size:
-            position += os.write(memory, self.read(position, min(1 << 20, self.size - position)))
-        os.close(self._descriptor)
+        try:
+            while position < self.size:
+                size = min(1 << 20, self.size - position)
+                position += os.write(memory, self.read(position, size))
+        except OSError:
+            os.close(memory)
+            raise
+        _close(self._descriptor)
         self._descriptor = memory
         self.is_stored = False
 
     def read(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes that are there already."""
-        return os.pread(self._descriptor, min(size, self.size - position), position)
+        """Return up to `size` bytes that are there already. Raises LostError."""
+        try:
+            return os.pread(self._descriptor, min(size, self.size - position), position)
+        except OSError as error:
+            raise LostError(error.errno, error.strerror) from error
 
     def finish(self) -> None:
         """Take note that this is all of it."""
@@ -109,3 +122,8 @@ class Body:
     def _tell(self) -> None:
         for call in list(self._watchers):
             call()
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # closed all the same: a device says late that it failed
+        os.close(descriptor)

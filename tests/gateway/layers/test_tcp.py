@@ -43,7 +43,7 @@ POLICY = replace(
     policy(
         "a.test:22,80,443,8080",
         "203.0.113.0/24:443",
-        rule("i.test:443,5000", inspect=True),
+        rule("i.test:443,5000,5001", inspect=True),
         "npm.test:80",
     ),
     registries=(RegistryPolicy("npm", True, ("npm.test",)),),  # noqa: FBT003
@@ -61,9 +61,11 @@ class Opening:
         return [Send(SANDBOX, event.data)] if isinstance(event, DataReceived) else []
 
 
-def opening(_policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | None:
-    """Open what is to be opened, but for port 443 of i.test."""
+def opening(_policy: CompiledPolicy, target: Target, allow: Allow) -> Layer | Deny | None:
+    """Open what is to be opened, but for ports 443 and 5001 of i.test."""
     assert allow.rule.value == target.name
+    if target.port == 5001:
+        return Deny(Code.RESOURCE_LIMIT, "no descriptor is left")
     return Opening() if target.port == 5000 else None
 
 
@@ -215,6 +217,11 @@ def test_tls_that_is_to_be_opened_is_handed_on_whole_on_any_port() -> None:
 def test_what_is_to_be_opened_and_cannot_be_is_never_relayed() -> None:
     begun = play(443, "i.test") >> Opened()
     assert begun >> says(hello(b"i.test")) << [Verdict("protocol_not_allowed"), ABORT]
+
+
+def test_what_cannot_be_opened_now_is_refused_with_its_reason() -> None:
+    begun = play(5001, "i.test") >> Opened()
+    assert begun >> says(hello(b"i.test")) << [Verdict("resource_limit"), ABORT]
 
 
 def test_what_is_to_be_opened_speaks_tls_or_http() -> None:

@@ -47,8 +47,8 @@ from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.opened import is_opened, registry_of
 
 HttpFactory = Callable[[CompiledPolicy, Target], Layer]
-# The layer of a connection whose TLS is opened; None: nobody can open it.
-OpenFactory = Callable[[CompiledPolicy, Target, Allow], Layer | None]
+# The layer of a connection whose TLS is opened; None: nobody can open it; Deny: not now.
+OpenFactory = Callable[[CompiledPolicy, Target, Allow], Layer | Deny | None]
 # The layer of one that speaks neither TLS nor HTTP; None: nobody needs to look at it.
 RelayFactory = Callable[[Target], Layer | None]
 
@@ -190,8 +190,8 @@ class TcpLayer:
             layer = self._make.opened(self._policy, self._target, verdict)
             if layer is None:
                 # SECURITY: what is to be inspected must not fall back to an uninspected relay.
-                return self._refuse(_no_protocol("its TLS is to be opened, and cannot be"))
-            return self._hand_to(layer)
+                layer = _no_protocol("its TLS is to be opened, and cannot be")
+            return self._refuse(layer) if isinstance(layer, Deny) else self._hand_to(layer)
         if self._stage is _Stage.SNIFFED_HELLO:
             return self._relay_held()
         self._stage = _Stage.DIALLING
