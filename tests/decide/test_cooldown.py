@@ -1,4 +1,6 @@
+import contextlib
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -192,3 +194,62 @@ def test_each_manager_says_a_date_in_its_own_way(
     manager: str, document: bytes, date: float | None
 ) -> None:
     assert date_of(manager, document, "1.0.0", "a-1.0.tar.gz") == date
+
+
+_OLDER = Age(_AGE.newest_s, ("1.0.0",))
+
+
+@pytest.mark.parametrize(
+    ("manager", "document"),
+    [
+        ("npm", b'{"versions":{"1.0.0":7},"time":{}}'),
+        ("npm", b'{"versions":{%b}}' % b",".join(b'"%d":{}' % n for n in range(400_001))),
+        ("npm", b'{"versions":{},"time":{%b}}' % b",".join(b'"%d":1' % n for n in range(196_609))),
+        ("npm", b'{"dist-tags":{%b}}' % b",".join(b'"%d":1' % n for n in range(65_537))),
+        ("pypi", b'{"files":[%b{}]}' % (b"{}," * 262_144)),
+        ("pypi", b'{"files":[],"versions":[%b""]}' % (b'"",' * 65_537)),
+        ("cargo", b"{}\n" * 65_537),
+    ],
+    ids=range(7),
+)
+def test_more_than_a_page_ever_has_is_not_read(manager: str, document: bytes) -> None:
+    with pytest.raises(UnreadableError, match=r"more than|as its registry"):
+        HIDE[manager](document, _OLDER)
+
+
+def test_what_is_not_judged_stays_as_it_is_written() -> None:
+    manifest = b'{"a": [1e999, {"b" : []}], "dist":{}}'
+    document = b'{"versions":{"1.0.0":%b},"readme": "x\\u0041", "other":[]}' % manifest
+    page = HIDE["npm"](document, _OLDER)
+    assert manifest in page
+    assert b'"readme":"x\\u0041"' in page
+    assert b"other" not in page
+
+
+_CROWD = b"[%b[]]" % (b"[]," * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    ("manager", "document"),
+    [
+        ("npm", b'{"x":%b,"versions":{"1.0.0":{"x":%b}},"readme":%b}' % ((_CROWD,) * 3)),
+        ("npm", b'{"time":{"1.0.0":%b}}' % _CROWD),
+        ("pypi", b'{"x":%b,"files":[{"filename":"a-1.0.tar.gz","x":%b}]}' % ((_CROWD,) * 2)),
+        ("pypi", b'{"files":%b}' % _CROWD),
+        ("cargo", b'{"vers":"1.0.0","x":%b}' % _CROWD),
+        ("go", b'{"Time":%b}' % _CROWD),
+    ],
+    ids=range(6),
+)
+def test_a_page_of_millions_of_values_costs_what_it_weighs(manager: str, document: bytes) -> None:
+    tracemalloc.start()
+    try:
+        if manager in HIDE:
+            with contextlib.suppress(UnreadableError):
+                HIDE[manager](document, _OLDER)
+        with contextlib.suppress(UnreadableError):
+            date_of(manager, document, "1.0.0", "a-1.0.tar.gz")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1.5 * len(document) + (4 << 20)
