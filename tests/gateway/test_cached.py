@@ -11,33 +11,13 @@ from cleanroom.errors import Code
 from cleanroom.gateway import flight
 from cleanroom.gateway.cached import CachedSource
 from cleanroom.gateway.shelf import Shelf
-from cleanroom.gateway.source import Want
-from tests.gateway.shelves import Room, room
-from tests.gateway.upstreams import HOST, Reply, Taken, Upstream, artifact, page, sha256, want
+from tests.gateway.caches import World
+from tests.gateway.shelves import room
+from tests.gateway.upstreams import HOST, Reply, Taken, artifact, page, sha256, want
 
 _PATH = "/ms/-/ms-2.1.3.tgz"
 _BYTES = b"a package " * 1000
 _LARGE = bytes(range(256)) * 80_000  # 20 MB: released before all of it is verified
-
-
-class World:
-    """A cache before a scripted upstream."""
-
-    def __init__(self, made: Room) -> None:
-        self.room = made
-        self.upstream = Upstream(made.reactor)
-        self.cache = CachedSource(made.reactor, made.shelf, self.upstream)
-
-    def get(self, asked: Want) -> Taken:
-        """Fetch and wait for the end."""
-        taken = Taken()
-        self.cache.fetch(asked, taken)
-        self.room.turn_until(lambda: taken.is_over)
-        return taken
-
-    def settle(self) -> None:
-        """Wait until the store has what was fetched."""
-        self.room.turn_until(lambda: not self.cache._flights)
 
 
 @pytest.fixture

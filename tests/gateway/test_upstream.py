@@ -225,6 +225,17 @@ def test_a_redirect_to_the_same_package_is_followed_after_it_was_judged(scene: S
     assert registry.requests[1].startswith(b"GET /left-pad/ HTTP/1.1\r\nHost: npm.test\r\n")
 
 
+def test_an_answer_says_whether_another_host_sent_it(scene: Scene) -> None:
+    location = b"https://files.test/left-pad"
+    asked = scene.serve((redirect(b"/left-pad/"),), (OK, redirect(location)))
+    scene.doors.others["npm.test"] = asked.place
+    scene.serve((OK,), name="files.test")
+    for is_elsewhere in (False, True):
+        taken = scene.fetch()
+        assert taken.answer
+        assert taken.answer.is_elsewhere is is_elsewhere
+
+
 @pytest.mark.parametrize(
     "location",
     [
@@ -323,6 +334,7 @@ def test_a_server_that_is_not_there_and_a_sandbox_that_is_gone(scene: Scene) -> 
     deny = scene.fetch().deny
     assert deny is not None
     assert "has ended" in deny.reason
+    assert deny.code is Code.CANCELED, "which says nothing of the upstream"
 
 
 def test_a_server_that_is_silent_is_not_waited_for(

@@ -57,6 +57,7 @@ class Reply:
     cut: bool = False  # it fails after the body
     down: bool = False  # it cannot be reached
     is_held: bool = False  # it ends when the test says so
+    is_elsewhere: bool = False  # a redirect led to it
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Asked:
     want: Want
     taker: Taker
     is_cancelled: bool = False
+    is_begun: bool = False
     finish: Callable[[], None] = field(default=lambda: None)
 
     def pause(self) -> None:
@@ -107,7 +109,7 @@ class Upstream:
             asked.taker.failed(Deny(Code.UPSTREAM_UNREACHABLE, f"{HOST} is down"))
             return
         length = len(reply.body) if reply.length == -1 else reply.length
-        asked.taker.begun(Answer(reply.status, reply.fields, length))
+        asked.taker.begun(Answer(reply.status, reply.fields, length, reply.is_elsewhere))
         _send(asked, reply.body)
 
         def finish() -> None:
@@ -119,6 +121,7 @@ class Upstream:
                 asked.taker.ended(Served())
 
         asked.finish = finish
+        asked.is_begun = True
         if not reply.is_held:
             self.reactor.soon(finish)
 

@@ -77,6 +77,7 @@ class Errand:
         self._measure = cache.measures.of(want.grant)
         self._held = _Held()
         self._first_seen = ""
+        self._must_ask = False  # upstream, whatever the store has
         self._is_paused = False
         self._is_over = False
 
@@ -117,7 +118,7 @@ class Errand:
     def _found(self, found: Found, descriptor: int) -> None:
         stored = found.stored
         self._first_seen = found.first_seen
-        if stored is None or descriptor < 0 or not self._is_what_it_must_be(stored):
+        if stored is None or descriptor < 0 or not self._may_take(stored):
             if descriptor >= 0:
                 os.close(descriptor)
             self._miss()
@@ -130,8 +131,10 @@ class Errand:
         self._held.older = Older(stored, body)
         self._miss()
 
-    def _is_what_it_must_be(self, stored: Stored) -> bool:
+    def _may_take(self, stored: Stored) -> bool:
         grant = self._want.grant
+        if self._must_ask:
+            return False
         if grant.kind != "artifact":
             return True
         if self._measure is not None:
@@ -189,9 +192,33 @@ class Errand:
 
     # --- Waiting --------------------------------------------------------------------------
 
+    @property
+    def sandbox_id(self) -> str:
+        """Implement Waiting."""
+        return self._want.sandbox_id
+
+    def go_alone(self) -> None:
+        """Implement Waiting: begin anew, sharing with its own sandbox only."""
+        delivery, self._held.delivery = self._held.delivery, None
+        if self._is_over or (delivery is not None and delivery.is_begun):
+            self._held.delivery = delivery  # what was begun is seen to be cut
+            return
+        if delivery is not None:
+            delivery.cancel()
+        self._held.shared = None
+        host, path, form, identity = self._berth
+        self._berth = (host, path, f"{form} for {self.sandbox_id}", identity)
+        self.begin()
+
     def grow(self, shared: Shared, answer: Answer) -> None:
         """Implement Waiting."""
         grant, is_ok = self._want.grant, answer.status == OK
+        if answer.is_elsewhere and not grant.digests and shared.want.sandbox_id != self.sandbox_id:
+            # SECURITY: another's policy allowed that redirect, and no pin says what it must bring.
+            shared.leave(self)
+            self._must_ask = True
+            self.go_alone()
+            return
         is_artifact = grant.kind == "artifact" and is_ok
         order = Order(
             said=said_of(answer),

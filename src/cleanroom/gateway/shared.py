@@ -1,7 +1,7 @@
 """One flight that several errands wait for: the first one's, and those who came after it.
 
 In: what the flight brings, what the store says. Out: calls of the errands. Never: bytes kept that
-no errand found right; an errand without an end.
+no errand found right; an errand without an end; a refusal of the first one's sandbox for another's.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,18 @@ from cleanroom.gateway.store_wire import Said, Stored
 
 OK: Final = 200
 NOT_MODIFIED: Final = 304
+# What holds for every sandbox. All else is of the one whose flight it is: its end, its quota, its
+# policy's word on an address or a redirect.
+_OF_UPSTREAM: Final = (Code.UPSTREAM_UNREACHABLE, Code.UPSTREAM_CERTIFICATE_INVALID)
 
 
 class Waiting(Protocol):
     """An errand that waits for a flight."""
+
+    @property
+    def sandbox_id(self) -> str:
+        """The sandbox it is for."""
+        ...
 
     def grow(self, shared: "Shared", answer: Answer) -> None:
         """Take the head; the body grows from now on."""
@@ -34,6 +42,10 @@ class Waiting(Protocol):
 
     def failed(self, deny: Deny) -> None:
         """Take note that there will be no head."""
+        ...
+
+    def go_alone(self) -> None:
+        """Take note that the flight failed for a reason of its own sandbox, which is another."""
         ...
 
 
@@ -157,8 +169,12 @@ class Shared:
             return
         errands, self._errands = self._errands, []
         self._end()
+        is_of_upstream = deny.code in _OF_UPSTREAM
         for errand in errands:
-            errand.failed(deny)
+            if is_of_upstream or errand.sandbox_id == self.want.sandbox_id:
+                errand.failed(deny)
+            else:
+                errand.go_alone()
 
     def _hand_over(self, older: Older, cache: str) -> None:
         errands, self._errands = self._errands, []

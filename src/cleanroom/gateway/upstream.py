@@ -33,6 +33,7 @@ KEPT_S: Final = 20.0
 SILENCE_S: Final = 30.0  # of an upstream that is being asked
 _READ_BYTES: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_ENDED: Final = Deny(Code.CANCELED, "the sandbox has ended")  # says nothing of the upstream
 _Place = tuple[str, str]  # sandbox and host
 
 
@@ -77,7 +78,7 @@ class Upstream:
             for line in self._idle.pop(place):
                 line.close()
         for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
-            asking.give_up(_unreachable("the sandbox has ended"))
+            asking.give_up(_ENDED)
 
     def take(self, place: _Place) -> "Line | None":
         """Return a connection that may still be good."""
@@ -151,6 +152,7 @@ class Asking:
 
     def __init__(self, pool: Upstream, want: Want, taker: Taker) -> None:
         self.want = want
+        self._host = want.host  # the first one
         self._pool = pool
         self._taker = taker
         self._line: Line | None = None
@@ -210,7 +212,7 @@ class Asking:
         want = self.want
         self._dialling = self._pool.doors.dial_registry(want.sandbox_id, want.host, self._dialled)
         if self._dialling is None:
-            self.give_up(_unreachable("the sandbox has ended"))
+            self.give_up(_ENDED)
 
     def _dialled(self, outcome: Reached | Failed) -> None:
         self._dialling = None
@@ -291,7 +293,8 @@ class Asking:
             if progress.answer is not None and self._redirects_to(line, progress.answer):
                 return
             if progress.answer is not None:
-                self._taker.begun(progress.answer)
+                is_elsewhere = self.want.host != self._host
+                self._taker.begun(replace(progress.answer, is_elsewhere=is_elsewhere))
             for piece in progress.payload:
                 self._taker.more(piece)
         session, exchange = line.session, self._exchange

@@ -1,0 +1,107 @@
+"""Sandboxes that wait for one fetch: what ends the first one ends no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from tests.gateway.caches import World
+from tests.gateway.shelves import room
+from tests.gateway.upstreams import Reply, Taken, artifact, page, want
+
+_PATH = "/ms/-/ms-2.1.3.tgz"
+_BYTES = b"a package " * 1000
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with room(tmp_path / "cache") as made:
+        yield World(made)
+
+
+@pytest.mark.parametrize("body", [_BYTES, b""], ids=["bytes came", "none yet"])
+def test_others_go_on_when_the_sandbox_that_came_first_ends(world: World, body: bytes) -> None:
+    ended = Deny(Code.CANCELED, "the sandbox has ended")
+    world.upstream.answers(_PATH, Reply(body, length=len(_BYTES), is_held=True), Reply(_BYTES))
+    first, others = Taken(), [Taken(), Taken(), Taken()]
+    world.cache.fetch(want(artifact(_BYTES)), first)
+    world.room.turn_until(lambda: world.upstream.asked)
+    for number, other in enumerate(others):
+        world.cache.fetch(want(artifact(_BYTES), f"sbx-{number // 2}"), other)
+    [shared] = world.cache._flights.values()
+    world.room.turn_until(lambda: len(shared._errands) == 4)
+    world.upstream.asked[0].taker.failed(ended)
+    world.room.turn_until(lambda: all(each.is_over for each in (first, *others)))
+    assert first.deny == ended
+    assert [other.body for other in others] == [_BYTES] * 3
+    assert len(world.upstream.asked) == 3, "once for each sandbox that goes on"
+    world.settle()
+    assert not world.cache._spooled
+
+
+def test_others_go_on_when_the_sandbox_that_came_first_has_fetched_too_much(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleanroom.gateway.cached.MOST_SPOOLED", len(_BYTES) + 1)
+    world.upstream.answers("/ms", Reply(b"xx", is_held=True))
+    world.upstream.answers(_PATH, Reply(_BYTES))
+    busy, first, other = Taken(), Taken(), Taken()
+    fetching = world.cache.fetch(want(page()), busy)
+    world.room.turn_until(lambda: world.cache._spooled["sbx-a"] == 2)
+    world.cache.fetch(want(artifact(_BYTES)), first)
+    world.cache.fetch(want(artifact(_BYTES), "sbx-b"), other)
+    world.room.turn_until(lambda: first.is_over and other.is_over)
+    assert first.deny
+    assert first.deny.code is Code.RESOURCE_LIMIT
+    assert other.body == _BYTES
+    fetching.cancel()
+    world.settle()
+
+
+def test_what_was_begun_is_cut_when_the_sandbox_that_came_first_ends(world: World) -> None:
+    world.upstream.answers("/ms", Reply(b"part", length=9, is_held=True))
+    first, other = Taken(), Taken()
+    world.cache.fetch(want(page()), first)
+    world.cache.fetch(want(page(), "sbx-b"), other)
+    world.room.turn_until(lambda: other.body)
+    world.upstream.asked[0].taker.failed(Deny(Code.CANCELED, "the sandbox has ended"))
+    world.room.turn_until(lambda: first.is_over and other.is_over)
+    assert other.deny
+    assert other.body == b"part"
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_page_from_elsewhere_is_for_the_sandbox_whose_policy_allowed_the_redirect(
+    world: World,
+    is_late: bool,  # noqa: FBT001
+) -> None:
+    world.upstream.answers(
+        "/ms",
+        Reply(b"from elsewhere", is_held=True, is_elsewhere=True),
+        Reply(b"own", is_held=True),
+    )
+    first, same, other = Taken(), Taken(), Taken()
+    world.cache.fetch(want(page()), first)
+    world.cache.fetch(want(page()), same)
+    if is_late:
+        world.room.turn_until(lambda: first.answer)
+    world.cache.fetch(want(page(), "sbx-b"), other)
+    asked = world.upstream.asked
+    world.room.turn_until(lambda: len(asked) == 2 and all(each.is_begun for each in asked))
+    for each in asked:
+        each.finish()
+    world.room.turn_until(lambda: first.is_over and same.is_over and other.is_over)
+    assert (first.body, same.body) == (b"from elsewhere", b"from elsewhere")
+    assert other.body == b"own"
+
+
+def test_a_pinned_artifact_from_elsewhere_is_shared(world: World) -> None:
+    world.upstream.answers(_PATH, Reply(_BYTES, is_elsewhere=True))
+    first, other = Taken(), Taken()
+    world.cache.fetch(want(artifact(_BYTES)), first)
+    world.cache.fetch(want(artifact(_BYTES), "sbx-b"), other)
+    world.room.turn_until(lambda: first.is_over and other.is_over)
+    assert other.body == _BYTES
+    assert len(world.upstream.asked) == 1
