@@ -34,13 +34,13 @@ from tests.escape.control import (
 from tests.escape.egress_world import eventually
 from tests.people import CLEANROOM, Person, Running, descendants, processes_of
 
-pytestmark = [pytest.mark.escape, pytest.mark.slow, pytest.mark.timeout(1200 if NIGHTLY else 120)]
+pytestmark = [pytest.mark.escape, pytest.mark.slow, pytest.mark.timeout(1200 if NIGHTLY else 400)]
 
 ROUNDS = 100 if NIGHTLY else 10
 CHURN = 500 if NIGHTLY else 100
-# Pools and caches fill first. At night so does the daemon's memory of finished runs, which is
-# bounded (recent.MOST) and would hide a slope; by day the margin below has room for it.
-WARM_UP = 3 * MOST if NIGHTLY else 20
+# Pools and caches fill first, and the daemon's memory of finished runs, which is bounded
+# (recent.MOST) and would hide a slope.
+WARM_UP = 3 * MOST
 SEED = 20_251_125
 READY_S = 5.0
 ORPHANS_GONE_S = 10.0
