@@ -141,7 +141,9 @@ def _policy(ball: bytes) -> CompiledPolicy:
     digest = f"sha512:{hashlib.sha512(ball).hexdigest()}"
     pins = (ArtifactPin("ball", "1.0.0", digests=(digest,), source="package-lock.json:1"),)
     lock = LockfilePolicy(enabled=True, lockfiles=("package-lock.json",))
-    npm = RegistryPolicy("npm", True, (HOST,), lockfile=lock, artifact_allowlist=pins)  # noqa: FBT003
+    npm = RegistryPolicy(
+        "npm", enabled=True, allowed_hosts=(HOST,), lockfile=lock, artifact_allowlist=pins
+    )
     return CompiledPolicy("sha256:bench", "", registries=(npm,))
 
 

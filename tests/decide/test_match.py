@@ -105,7 +105,7 @@ def test_an_empty_policy_allows_nothing(name: str, port: int) -> None:
 
 
 def test_a_registrys_host_is_allowed_on_443_and_opened_whatever_a_rule_says() -> None:
-    npm = RegistryPolicy("npm", True, ("npm.test",))  # noqa: FBT003
+    npm = RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",))
     for rules in ((), ("npm.test:80,443",), ("*.test:443",)):
         verdict = match_name(replace(policy(*rules), registries=(npm,)), "npm.test", 443)
         assert isinstance(verdict, Allow)

@@ -24,7 +24,9 @@ def test_pins_may_be_larger_than_a_message() -> None:
         ArtifactPin(f"package-{number}", "1.0.0", digests=(f"sha512:{number:0128x}",))
         for number in range(MAX_MESSAGE_BYTES // 200)
     )
-    registry = RegistryPolicy("npm", True, ("npm.test",), artifact_allowlist=pins)  # noqa: FBT003
+    registry = RegistryPolicy(
+        "npm", enabled=True, allowed_hosts=("npm.test",), artifact_allowlist=pins
+    )
     large = replace(POLICY, registries=(registry,))
     descriptor = handover.policy_file(large)
     assert os.fstat(descriptor).st_size > MAX_MESSAGE_BYTES

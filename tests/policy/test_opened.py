@@ -7,7 +7,7 @@ from cleanroom.policy.opened import OpenedName, is_opened, opened_names, registr
 from tests.decide.policies import policy, rule
 
 RELAYED = rule("a.test:443")
-NPM = RegistryPolicy("npm", True, ("npm.test",))  # noqa: FBT003
+NPM = RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",))
 
 
 def with_registries(*registries: RegistryPolicy) -> CompiledPolicy:

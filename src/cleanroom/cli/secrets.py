@@ -86,7 +86,7 @@ class Values:
 
 def read_secret(need: Reply, given: Mapping[str, Source], shell: Shell, workspace: str) -> int:
     """Return a descriptor of the value of one binding. Raises Refused(secret_unavailable)."""
-    from cleanroom.client.values import Surroundings, sealed_value  # noqa: PLC0415
+    from cleanroom.client.values import Surroundings, sealed_value  # noqa: PLC0415 -- as above
 
     source = source_of(need, given)
     if source is None:

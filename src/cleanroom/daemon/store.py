@@ -340,7 +340,7 @@ def _prune(file: sqlite3.Connection, most: int) -> None:
             ("sandboxes", LIVE_SANDBOX),
         ):
             file.execute(
-                f"DELETE FROM {table} WHERE NOT {_in(live)} AND seq <="  # noqa: S608
+                f"DELETE FROM {table} WHERE NOT {_in(live)} AND seq <="  # noqa: S608 -- names from above
                 f" (SELECT seq FROM {table} ORDER BY seq DESC LIMIT 1 OFFSET ?)",
                 (most,),
             )

@@ -229,7 +229,7 @@ def _pairs(page: Page, key: str, most: int) -> Page:
 def _files(page: Page) -> Iterator[Page]:
     raw = page.get("files", _NULL)
     _bound(bytes(raw).count(b"{"), 4 * _MOST, "files")  # each has up to three objects more
-    return map(_present, _decode(raw, list[_FILE]))  # type: ignore[valid-type]
+    return map(_present, _decode(raw, list[_FILE]))  # type: ignore[valid-type]  # msgspec made it
 
 
 def _versions(page: Page) -> list[str]:

@@ -46,7 +46,7 @@ POLICY = replace(
         rule("i.test:443,5000,5001", inspect=True),
         "npm.test:80",
     ),
-    registries=(RegistryPolicy("npm", True, ("npm.test",)),),  # noqa: FBT003
+    registries=(RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",)),),
 )
 ADDRESS = "203.0.113.7"
 HELLO = hello(b"a.test")

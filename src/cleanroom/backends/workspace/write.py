@@ -80,7 +80,7 @@ class Writer:
                 name = f".cleanroom-{secrets.token_hex(8)}"
                 at = f"{beside}/{name}" if beside else name
                 drafts.append(Draft(at, change.path, before))
-        return Journal(False, tuple(deletions), tuple(folders), tuple(drafts))  # noqa: FBT003
+        return Journal(deletions=tuple(deletions), folders=tuple(folders), drafts=tuple(drafts))
 
     def _ctime(self, path: str) -> int:
         folder, name = split(path)
