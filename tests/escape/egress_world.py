@@ -28,6 +28,7 @@ from tests.escape import egress_namespace, egress_tools
 PUBLIC: Final = "203.0.113.10"  # where allowed names are (RFC 5737: not special to the gateway)
 PUBLIC6: Final = "2001:db8::10"
 _SYN, _SYN_ACK = 0x02, 0x12
+_CNAME = 5  # RFC 1035 3.2.2
 OPERATOR: Final = "gateway:\n  resolvers: [127.0.0.53]\n"
 
 TOOLS: Final = Path(egress_tools.__file__).read_text()
@@ -69,6 +70,7 @@ class Internet:
 
     def __init__(self, sockets: list[socket.socket], read_audit: Callable[[], str]) -> None:
         self.zone: dict[str, list[str]] = {}
+        self.aliases: dict[str, str] = {}  # names that are told with a CNAME in front
         self.arrivals: list[Arrival] = []
         self.queries: list[str] = []
         self.packets: list[Packet] = []
@@ -89,6 +91,7 @@ class Internet:
         for seen in (self.arrivals, self.queries, self.packets):
             seen.clear()
         self.zone.clear()
+        self.aliases.clear()
         self.zone["good.test"] = [PUBLIC]
 
     def close(self) -> None:
@@ -147,10 +150,16 @@ class Internet:
         name, kind = ".".join(labels), query[at + 2]
         self.queries.append(name)
         version = 6 if kind == 28 else 4
-        known = [ip_address(text) for text in self.zone.get(name, [])]
+        owner, alias = b"\xc0\x0c", self.aliases.get(name)
+        known = [ip_address(text) for text in self.zone.get(alias or name, [])]
         found = [address.packed for address in known if address.version == version]
-        head = query[:2] + b"\x81\x80\0\1" + len(found).to_bytes(2, "big") + bytes(4)
-        records = [b"\xc0\x0c\0%c\0\1\0\0\0\0\0%c%b" % (kind, len(data), data) for data in found]
+        records = []
+        if alias:
+            target = b"".join(egress_tools.vector(1, x) for x in alias.encode().split(b".")) + b"\0"
+            records.append(_record(owner, _CNAME, target))
+            owner = target
+        records += [_record(owner, kind, data) for data in found]
+        head = query[:2] + b"\x81\x80\0\1" + len(records).to_bytes(2, "big") + bytes(4)
         dns.sendto(head + query[12 : at + 5] + b"".join(records), sender)
 
     def _note(self, packets: socket.socket) -> None:
@@ -166,6 +175,10 @@ class Internet:
                 continue  # the first packet of a connection is enough
             port = int.from_bytes(data[at + 2 : at + 4], "big") if name in ("tcp", "udp") else 0
             self.packets.append(Packet(name, address, port))
+
+
+def _record(owner: bytes, kind: int, data: bytes) -> bytes:
+    return owner + b"\0%c\0\1\0\0\0\0" % kind + egress_tools.vector(2, data)
 
 
 @dataclass(frozen=True)

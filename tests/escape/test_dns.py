@@ -1,4 +1,4 @@
-"""Hostile programs against the names of a sandbox. Promises E4 to E7, E12, E13, E32.
+"""Hostile programs against the names of a sandbox. Promises E4 to E7, E11 to E13, E32.
 
 The operator's resolver is the test's: what it was asked is what left.
 """
@@ -54,6 +54,26 @@ result.append(get("exact.test"))
     assert wide == [NOERROR, 1]  # it may be connected to, but asking alone tells nobody
     assert control == "HTTP/1.1 200 OK"
     assert set(world.internet.queries) == {"exact.test"}
+
+
+def test_where_an_alias_leads_is_judged_by_its_address(world: World) -> None:
+    """E11: nobody inside sees the other name, and an address inside is refused as any other is."""
+    world.internet.aliases |= {"in.test": "localhost", "out.test": "denied.test"}
+    world.internet.zone |= {"localhost": ["127.0.0.1", "::1"], "denied.test": [PUBLIC]}
+    said = world.run(
+        policy("in.test:80", "out.test:80"),
+        """
+import socket
+result = [get("in.test"), get("out.test"), ask(b"out.test"), ask(b"denied.test"),
+          socket.getaddrinfo("out.test", 80, flags=socket.AI_CANONNAME)[0][3]]
+""",
+    )
+    assert said.result[0].split()[1] == "403"
+    assert said.result[1:] == ["HTTP/1.1 200 OK", [NOERROR, 1], [NXDOMAIN, 0], "out.test"]
+    (refused,) = said.denials("address_not_allowed")
+    assert refused["name"] == "in.test"
+    assert {packet.address for packet in world.left()} == {PUBLIC}
+    assert set(world.internet.queries) == {"in.test", "out.test"}
 
 
 def test_records_that_carry_data_or_keys_do_not_exist(world: World) -> None:

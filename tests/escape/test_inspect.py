@@ -1,6 +1,6 @@
 """TLS that a rule asks to inspect: real clients trust the sandbox's authority, for that host only.
 
-Promises E18-E25 inside TLS, and E40. Where a machine lacks a client, its line is skipped.
+Promises E18-E25 and E34 inside TLS, and E40. Where a machine lacks a client, its line is skipped.
 """
 
 import tempfile
@@ -130,6 +130,53 @@ result = [run([*base, "-H", header])[1].partition("\\n")[0] for header in
     assert [line.split()[1] for line in said.result] == ["403", "403", "400", "403"]
     assert {e["code"] for e in said.denials()} == {"host_header_mismatch", "protocol_not_allowed"}
     assert not any(b"evil" in arrival.received for arrival in world.reached())
+
+
+def test_the_second_version_of_http_is_not_spoken(world: World) -> None:
+    """E21: so no second authority rides in a connection: not agreed upon, not begun unasked."""
+    said = world.run(
+        INSPECTED,
+        """
+import socket, ssl
+def begin(*offered, data=b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n"):
+    trust = ssl.create_default_context()
+    trust.set_alpn_protocols(offered)
+    try:
+        with connect("good.test", 443, 20) as plain, \\
+                trust.wrap_socket(plain, server_hostname="good.test") as stream:
+            stream.sendall(data)
+            return [stream.selected_alpn_protocol(), stream.recv(64).decode().partition(":")[0]]
+    except OSError as error:
+        return [type(error).__name__, ""]
+asked = b"GET /x HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n"
+result = [begin("h2", "http/1.1", data=asked), begin("h2", "http/1.1"), begin("h2")]
+""",
+    )
+    refused = "HTTP/1.1 400 protocol_not_allowed"
+    assert said.result[0][0] == "http/1.1"
+    assert said.result[0][1].startswith("HTTP/1.1 200 OK")
+    assert said.result[1:] == [["http/1.1", refused], [None, refused]]
+    assert not any(b"PRI" in arrival.received for arrival in world.reached())
+
+
+@pytest.mark.parametrize(
+    "place", ["https://denied.test/x", f"http://{PUBLIC}/x", "http://127.0.0.1:5000/x"]
+)
+def test_a_redirect_is_a_request_like_any_other(world: World, place: str) -> None:
+    """E34: each hop is judged; the control is one to a host that is allowed."""
+    said = world.run(
+        INSPECTED,
+        f"""{PROGRAM}
+result = [run(["curl", "-sSL", "https://good.test/go?" + place])[:2]
+          for place in ("https://relayed.test/x", {place!r})]
+""",
+    )
+    control, refused = said.result
+    assert control == [0, "ok"]
+    assert refused[0] != 0
+    assert refused[1] == ""
+    assert {arrival.port for arrival in world.reached()} == {443}
+    assert len(world.reached()) == 3
 
 
 @pytest.mark.parametrize(

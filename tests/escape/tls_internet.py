@@ -59,11 +59,14 @@ def _serve(raw: socket.socket, arrival: Arrival) -> None:
             arrival.received += data
             for line in data.split(b"\r\n"):
                 if line.endswith(b" HTTP/1.1"):
-                    stream.sendall(_answer(line.split()[1].decode().partition("?")[0]))
+                    stream.sendall(_answer(line.split()[1].decode()))
     arrival.is_closed = True
 
 
-def _answer(path: str) -> bytes:
+def _answer(target: str) -> bytes:
+    path, _, place = target.partition("?")
+    if path == "/go":
+        return f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode()
     kind, body = _PAGES.get(path, ("text/plain", b"ok"))
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
