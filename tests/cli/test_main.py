@@ -33,10 +33,15 @@ def test_every_command_shows_its_help_without_a_daemon(cli: CommandLine, name: s
     assert not cli.daemon.requests
 
 
-def test_an_unknown_command_suggests_the_nearest(cli: CommandLine) -> None:
-    done = cli("sandbox")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("sandbox", "sandboxes"), ("events", "sandboxes events"), ("aprove", "policy approve"),
+     ("list", "sandboxes list"), ("hlep me", "help")],
+)  # fmt: skip
+def test_an_unknown_command_suggests_the_nearest(cli: CommandLine, typed: str, meant: str) -> None:
+    done = cli(typed)
     assert done.status == 2
-    assert "cleanroom sandboxes" in done.err
+    assert f"next: cleanroom {meant}\n" in done.err
 
 
 def test_an_unknown_subcommand_and_none_at_all(cli: CommandLine) -> None:

@@ -146,6 +146,10 @@ def _help(words: list[str], shell: Shell) -> int:
 def _unknown(name: str) -> UsageError:
     from difflib import get_close_matches  # noqa: PLC0415 -- 2 ms that only a typing error pays
 
-    near = get_close_matches(name, [*COMMANDS, *ALIASES], 1)
-    hint = f"cleanroom {near[0]}" if near else "cleanroom help"
+    whole = {word: f"cleanroom {word}" for word in (*COMMANDS, *ALIASES)}
+    programs = [parser.prog for word in COMMANDS for parser in load(word).parsers()]
+    parts = {program.split()[-1]: program for program in reversed(programs)}  # the first one counts
+    known = parts | whole
+    near = get_close_matches(name, known, 1)
+    hint = known[near[0]] if near else "cleanroom help"
     return UsageError(Code.REQUEST_INVALID, f"cannot find a command named {name!r}", hint)
