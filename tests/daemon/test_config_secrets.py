@@ -47,3 +47,12 @@ def test_anything_else_is_refused(text: str, why: str) -> None:
         parse_config(f"secrets:\n  {text}\n", "config.yaml", {})
     said = " ".join(f"{each.message} {each.hint}" for each in caught.value.problems)
     assert why in said
+
+
+def test_what_other_credentials_do_is_said_by_host() -> None:
+    text = "gateway:\n  foreign_credentials: {One.Example: strip, two.example: pass}\n"
+    settings = parse_config(text, "config.yaml", {}).settings
+    pairs = (("one.example", "strip"), ("two.example", "pass"))
+    assert settings.gateway.foreign_credentials == pairs
+    with pytest.raises(FileErrors):
+        parse_config("gateway:\n  foreign_credentials: {one.example: block}\n", "config.yaml", {})

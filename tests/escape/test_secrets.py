@@ -93,7 +93,8 @@ def shared_world(programs: Path) -> Iterator[World]:
     (folder / "roots.pem").write_text(ROOTS.certificate)
     (folder / "value").write_text(VALUE + "\n")
     secrets = f"secrets:\n  forge: {{file: {folder}/value, hosts: [good.test]}}\n"
-    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\n{secrets}"
+    strip = "  foreign_credentials: {other.test: strip}"
+    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\n{strip}\n{secrets}"
     with opened(made, config, EchoInternet) as world:
         yield world
     remove_tree(folder)
@@ -238,6 +239,20 @@ def test_a_credential_of_its_own_is_blocked(world: World) -> None:
     )
     assert said.result[0] == 403
     assert said.denials("secret_scope_violation")
+    assert not any(b"mine" in bytes(each.received) for each in world.reached())
+
+
+def test_the_operator_may_have_a_credential_taken_out(world: World) -> None:
+    bindings = bound().replace("[good.test]", "[good.test, other.test]")
+    mine = "{'Authorization': 'Bearer mine', 'X-Api-Key': TOKEN}"
+    said = world.run(
+        bindings,
+        f"{TOOLS}\nresult = ask('other.test', headers={mine})[0]",
+        "--secret",
+        "forge@good.test,other.test",
+    )
+    assert said.result == 200, said.audit
+    assert control(world) == 1
     assert not any(b"mine" in bytes(each.received) for each in world.reached())
 
 

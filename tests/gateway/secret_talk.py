@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cleanroom.decide.echo import Echoes, Word
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import Finder, SecretRef
+from cleanroom.decide.secret import Finder, Foreign, SecretRef
 from cleanroom.errors import Code
 from cleanroom.events import Protocol
 from cleanroom.gateway.layers.bound import Bound
@@ -56,8 +56,8 @@ def keys(value: bytes = VALUE, **binding: object) -> Keys:
     return Keys({SecretRef(PLACEHOLDER, bound): value})
 
 
-def bound(keyring: Keys) -> Bound:
-    return Bound(keyring, AT, [ref.binding for ref in keyring.held])
+def bound(keyring: Keys, foreign: Foreign = Foreign.BLOCK) -> Bound:
+    return Bound(keyring, AT, [ref.binding for ref in keyring.held], foreign)
 
 
 class SecretTalk(Talk):

@@ -11,6 +11,7 @@ from tests.gateway.test_budgets import denied
 
 TO_GATEWAY: list[control.ToGateway] = [
     control.Configure(("10.0.0.0/8",), ("a.corp",), ("9.9.9.9",), "proxy:3128"),
+    control.Configure(foreign_credentials=(("a.test", "strip"),)),
     control.Trust("roots"),
     control.MakeAuthority("sbx_1", (OpenedName("a.test"), OpenedName("b.test", below=True)), 1, 2),
     control.HoldSecret("sbx_1", SecretBinding("gh", "GH", ("a.test",), paths=("/x",))),

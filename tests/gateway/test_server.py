@@ -235,6 +235,7 @@ def test_what_cannot_be_kept_is_said_and_harms_nobody(daemon: Daemon) -> None:
         control.HoldSecret("sbx_1", GH),  # without its value
         control.Configure(resolvers=("no address",)),
         control.Configure(proxy="no port"),
+        control.Configure(foreign_credentials=(("a.test", "let through"),)),
         control.Configure(host_networks=("no network",)),
     ],
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import Foreign
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.budgets import Allowances
 from cleanroom.gateway.ca import upstream_context
@@ -42,6 +43,7 @@ class World:
     events: list[NetworkEvent] = field(default_factory=list)
     waiting: list[Callable[[], None]] = field(default_factory=list)
     source: Source = field(default_factory=Nowhere)
+    foreign: dict[str, Foreign] = field(default_factory=dict)
     upstream_tls: ssl.SSLContext = field(default_factory=lambda: upstream_context(""))
 
     def write(self, sandbox_id: str, event: NetworkEvent, written: Callable[[], None]) -> None:

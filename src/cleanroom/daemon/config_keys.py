@@ -6,7 +6,7 @@ In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 from typing import Final, cast, get_args
 
 from cleanroom.api.mount_types import WorkspaceMode
-from cleanroom.daemon.config_secrets import SECRETS
+from cleanroom.daemon.config_secrets import FOREIGN_CREDENTIALS, SECRETS
 from cleanroom.daemon.config_services import HOST_SERVICES
 from cleanroom.daemon.settings import (
     CacheSettings,
@@ -221,6 +221,7 @@ def _build_gateway(fields: Fields) -> GatewaySettings:
         resolvers=fields.read(RESOLVERS),
         trust=fields.read(TRUST),
         proxy=fields.read(PROXY),
+        foreign_credentials=fields.read(FOREIGN_CREDENTIALS),
     )
 
 
@@ -279,7 +280,10 @@ APPROVALS: Final = Key(
 )
 GATEWAY: Final = Key(
     "gateway",
-    Section((PRIVATE_HOSTS, HOST_SERVICES, RESOLVERS, TRUST, PROXY), _build_gateway),
+    Section(
+        (PRIVATE_HOSTS, HOST_SERVICES, RESOLVERS, TRUST, PROXY, FOREIGN_CREDENTIALS),
+        _build_gateway,
+    ),
     _GATEWAY,
     "How the gateway reaches the world.",
 )

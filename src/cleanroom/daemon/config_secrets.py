@@ -1,6 +1,6 @@
-"""`secrets` of config.yaml: where each value is found, never the value.
+"""`secrets` of config.yaml: where each value is found; and what other credentials do.
 
-In: nothing. Out: SECRETS. Never: two providers for one secret, or a value.
+In: nothing. Out: SECRETS, FOREIGN_CREDENTIALS. Never: two providers for one secret, or a value.
 """
 
 from typing import Final
@@ -67,5 +67,19 @@ SECRETS: Final = Key(
     ),
     (),
     "Where clients find the values that policies bind. See docs/secrets.md.",
+    "none",
+)
+
+FOREIGN_CREDENTIALS: Final = Key(
+    "foreign_credentials",
+    MapOf(
+        values.host(),
+        values.choice("strip", "pass"),
+        256,
+        "mapping of a host that secrets are bound to, to strip or pass",
+    ),
+    (),
+    "What becomes of a credential that is no placeholder on its way to such a host: strip takes it"
+    " out of the request, pass lets it through. A host that is not here: the request is refused.",
     "none",
 )

@@ -287,6 +287,7 @@ class GatewayLink:
                 host_services=settings.host_services,
                 resolvers=settings.resolvers,
                 proxy=settings.proxy,
+                foreign_credentials=settings.foreign_credentials,
             )
         )
 

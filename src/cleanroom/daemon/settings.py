@@ -1,7 +1,8 @@
 """The daemon's settings as values; config.py reads them, everything else only sees these.
 
 In: nothing. Out: Settings with its defaults. Never: a policy; nothing here widens one but
-`gateway.private_hosts` and `gateway.host_services`, which the operator alone can name.
+`gateway.private_hosts`, `gateway.host_services` and `gateway.foreign_credentials`, which the
+operator alone can name.
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class GatewaySettings:
     resolvers: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
     proxy: str = ""
+    foreign_credentials: tuple[tuple[str, str], ...] = ()  # bound host, "strip" or "pass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,14 @@ class Spot(StrEnum):
     PLAIN = "plain bytes"  # of a connection that is not opened
 
 
+class Foreign(StrEnum):
+    """What becomes of a credential that is no placeholder, on its way to a bound host."""
+
+    BLOCK = "block"
+    STRIP = "strip"
+    PASS = "pass"  # noqa: S105 -- the operator's word
+
+
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """One secret of one sandbox: what stands for it inside, and what may become of that."""

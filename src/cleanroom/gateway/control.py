@@ -36,7 +36,7 @@ class Configure(Message, frozen=True):
     `host_networks`: every address and on-link prefix of the host, as CIDR text. `host_services`:
     "NAME:PORT" inside and the loopback "ADDRESS:PORT" it means. `resolvers`:
     addresses "IP" or "IP:PORT" / "[IP6]:PORT"; empty means the host's own resolver. `proxy`:
-    "HOST:PORT" of a CONNECT proxy, or "".
+    "HOST:PORT" of a CONNECT proxy, or "". `foreign_credentials`: bound hosts, "strip" or "pass".
     """
 
     host_networks: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Configure(Message, frozen=True):
     resolvers: tuple[str, ...] = ()
     proxy: str = ""
     host_services: tuple[tuple[str, str], ...] = ()
+    foreign_credentials: tuple[tuple[str, str], ...] = ()
 
 
 class Trust(Message, frozen=True):

@@ -6,7 +6,7 @@ one sandbox in another's.
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Protocol
@@ -15,6 +15,7 @@ from cleanroom.decide.address import Guard
 from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.secret import Foreign
 from cleanroom.decide.tcp import decide_connection, decide_dial
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent
@@ -56,6 +57,11 @@ class Surroundings(Protocol):
 
     @property
     def guard(self) -> Guard: ...
+
+    @property
+    def foreign(self) -> Mapping[str, Foreign]:
+        """What the operator says of other credentials to bound hosts."""
+        ...
 
     @property
     def allowances(self) -> Allowances: ...
@@ -313,16 +319,22 @@ class Door:
     def _registry_custody(self, target: Target) -> Custody:
         bindings = bindings_of(self._policy, target.name, target.port)
         if bindings:
-            return Lending(self._secrets, target, bindings)
+            # The request is built anew there: a credential that is not lent cannot pass.
+            stripped = self._foreign(target) is Foreign.STRIP
+            foreign = Foreign.STRIP if stripped else Foreign.BLOCK
+            return Lending(self._secrets, target, bindings, foreign)
         return Watched(self._secrets, target, verified=True)
 
     def _custody(self, target: Target, *, verified: bool) -> Custody:
         bindings = bindings_of(self._policy, target.name, target.port)
         if bindings and verified:
-            return Bound(self._secrets, target, bindings)
+            return Bound(self._secrets, target, bindings, self._foreign(target))
         if self._secrets.found.refs:
             return Watched(self._secrets, target, verified=verified)
         return Untouched()
+
+    def _foreign(self, target: Target) -> Foreign:
+        return self._around.foreign.get(target.name, Foreign.BLOCK)
 
     def _complain(self, target: Target, reason: str) -> None:
         deny = Deny(Code.RESOURCE_LIMIT, reason)

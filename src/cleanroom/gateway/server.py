@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -16,6 +16,7 @@ from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
+from cleanroom.decide.secret import Foreign
 from cleanroom.decide.services import read_services
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
@@ -56,6 +57,7 @@ class Gateway:
     ) -> None:
         self.reactor = Reactor()
         self.guard = Guard()
+        self.foreign: Mapping[str, Foreign] = {}
         self.allowances = allowances or Allowances()
         self._link = link
         self._inbox = control.Inbox()
@@ -202,6 +204,7 @@ class Gateway:
         try:
             guard = make_guard(message.private_hosts, message.host_networks)
             self.guard = replace(guard, services=read_services(message.host_services))
+            self.foreign = {host: Foreign(word) for host, word in message.foreign_credentials}
             self._proxy = parse_proxy(message.proxy) if message.proxy else None
             places = tuple(parse_place(text) for text in message.resolvers)
         except (ValueError, InvalidHostError) as error:

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from cleanroom.decide.secret import Foreign
 from cleanroom.gateway.layers.bound import MAX_USES
 from tests.gateway.secret_talk import (
     CHUNKED_OK,
@@ -14,6 +15,7 @@ from tests.gateway.secret_talk import (
     VALUE,
     Keys,
     SecretTalk,
+    bound,
     keys,
     wire,
 )
@@ -210,3 +212,21 @@ def test_more_placeholders_than_anybody_needs_are_refused() -> None:
     talk = SecretTalk()
     assert talk.request(f"{GET}\nAuthorization: " + "$ " * (MAX_USES + 1)) == b""
     assert talk.codes == ["resource_limit"]
+
+
+@pytest.mark.parametrize("field", ["Authorization: Bearer mine", "x_api_key: mine"])
+def test_the_operator_may_have_another_credential_taken_out_or_let_through(field: str) -> None:
+    keyring = keys()
+    head = f"{GET}\nX-Before: 1\n{field}\nPrivate-Token: $"
+    stripped = SecretTalk(keyring, bound(keyring, Foreign.STRIP)).request(head)
+    assert stripped == wire(f"{GET}\nX-Before: 1\nPrivate-Token: $")
+    passed = SecretTalk(keyring, bound(keyring, Foreign.PASS)).request(head)
+    assert passed == wire(head)
+
+
+@pytest.mark.parametrize("foreign", [Foreign.STRIP, Foreign.PASS])
+def test_a_field_with_a_placeholder_comes_once_whatever_the_operator_says(foreign: Foreign) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, bound(keyring, foreign))
+    assert talk.request(f"{GET}\nX-Api-Key: $\nx_api_key: mine") == b""
+    assert talk.codes == ["protocol_not_allowed"]

@@ -1,8 +1,9 @@
 """A connection that secrets may go to: TLS is opened, and the upstream has proved its name.
 
 In: requests whose placeholders were judged, answers. Out: requests with the values in them, answers
-without. Never: a credential that is not the sandbox's own placeholder; an answer that could not be
-searched; a request that asks for a part of an answer, or for one that is compressed.
+without. Never: a credential that is not the sandbox's own placeholder, unless the operator lets it
+pass; an answer that could not be searched; a request that asks for a part of an answer, or for one
+that is compressed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,15 @@ from dataclasses import replace
 from typing import Final
 
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import TOKEN_HEADERS, Keyring, SecretRef, Spot, Use, decide_use
+from cleanroom.decide.secret import (
+    TOKEN_HEADERS,
+    Foreign,
+    Keyring,
+    SecretRef,
+    Spot,
+    Use,
+    decide_use,
+)
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import NO_BODY, Delimiter, RequestHead, ResponseHead
 from cleanroom.gateway.layers.carriers import Chunking, Held, Scrubbing, Swapping, Verbatim
@@ -36,10 +45,17 @@ _Edit = tuple[int, int, bytes]
 class Bound(Watched):
     """Implements Custody of layers/custody.py."""
 
-    def __init__(self, keyring: Keyring, target: Target, bindings: Iterable[SecretBinding]) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        target: Target,
+        bindings: Iterable[SecretBinding],
+        foreign: Foreign = Foreign.BLOCK,
+    ) -> None:
         super().__init__(keyring, target, verified=True)
         own = {each.header.lower() for each in bindings if each.header is not None}
         self._credentials = TOKEN_HEADERS | own
+        self._foreign = foreign
         self._requests = 0
 
     def send(self, request: RequestHead, head: bytes) -> Passage | Deny:
@@ -48,11 +64,12 @@ class Bound(Watched):
         found = self._keyring.found
         purse = Purse(self._keyring, (self._target.connection_id, self._requests))
         use = self._use(request)
-        edits = [
-            (slot.start, slot.end, fill(slot, purse.value)) for slot in slots_of(head, use, found)
-        ]
+        slots = list(slots_of(head, use, found))
+        edits = [(slot.start, slot.end, fill(slot, purse.value)) for slot in slots]
         if purse.why_not is not None:
             return purse.why_not
+        if self._foreign is Foreign.STRIP:
+            edits += _without(head, frozenset(self._foreign_fields(head, slots)))
         edits += [*_without(head, _UNASKED), _added(head, b"Accept-Encoding: identity\r\n")]
         place = replace(use, spot=_body_spot(request))
         if request.framing == NO_BODY or not self._may_fill(place):
@@ -84,18 +101,26 @@ class Bound(Watched):
 
     def _objection(self, head: bytes, slots: Sequence[Slot]) -> Deny | None:
         filled = {slot.use.header for slot in slots}
-        # Servers of the CGI family read `x_api_key` as the field that it looks like.
         names = [line.name for line in fields_of(head)]
         known = [name.replace("_", "-") for name in names]
         for name, meant in zip(names, known, strict=True):
             if name in filled and known.count(meant) > 1:
                 reason = f"the field {name} holds a placeholder and comes twice"
                 return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
-            if meant in self._credentials and name not in filled:
+        if self._foreign is Foreign.BLOCK:
+            for name in self._foreign_fields(head, slots):
                 what = f"the field {name[:64]} holds a credential that is no placeholder"
                 reason = f"{what}; {self._target.name} is asked with bound secrets only"
                 return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
         return None
+
+    def _foreign_fields(self, head: bytes, slots: Sequence[Slot]) -> Iterator[str]:
+        """Yield the fields of credentials in which nothing is swapped."""
+        filled = {slot.use.header for slot in slots}
+        for line in fields_of(head):
+            # Servers of the CGI family read `x_api_key` as the field that it looks like.
+            if line.name.replace("_", "-") in self._credentials and line.name not in filled:
+                yield line.name
 
     def _may_fill(self, use: Use) -> bool:
         return any(decide_use(ref, use) is None for ref in self._keyring.found.refs)
