@@ -1,6 +1,7 @@
 """argv to command, error to status."""
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -99,3 +100,20 @@ def test_ctrl_c_before_anything_ran_is_130(
 
     monkeypatch.setattr("cleanroom.cli.cmd_status.status_parser", interrupted)
     assert main(["status"]) == 130
+
+
+LEAVING = """
+import atexit, sys
+from cleanroom.__main__ import run
+atexit.register(print, "python's own ending")
+sys.argv = ["cleanroom", *sys.argv[1:]]
+run()
+"""
+
+
+@pytest.mark.parametrize(("word", "ends"), [("version", False), ("serve", True)])
+def test_only_the_daemon_waits_for_pythons_own_ending(word: str, *, ends: bool) -> None:
+    command = [sys.executable, "-c", LEAVING, word, "--help"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert f"cleanroom {word}" in done.stdout
+    assert ("python's own ending" in done.stdout) is ends

@@ -4,6 +4,7 @@ In: the words after `cleanroom`. Out: an exit status (docs/cli.md). Never: a com
 loaded for another command, or a bug turned into a friendly sentence.
 """
 
+import gc
 import importlib
 import os
 import signal
@@ -68,7 +69,9 @@ class Command(Protocol):
 
 def load(name: str) -> Command:
     """Import the module of one command."""
-    return cast("Command", importlib.import_module(f"cleanroom.cli.cmd_{name}"))
+    command = cast("Command", importlib.import_module(f"cleanroom.cli.cmd_{name}"))
+    gc.enable()  # __main__.py switched it off
+    return command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
