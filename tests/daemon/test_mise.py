@@ -1,6 +1,7 @@
 """Tools by mise through the real application, with a fake backend: nothing runs but fakes."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,19 @@ def test_tools_are_installed_once_and_the_environment_is_applied(repository: Rep
         assert len(repository.installed) == 2
         assert len(repository.asked) == 3
         assert "CI" not in dict(repository.asked[0].command.environment)
+
+    play(conversation())
+
+
+def test_another_folder_at_the_same_path_has_tools_of_its_own(repository: Repository) -> None:
+    async def conversation() -> None:
+        async with running(repository.setting) as daemon:
+            await repository.run(daemon, UNSET, "show")
+            shutil.rmtree(repository.work)  # the next one may get its inode, never its birth
+            repository.work.mkdir()
+            (repository.work / ".mise.toml").write_text(TOOLS)
+            await repository.run(daemon, UNSET, "show")
+        assert len(repository.installed) == 2
 
     play(conversation())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.daemon import mise_files
-from cleanroom.daemon.mise_files import Program, Programs, identity, read_files
+from cleanroom.daemon.mise_files import Program, Programs, read_files
 from cleanroom.daemon.settings import MiseSettings
 from cleanroom.errors import Refused, UserError
 from cleanroom.sandbox.mise import MAX_FILE_BYTES
@@ -52,17 +52,6 @@ def test_a_link_a_fifo_and_a_huge_file_are_said(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f"cannot read {name}"):
             read_files(str(tmp_path), (name,))
     assert read_files(str(tmp_path), ("folder/hostname",)) == {}
-
-
-def test_an_identity_changes_with_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    assert identity(str(tmp_path / "a")) == identity(str(tmp_path / "a"))
-    before = identity(str(tmp_path / "a"))
-    (tmp_path / "a").rmdir()
-    (tmp_path / "b").rename(tmp_path / "a")
-    assert identity(str(tmp_path / "a")) != before
-    assert identity(str(tmp_path / "none")) == str(tmp_path / "none")
 
 
 def test_the_program_of_the_path_is_found_through_its_link_and_measured(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from typing import Final
 from cleanroom.api.types import ExecutionRequest, RunOptions
 from cleanroom.backends.base import Command, Process
 from cleanroom.backends.base import Sandbox as Machine
-from cleanroom.daemon.mise_files import Program, Programs, identity, read_files
+from cleanroom.daemon.mise_files import Program, Programs, read_files
 from cleanroom.daemon.mise_volumes import Volume, Volumes
 from cleanroom.daemon.observability import system
 from cleanroom.daemon.output import Chunk
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED, Sandboxes
 from cleanroom.daemon.settings import MiseSettings
+from cleanroom.daemon.workspace_mark import workspace_mark
 from cleanroom.errors import Code, Fault, Refused
 from cleanroom.policy.model import MisePolicy
 from cleanroom.sandbox import mise
@@ -158,7 +159,7 @@ class Mise:
 def _origin(creation: Creation, program: Program) -> Origin:
     facts = system()
     return Origin(
-        workspace=identity(creation.workspace),
+        workspace=f"{creation.workspace} {workspace_mark(creation.workspace)}",
         platform=f"{facts['machine']} {facts['os']}",
         policy_hash=creation.policy.policy_hash,
         program_digest=program.digest,

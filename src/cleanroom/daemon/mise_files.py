@@ -44,15 +44,6 @@ def read_files(workspace: str, names: Iterable[str]) -> dict[str, bytes]:
         return {name: content for name, content in found if content is not None}
 
 
-def identity(workspace: str) -> str:
-    """Return the workspace's identity: canonical path, device, inode."""
-    try:
-        facts = Path(workspace).stat()
-    except OSError:
-        return workspace
-    return f"{workspace} {facts.st_dev} {facts.st_ino}"
-
-
 class Programs:
     """Finds and measures mise; a file that has not changed is read once."""
 
