@@ -1,12 +1,17 @@
 import asyncio
 import os
+import resource
 import signal
+from dataclasses import replace
 
 import pytest
 
 from cleanroom.backends.process import (
+    Bounds,
+    Captured,
     Launch,
     capture,
+    capture_within,
     find_program,
     memory_file,
     read_memory,
@@ -45,6 +50,22 @@ def test_a_command_that_takes_too_long_is_killed_and_reported() -> None:
         asyncio.run(capture(Launch(("/bin/sleep", "20")), 0.05))
     assert caught.value.code is Code.RUNTIME_LAUNCH_FAILED
     assert "longer than" in caught.value.message
+
+
+def test_a_child_has_the_limits_it_was_given_and_its_output_an_end() -> None:
+    bounds = Bounds(5, 3, ((resource.RLIMIT_NOFILE, 77),))
+    launch = Launch(("/bin/sh", "-c", "read go; ulimit -n >&2; echo longer"))
+
+    async def scenario() -> Captured:
+        reader, writer = os.pipe()
+        asyncio.get_running_loop().call_soon(os.close, writer)  # it has its limits by then
+        try:
+            return await capture_within(replace(launch, stdin=reader), bounds)
+        finally:
+            os.close(reader)
+
+    captured = asyncio.run(scenario())
+    assert (captured.stdout, captured.stderr) == (b"lon", b"77\n")
 
 
 def test_a_program_that_does_not_exist_is_a_fault_that_names_it() -> None:

@@ -8,6 +8,7 @@ between fork and exec (the daemon has threads and an event loop: a forked copy o
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -17,7 +18,6 @@ from typing import BinaryIO
 
 from cleanroom.errors import Code, Fault
 
-_MAX_CAPTURE = 1 << 20
 _SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -115,33 +115,51 @@ def start(launch: Launch) -> Child:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """How a short command ended, and its output (at most 1 MiB each, the rest is cut)."""
+    """How a short command ended, and its output; what was too long is cut."""
 
     status: int
     stdout: bytes
     stderr: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a short command may use: seconds, bytes kept of each stream, limits of setrlimit(2)."""
+
+    timeout_s: float
+    output: int = 1 << 20
+    limits: tuple[tuple[int, int], ...] = ()
+
+
 async def capture(launch: Launch, timeout_s: float) -> Captured:
+    """Run a short command and keep the first MiB of its output; as `capture_within`."""
+    return await capture_within(launch, Bounds(timeout_s))
+
+
+async def capture_within(launch: Launch, bounds: Bounds) -> Captured:
     """Run a short command and keep its output. `stdout` and `stderr` of `launch` are replaced.
 
     Output goes to memory, so a command cannot block on a full pipe, and a grandchild that keeps
     the descriptors open holds up nobody. Raises Fault(runtime_launch_failed) if it does not start
-    or outlives `timeout_s`; then it has been killed.
+    or outlives its time; then it has been killed.
     """
     with memory_file() as out, memory_file() as err:
         child = start(replace(launch, stdout=out.fileno(), stderr=err.fileno()))
+        for kind, most in bounds.limits:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(child.pid, kind, (most, most))
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(bounds.timeout_s):
                 status = await child.wait()
         except TimeoutError:
-            message = f"cannot wait for {launch.argv[0]}: it ran longer than {timeout_s:g} s"
+            message = f"cannot wait for {launch.argv[0]}: it ran longer than {bounds.timeout_s:g} s"
             raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from None
         finally:
             if child.status is None:
                 child.kill()
                 await child.wait()
-        return Captured(status, read_memory(out), read_memory(err))
+        said = (read_memory(each, bounds.output) for each in (out, err))
+        return Captured(status, *said)
 
 
 def memory_file(content: bytes = b"") -> BinaryIO:
@@ -152,9 +170,9 @@ def memory_file(content: bytes = b"") -> BinaryIO:
     return file
 
 
-def read_memory(file: BinaryIO) -> bytes:
-    """Return the first MiB of a memory file that a child wrote to."""
-    return os.pread(file.fileno(), _MAX_CAPTURE, 0)
+def read_memory(file: BinaryIO, most: int = 1 << 20) -> bytes:
+    """Return the first bytes of a memory file that a child wrote to."""
+    return os.pread(file.fileno(), most, 0)
 
 
 def find_program(name: str) -> str | None:

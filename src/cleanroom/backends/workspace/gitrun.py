@@ -4,15 +4,19 @@ In: a scratch repository, words, standard input. Out: standard output. Never: gi
 that a workload wrote, or with anybody's configuration.
 """
 
-import asyncio
 import contextlib
-import os
 import resource
 from pathlib import Path
 from typing import Final
 
-from cleanroom.backends.process import Launch, find_program, memory_file, start
-from cleanroom.errors import Code, Fault, Refused
+from cleanroom.backends.process import (
+    Bounds,
+    Launch,
+    capture_within,
+    find_program,
+    memory_file,
+)
+from cleanroom.errors import Code, Refused
 
 TIMEOUT_S: Final = 120.0
 MAX_OUTPUT: Final = 64 * 1024 * 1024
@@ -75,7 +79,6 @@ class Scratch:
         """Return what git wrote. Raises GitError if it failed, Fault if it cannot be run."""
         settings = [word for each in _SETTINGS for word in ("-c", each)]
         with contextlib.ExitStack() as stack:
-            out, err = stack.enter_context(memory_file()), stack.enter_context(memory_file())
             given = stdin
             if isinstance(given, bytes):
                 given = stack.enter_context(memory_file(given)).fileno()
@@ -84,26 +87,11 @@ class Scratch:
                 {**_ENVIRONMENT, "GIT_DIR": str(self.folder)},
                 cwd=str(self.folder),
                 stdin=given,
-                stdout=out.fileno(),
-                stderr=err.fileno(),
             )
-            child = start(launch)
-            for kind, most in _LIMITS:
-                with contextlib.suppress(ProcessLookupError):
-                    resource.prlimit(child.pid, kind, (most, most))
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    status = await child.wait()
-            except TimeoutError:
-                message = f"cannot bring commits out: git {words[0]} took over {TIMEOUT_S:g} s"
-                raise Fault(Code.RESOURCE_LIMIT, message) from None
-            finally:
-                if child.status is None:
-                    child.kill()
-                    await child.wait()
-            if status != 0:
-                raise GitError(_said(os.pread(err.fileno(), 4096, 0)))
-            return os.pread(out.fileno(), MAX_OUTPUT, 0)
+            ended = await capture_within(launch, Bounds(TIMEOUT_S, MAX_OUTPUT, _LIMITS))
+        if ended.status != 0:
+            raise GitError(_said(ended.stderr[:4096]))
+        return ended.stdout
 
 
 def _said(text: bytes) -> str:
