@@ -8,6 +8,7 @@ import pytest
 
 from cleanroom.api.mount_types import VolumeRequest
 from cleanroom.api.types import ApplyRequest, ClientFacts, RunOptions, SkippedPath
+from cleanroom.backends.workspace.turn import turn
 from cleanroom.daemon.parts import Order, Prepared, Wanted
 from cleanroom.daemon.volumes import Volumes
 from cleanroom.daemon.workspaces import LocalWorkspaces, client_environment
@@ -184,6 +185,22 @@ def test_a_branch_is_judged_by_name_and_has_no_paths(repository: Path) -> None:
 def order_with_volume(root: Path) -> Order:
     options = RunOptions(volumes=[VolumeRequest(name="home", at="/home/cleanroom")])
     return Order("sbx_1", str(root), CompiledPolicy("sha256:0", ""), NEEDS, options, ClientFacts())
+
+
+def test_a_view_is_not_removed_while_somebody_applies_it(repository: Path) -> None:
+    workspaces, _, upper = ready(repository)
+    folder = repository.parent / "sandbox"
+
+    async def scenario() -> None:
+        async with asyncio.TaskGroup() as group:
+            with turn(folder):
+                removal = group.create_task(workspaces.forget(folder))
+                done, _ = await asyncio.wait((removal,), timeout=0.1)
+                assert not done
+                assert upper.exists()
+
+    asyncio.run(scenario())
+    assert not upper.exists()
 
 
 def test_a_volume_is_the_workspaces_and_one_sandboxs_at_a_time(repository: Path) -> None:

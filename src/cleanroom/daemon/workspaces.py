@@ -29,6 +29,7 @@ from cleanroom.backends.workspace.changes import Skipped, change_set
 from cleanroom.backends.workspace.prepare import prepare
 from cleanroom.backends.workspace.scan import ScanCache, scan
 from cleanroom.backends.workspace.sync import drop_copies
+from cleanroom.backends.workspace.turn import turn
 from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.mise_volumes import DATA, make_layers
@@ -204,12 +205,17 @@ class LocalWorkspaces:
         await asyncio.to_thread(applying.finish_interrupted, folder)
 
     async def forget(self, folder: Path) -> None:
-        """Remove the view and its changes. Idempotent."""
-        await asyncio.to_thread(remove_tree, folder)
+        """Remove the view and its changes, once nobody applies them. Idempotent."""
+        await asyncio.to_thread(_forget, folder)
 
     async def size(self, folder: Path) -> int:
         """Return how many bytes the changes occupy."""
         return await asyncio.to_thread(tree_size, folder)
+
+
+def _forget(folder: Path) -> None:
+    with turn(folder):
+        remove_tree(folder)
 
 
 def _equipped(spec: SandboxSpec, equipment: Equipment, folder: Path) -> SandboxSpec:

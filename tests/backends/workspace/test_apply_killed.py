@@ -1,6 +1,7 @@
 """An apply that is killed at any call is completed, or undone; the host's own edits stay."""
 
 import os
+import shutil
 
 import pytest
 
@@ -102,3 +103,25 @@ def test_what_the_host_wrote_after_a_killed_apply_is_kept(
     left = finish_interrupted(workspace.folder)
     assert left == (Skipped("a", "changed on the host meanwhile"),)
     assert tree(workspace.root) == {"a": "644 mine", "b": "644 b"}
+
+
+@pytest.mark.parametrize("instead", ["nothing", "file", "link"])
+def test_a_killed_apply_whose_drafts_the_host_removed_does_not_hold_up_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, instead: str
+) -> None:
+    workspace.write("d/old", "old")
+    workspace.run("mkdir d/e; echo -n new > d/e/new; echo -n a > a")
+    with monkeypatch.context() as patch:
+        killed_at(patch, "rename", 2)
+        with pytest.raises(Killed):
+            apply(workspace.folder)
+    shutil.rmtree(workspace.root / "d")
+    if instead == "file":
+        workspace.write("d", "mine")
+    if instead == "link":
+        (workspace.root / "d").symlink_to(workspace.base)
+    left = finish_interrupted(workspace.folder)
+    assert left == (Skipped("d/e/new", "was removed on the host meanwhile"),)
+    assert (workspace.root / "a").read_text() == "a"
+    assert not (workspace.root / "d/e").exists()
+    assert finish_interrupted(workspace.folder) == ()

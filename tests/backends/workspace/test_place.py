@@ -1,5 +1,6 @@
 """Steps on the host, the first time and after a crash; test_apply.py kills whole applies."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ import pytest
 from cleanroom.backends.workspace.changes import Skipped
 from cleanroom.backends.workspace.journal import Deletion, Draft, Journal
 from cleanroom.backends.workspace.place import Placed, Placer
+
+CHANGED = "changed on the host meanwhile"
 
 
 @contextmanager
@@ -55,8 +58,7 @@ def test_a_file_that_the_host_changed_meanwhile_is_left(tmp_path: Path) -> None:
     journal = Journal(placing=True, deletions=(deletion,), drafts=(draft(tmp_path, "a", 1),))
     with placer(tmp_path) as one:
         placed = one.carry_out(journal)
-    reason = "changed on the host meanwhile"
-    assert placed == Placed({}, [Skipped("gone", reason), Skipped("a", reason)])
+    assert placed == Placed({}, [Skipped("gone", CHANGED), Skipped("a", CHANGED)])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "gone"]
 
 
@@ -78,11 +80,38 @@ def test_drafts_that_go_go_whether_they_were_made_or_not(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_where_a_folder_is_needed_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folders", [(), ("d/e",)])
+def test_a_link_where_a_folder_is_needed_is_not_followed(
+    tmp_path: Path, folders: tuple[str, ...]
+) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "root").mkdir()
     (tmp_path / "root/d").symlink_to("../outside")
-    journal = Journal(placing=True, drafts=(draft(tmp_path / "root", "d/a"),))
-    with placer(tmp_path / "root") as one, pytest.raises(OSError, match="d"):
-        one.carry_out(journal)
+    journal = Journal(placing=True, folders=folders, drafts=(draft(tmp_path / "root", "d/a"),))
+    with placer(tmp_path / "root") as one:
+        placed = one.carry_out(journal)
+        assert one.carry_out(journal).written == {}
+    assert placed.left == [Skipped(path, CHANGED) for path in (*folders, "d/a")]
     assert list((tmp_path / "outside").iterdir()) == []
+    assert [each.name for each in (tmp_path / "root").iterdir()] == ["d"]
+
+
+def test_a_fault_of_the_host_is_no_reason_to_leave_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "d")
+
+    journal = Journal(placing=True, drafts=(draft(tmp_path, "d/a"),))
+    monkeypatch.setattr(os, "mkdir", full)
+    with placer(tmp_path) as one, pytest.raises(OSError, match="No space"):
+        one.carry_out(journal)
+    assert (tmp_path / ".cleanroom-1").exists()  # for the next try
+
+
+@pytest.mark.parametrize("at", [".cleanroom-1", "d/.cleanroom-1"])
+def test_a_draft_that_is_gone_is_said(tmp_path: Path, at: str) -> None:
+    journal = Journal(placing=True, drafts=(Draft(at, "d/a", 0, 1, 1),))
+    with placer(tmp_path) as one:
+        placed = one.carry_out(journal)
+    assert placed == Placed({}, [Skipped("d/a", "was removed on the host meanwhile")])

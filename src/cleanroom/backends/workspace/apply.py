@@ -17,6 +17,7 @@ from cleanroom.backends.workspace.place import Placed, Placer
 from cleanroom.backends.workspace.saved import Places
 from cleanroom.backends.workspace.sources import Sources, open_sources
 from cleanroom.backends.workspace.sync import note_given
+from cleanroom.backends.workspace.turn import turn
 from cleanroom.backends.workspace.write import Writer
 from cleanroom.errors import Code, Fault
 
@@ -45,7 +46,7 @@ def apply(
 
     Raises Fault(internal) if the host fails; then nothing was applied, or the message says what.
     """
-    with open_sources(folder) as sources:
+    with turn(folder), open_sources(folder) as sources:
         earlier = () if check else recover(sources)
         wanted, skipped = _choose(folder, paths)
         judge = Judge(sources, wanted, _remembered(sources.places))
@@ -71,7 +72,7 @@ def finish_interrupted(folder: Path) -> tuple[Skipped, ...]:
     """Complete or undo an apply that was killed; what was left alone. Raises Fault(internal)."""
     if load_journal(folder) is None:
         return ()
-    with open_sources(folder) as sources:
+    with turn(folder), open_sources(folder) as sources:
         return recover(sources)
 
 
@@ -90,7 +91,7 @@ def recover(sources: Sources) -> tuple[Skipped, ...]:
             placer.undo(journal)
     except OSError as error:
         message = f"cannot complete an earlier apply: '{error.filename}': {error.strerror}"
-        raise Fault(Code.INTERNAL, message) from error
+        raise Fault(Code.INTERNAL, message, "mend that, then: cleanroom apply") from error
     remember(sources.places, placed.written)
     drop_journal(folder)
     return tuple(placed.left)

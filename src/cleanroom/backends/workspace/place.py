@@ -9,10 +9,14 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from cleanroom.backends.workspace.changes import Skipped
 from cleanroom.backends.workspace.folders import FOLDER, facts_of, open_at, opened, split
 from cleanroom.backends.workspace.journal import Deletion, Draft, Journal
+
+_CHANGED: Final = "changed on the host meanwhile"
+_GONE: Final = "was removed on the host meanwhile"
 
 
 @dataclass(slots=True)
@@ -37,19 +41,27 @@ class Placer:
         placed = Placed()
         for deletion in reversed(journal.deletions):  # what is inside a folder comes after it
             if not self._delete(deletion, journal):
-                placed.left.append(Skipped(deletion.path, "changed on the host meanwhile"))
+                placed.left.append(Skipped(deletion.path, _CHANGED))
         for path in journal.folders:
-            os.close(self.make_folders(path))
+            at = self._folder_for(path)
+            if at is None:
+                placed.left.append(Skipped(path, _CHANGED))
+            else:
+                os.close(at)
         for draft in journal.drafts:
-            self._place(draft, placed)
+            why = self._place(draft, placed)
+            if why:
+                placed.left.append(Skipped(draft.path, why))
         return placed
 
     def undo(self, journal: Journal) -> None:
         """Remove the drafts; what was never made is passed over."""
         for draft in journal.drafts:
             folder, name = split(draft.at)
-            with suppress(OSError), opened(self._open(folder)) as at:
-                os.unlink(name, dir_fd=at)
+            at = open_at(self._root, folder)
+            if at is not None:
+                with opened(at), suppress(OSError):
+                    os.unlink(name, dir_fd=at)
 
     def make_folders(self, path: str) -> int:
         """Open the folder `path` of the host, making what is missing. Raises OSError."""
@@ -61,12 +73,6 @@ class Placer:
                     if self.owner is not None:
                         os.chown(part, *self.owner, dir_fd=at, follow_symlinks=False)
                 at = os.open(part, FOLDER, dir_fd=at)
-        return at
-
-    def _open(self, path: str) -> int:
-        at = open_at(self._root, path)
-        if at is None:
-            raise FileNotFoundError(2, "it is gone", path)
         return at
 
     def _delete(self, deletion: Deletion, journal: Journal) -> bool:
@@ -87,21 +93,47 @@ class Placer:
             os.unlink(name, dir_fd=at)
         return True
 
-    def _place(self, draft: Draft, placed: Placed) -> None:
-        from_folder, from_name = split(draft.at)
-        folder, name = split(draft.path)
-        with opened(self._open(from_folder)) as source, opened(self.make_folders(folder)) as at:
-            facts = facts_of(at, name)
-            if facts_of(source, from_name) is not None:
-                if facts is not None and facts.st_ctime_ns != draft.before_ns:
-                    os.unlink(from_name, dir_fd=source)
-                    placed.left.append(Skipped(draft.path, "changed on the host meanwhile"))
-                    return
-                os.rename(from_name, name, src_dir_fd=source, dst_dir_fd=at)
-                facts = facts_of(at, name)
-            # After a crash: it is ours if it is the draft's own file, and nobody wrote it since.
-            if facts is not None and _known(facts) == (draft.inode, draft.mtime_ns):
-                placed.written[draft.path] = facts.st_ctime_ns
+    def _folder_for(self, path: str) -> int | None:
+        """Open it; None if the host has something else than a folder on its way by now."""
+        try:
+            return self.make_folders(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            return None
+
+    def _place(self, draft: Draft, placed: Placed) -> str:
+        """Give a draft its last name; return why it was left, else ""."""
+        folder, name = split(draft.at)
+        source = open_at(self._root, folder)
+        if source is None:
+            return _GONE  # with its folder
+        with opened(source):
+            at = self._folder_for(split(draft.path)[0])
+            if at is None:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=source)
+                return _CHANGED
+            with opened(at):
+                return _rename(draft, (source, at), placed)
+
+
+def _rename(draft: Draft, folders: tuple[int, int], placed: Placed) -> str:
+    source, at = folders
+    draft_name, name = split(draft.at)[1], split(draft.path)[1]
+    facts = facts_of(at, name)
+    if facts_of(source, draft_name) is not None:
+        if facts is not None and facts.st_ctime_ns != draft.before_ns:
+            os.unlink(draft_name, dir_fd=source)
+            return _CHANGED
+        os.rename(draft_name, name, src_dir_fd=source, dst_dir_fd=at)
+        facts = facts_of(at, name)
+    if facts is None:
+        return _GONE
+    # After a crash: it is ours if it is the draft's own file, and nobody wrote it since.
+    if _known(facts) == (draft.inode, draft.mtime_ns):
+        placed.written[draft.path] = facts.st_ctime_ns
+    return ""
 
 
 def _known(facts: os.stat_result) -> tuple[int, int]:
