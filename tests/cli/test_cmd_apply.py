@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.client.scripted import Answer
+from tests.client.scripted import Answer, problem
 
 REPORT = {"applied": ["a", "b\x1b"], "conflicts": [], "skipped": [{"path": "s", "reason": "link"}]}
 
@@ -20,14 +20,68 @@ def test_paths_are_asked_and_said(cli: CommandLine) -> None:
     assert body == {"paths": ["src/", "b"], "check": False}
 
 
-@pytest.mark.parametrize("skipped", [[], [{"path": "dev", "reason": "nothing was changed there"}]])
-def test_a_sandbox_named_as_a_path_is_pointed_out(cli: CommandLine, skipped: list[object]) -> None:
+def missing(what: str, code: str) -> Answer:
+    return problem(code, f"cannot find {what}", 404)
+
+
+def test_paths_at_which_nothing_was_changed_are_pointed_out(cli: CommandLine) -> None:
+    skipped = [{"path": "dev", "reason": "nothing was changed there"}]
     nothing: dict[str, object] = {"applied": [], "conflicts": [], "skipped": skipped}
     cli.script.answers["POST /v1/runs/last/apply"] = Answer(nothing)
+    cli.script.answers["GET /v1/sandboxes/dev"] = missing("this sandbox", "sandbox_not_found")
     done = cli("apply", "dev", "b\x1b")
     assert (done.status, done.out) == (0, "")
-    assert "nothing to apply at: dev b\\x1b; a sandbox is named with --sandbox" in done.err
+    assert "nothing to apply at: dev b\\x1b\n" in done.err
     assert "nothing to apply" not in cli("apply").err
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        Answer({"changes": [{"path": "other", "kind": "added"}], "skipped": []}),
+        missing("a run", "execution_not_found"),
+    ],
+)
+def test_the_first_word_is_a_sandbox_of_this_workspace(cli: CommandLine, last: Answer) -> None:
+    cli.script.answers["POST /v1/runs/sandbox:dev/apply"] = Answer(REPORT)
+    cli.script.answers["GET /v1/sandboxes/dev"] = Answer({"workspace": str(cli.folder)})
+    cli.script.answers["GET /v1/runs/last/changes"] = last
+    assert cli("apply", "dev", "a", "b").status == 0
+    assert cli.daemon.requests[-1].json() == {"paths": ["a", "b"], "check": False}
+    cli.script.answers["GET /v1/sandboxes/dev"] = Answer({"workspace": "/another"})
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(REPORT)
+    assert cli("apply", "dev").status == 0
+    assert cli.daemon.requests[-1].json()["paths"] == ["dev"]
+
+
+def test_an_id_is_a_sandbox_and_a_flag_leaves_all_words_paths(cli: CommandLine) -> None:
+    identifier = f"sbx_{'0' * 20}"
+    for word in (identifier, "dev"):
+        cli.script.answers[f"POST /v1/runs/sandbox:{word}/apply"] = Answer(REPORT)
+    assert cli("apply", identifier).status == 0
+    assert cli.daemon.requests[-1].json()["paths"] == []
+    assert cli("apply", "--sandbox", "dev", "dev", "./dev").status == 0
+    assert cli.daemon.requests[-1].json()["paths"] == ["dev", "./dev"]
+
+
+def test_a_word_that_is_a_sandbox_and_a_changed_path_is_asked_about(cli: CommandLine) -> None:
+    cli.script.answers["GET /v1/sandboxes/dev"] = Answer({"workspace": str(cli.folder)})
+    found = {"changes": [{"path": "dev/a", "kind": "added"}], "skipped": []}
+    cli.script.answers["GET /v1/runs/last/changes"] = Answer(found)
+    done = cli("apply", "dev")
+    assert done.status != 0
+    assert "cannot tell which 'dev' is meant" in done.err
+    assert "write --sandbox dev, or ./dev" in done.err
+    assert [each.method for each in cli.daemon.requests if each.method == "POST"] == []
+
+
+@pytest.mark.parametrize("path", ["GET /v1/sandboxes/dev", "GET /v1/runs/last/changes"])
+def test_a_daemon_that_fails_is_not_taken_for_no(cli: CommandLine, path: str) -> None:
+    cli.script.answers["GET /v1/sandboxes/dev"] = Answer({"workspace": str(cli.folder)})
+    cli.script.answers[path] = problem("internal", "cannot read the store", 500)
+    done = cli("apply", "dev")
+    assert done.status != 0
+    assert "cannot read the store" in done.err
 
 
 def test_check_changes_nothing(cli: CommandLine) -> None:

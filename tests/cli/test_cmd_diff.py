@@ -38,10 +38,19 @@ def test_json(cli: CommandLine) -> None:
 
 def test_a_pipe_gets_a_patch(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/runs/sandbox:dev/patch"] = Answer(b"--- a/x\n+++ b/x\n")
-    assert cli("diff", "dev").out == "--- a/x\n+++ b/x\n"
+    for words in (("dev",), ("--sandbox", "dev")):
+        assert cli("diff", *words).out == "--- a/x\n+++ b/x\n"
 
 
-@pytest.mark.parametrize("words", [("--stat", "--json"), ("dev", "--run-id", "run_1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--stat", "--json"),
+        ("dev", "--run-id", "run_1"),
+        ("dev", "--sandbox", "other"),
+        ("--sandbox", "dev", "--run-id", "run_1"),
+    ],
+)
 def test_one_form_of_one_thing(cli: CommandLine, words: tuple[str, ...]) -> None:
     assert cli("diff", *words).status == 2
 

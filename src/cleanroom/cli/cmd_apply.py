@@ -6,7 +6,7 @@ then nothing was. Never: a change chosen by anybody but the person.
 
 import argparse
 
-from cleanroom.cli.changes import changes_of
+from cleanroom.cli.changes import add_changes_flags, of_one_or_path
 from cleanroom.cli.exec_output import counted
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
@@ -21,9 +21,8 @@ def apply_parser() -> Parser:
     parser = Parser(
         "apply", "Bring what a run changed into the workspace.", "cleanroom apply src/ --check"
     )
+    add_changes_flags(parser)
     parser.operand("PATHS", "only these; by default all", "*")
-    parser.value("--run-id", "ID", "the run; by default the last one")
-    parser.value("--sandbox", "NAME", "a sandbox instead of a run")
     parser.value("--branch", "NAME", "the commits made inside, as a branch of this name")
     parser.switch("--check", "say what would happen, change nothing")
     parser.switch("--json", "one JSON object on stdout")
@@ -33,19 +32,18 @@ def apply_parser() -> Parser:
 
 def apply(options: argparse.Namespace, shell: Shell) -> int:
     """Apply, and say what became of each path."""
-    path = changes_of(options.run_id, options.sandbox)
-    body = {"paths": options.paths, "check": options.check}
-    if options.branch:
-        body["branch"] = options.branch
     with shell.connect(options) as connection:
+        path, paths = of_one_or_path(options, connection, lambda: shell.workspace(None).root)
+        body = {"paths": paths, "check": options.check}
+        if options.branch:
+            body["branch"] = options.branch
         report = connection.call(Call("apply_changes", path, body=body))
     if options.json:
         shell.screen.json(report.fields)
     else:
         _show(report, shell, "would be applied" if options.check else "applied")
-        if options.paths and not (report.texts("applied") or report.items("conflicts")):
-            named = plain(" ".join(options.paths))
-            shell.screen.warn(f"nothing to apply at: {named}; a sandbox is named with --sandbox")
+        if paths and not (report.texts("applied") or report.items("conflicts")):
+            shell.screen.warn(f"nothing to apply at: {plain(' '.join(paths))}")
     return 1 if report.items("conflicts") else 0
 
 

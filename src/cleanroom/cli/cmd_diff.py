@@ -7,7 +7,7 @@ Never: a change made anywhere.
 import argparse
 import os
 
-from cleanroom.cli.changes import changes_of
+from cleanroom.cli.changes import add_changes_flags, of_one
 from cleanroom.cli.exec_output import counted, write_all
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
@@ -26,8 +26,7 @@ def diff_parser() -> Parser:
     parser = Parser(
         "diff", "Show what a run changed.", "cleanroom diff --patch | git apply --check"
     )
-    parser.operand("SANDBOX", "its id or name, instead of a run", "?")
-    parser.value("--run-id", "ID", "the run; by default the last one")
+    add_changes_flags(parser)
     parser.switch("--name-only", "paths only")
     parser.switch("--stat", "paths, kinds and sizes")
     parser.switch("--patch", "a unified diff (the default on a terminal is --stat)")
@@ -42,7 +41,7 @@ def diff(options: argparse.Namespace, shell: Shell) -> int:
     if len(forms) > 1:
         message = "cannot show the changes in two forms at once"
         raise UsageError(Code.REQUEST_INVALID, message, "cleanroom diff --help")
-    path = changes_of(options.run_id, options.sandbox)
+    path = of_one(options)
     form = forms[0] if forms else "stat" if os.isatty(1) else "patch"
     with shell.connect(options) as connection:
         if form == "patch":

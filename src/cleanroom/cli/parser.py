@@ -58,10 +58,12 @@ class Parser(argparse.ArgumentParser):
         self.flags.append(Flag(names, "", text))
         self.add_argument(*names.split(), action="store_true")
 
-    def value(self, names: str, value: str, text: str, default: str | None = None) -> None:
-        """Add a flag with a value; the last one counts."""
+    def value(
+        self, names: str, value: str, text: str, default: str | None = None, dest: str | None = None
+    ) -> None:
+        """Add a flag with a value; the last one counts. `dest`: another word than its name."""
         self.flags.append(Flag(names, value, text))
-        self.add_argument(*names.split(), default=default)
+        self.add_argument(*names.split(), default=default, dest=dest)
 
     def values(self, names: str, value: str, text: str) -> None:
         """Add a flag with a value that may be repeated."""
@@ -118,9 +120,14 @@ def seconds(text: str) -> float:
     return float(int(number) * _UNITS[unit])
 
 
+def is_sandbox_name(text: str) -> bool:
+    """Tell whether `text` can name a sandbox, or is an id of one."""
+    return _SANDBOX.fullmatch(text) is not None
+
+
 def sandbox_name(text: str | None) -> str | None:
     """Return `text` if it can name a sandbox, or is an id of one. Raises UsageError."""
-    if text is not None and not _SANDBOX.fullmatch(text):
+    if text is not None and not is_sandbox_name(text):
         message = f"cannot name a sandbox {text!r}"
         hint = "use lower-case letters, digits and hyphens, 63 at most"
         raise UsageError(Code.REQUEST_INVALID, message, hint)
