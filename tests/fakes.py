@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cleanroom.api.types import ApplyReport, ApplyRequest, Change, ChangeSet
+from cleanroom.api.change_types import ApplyReport, ApplyRequest, Change, ChangeSet
 from cleanroom.backends.base import (
     Command,
     Door,

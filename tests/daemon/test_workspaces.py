@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cleanroom.api.change_types import ApplyRequest, SkippedPath
 from cleanroom.api.mount_types import VolumeRequest
-from cleanroom.api.types import ApplyRequest, ClientFacts, RunOptions, SkippedPath
+from cleanroom.api.types import ClientFacts, RunOptions
 from cleanroom.backends.workspace.turn import turn
 from cleanroom.daemon.parts import Order, Prepared, Wanted
 from cleanroom.daemon.volumes import Volumes

@@ -14,6 +14,7 @@ import msgspec
 from cleanroom import __version__
 from cleanroom.api import (
     cache_types,
+    change_types,
     file_types,
     mount_types,
     policy_types,
@@ -72,8 +73,8 @@ def messages() -> dict[str, type[Message]]:
     """Return every message by its name."""
     found: dict[str, type[Message]] = {}
     for module in (
-        *(cache_types, file_types, mount_types, policy_types, port_types, secret_types),
-        *(streams, types),
+        *(cache_types, change_types, file_types, mount_types, policy_types, port_types),
+        *(secret_types, streams, types),
     ):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Message) and value is not Message:

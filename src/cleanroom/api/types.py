@@ -1,6 +1,6 @@
 """One Struct a message: validation and the OpenAPI document both come from it.
 
-Policy messages stand in policy_types.py, lines of streams in streams.py.
+Beside it stand policy_types.py, change_types.py for what a run changed, and streams.py.
 In: JSON, unknown fields refused. Out: frozen Structs. Times are RFC 3339 UTC strings or seconds
 (`_s`), sizes bytes, durations of timings milliseconds (`_ms`). Never: a secret's value.
 """
@@ -340,54 +340,7 @@ class ExecutionList(Message, frozen=True):
     next: str | None = None
 
 
-# --- what a run changed -------------------------------------------------------------------
-
-
-class Change(Message, frozen=True):
-    """One path of the workspace that the run changed."""
-
-    path: str
-    kind: str  # "added", "modified", "deleted", "mode"
-    size: int | None = None
-    mode: int | None = None
-
-
-class SkippedPath(Message, frozen=True):
-    """A path that is never brought out, or was not applied, and why."""
-
-    path: str
-    reason: str
-
-
-class ChangeSet(Message, frozen=True):
-    """All changes of a run, by path."""
-
-    run_id: str
-    sandbox_id: str
-    changes: list[Change]
-    skipped: list[SkippedPath] = field(default_factory=list)
-
-
-class ApplyRequest(Message, frozen=True):
-    """Bring changes onto the host; no `paths`: all of them. `check` changes nothing.
-
-    `branch`: the commits made inside, as a branch of this name, instead of files.
-    """
-
-    paths: Annotated[list[HostPath], Meta(max_length=100_000)] = field(default_factory=list)
-    check: bool = False
-    branch: Word = ""
-
-
-class ApplyReport(Message, frozen=True):
-    """With any conflict nothing was applied. `commits` up to `commit` are in the new branch."""
-
-    applied: list[str]
-    branch: str = ""
-    commit: str = ""
-    commits: int = 0
-    conflicts: list[SkippedPath] = field(default_factory=list)
-    skipped: list[SkippedPath] = field(default_factory=list)
+# --- the audit log -----------------------------------------------------------------------
 
 
 class AuditVerification(Message, frozen=True):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cleanroom.api.types import ApplyReport, ApplyRequest, ChangeSet, ClientFacts, RunOptions
+from cleanroom.api.change_types import ApplyReport, ApplyRequest, ChangeSet
+from cleanroom.api.types import ClientFacts, RunOptions
 from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door

@@ -9,15 +9,14 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from cleanroom.api.types import (
+from cleanroom.api.change_types import (
     ApplyReport,
     ApplyRequest,
     Change,
     ChangeSet,
-    ClientFacts,
-    RunOptions,
     SkippedPath,
 )
+from cleanroom.api.types import ClientFacts, RunOptions
 from cleanroom.backends.base import Command
 from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.backends.host import find_program

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from cleanroom.api.types import ApplyReport, ApplyRequest, ChangeSet
+from cleanroom.api.change_types import ApplyReport, ApplyRequest, ChangeSet
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs, sandboxes
 from cleanroom.errors import Code, UserError
