@@ -77,6 +77,7 @@ int copy_of(int fd, int flags, const char *path);
 void op_dir(int argc, char **argv);
 void op_link(int argc, char **argv);
 void op_file(int argc, char **argv);
+void op_copy(int argc, char **argv);
 void op_place(int argc, char **argv);
 
 /* refresh.c */

@@ -94,7 +94,7 @@ static const struct op ops[] = {
     {"take", 3, 3, op_take},       {"idmap", 5, 5, op_idmap},   {"stage", 0, 0, op_stage},
     {"overlay", 2, 2, op_overlay}, {"rlimit", 2, 2, op_rlimit}, {"drop", 2, 2, op_drop},
     {"dir", 1, 1, op_dir},         {"link", 2, 2, op_link},     {"file", 3, 3, op_file},
-    {"place", 2, 2, op_place},
+    {"copy", 2, 2, op_copy},       {"place", 2, 2, op_place},
     {"enter", 0, 0, op_enter},     {"detach", 1, 64, op_detach}, {"attach", 2, 2, op_attach},
     {"done", 0, 0, op_done},       {"exec", 1, MAX_ARGS, op_exec},
 };

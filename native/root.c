@@ -66,23 +66,40 @@ void op_link(int argc, char **argv) {
     close(place.parent);
 }
 
+/* Fills a new file with all of `from`, and closes both. */
+static void fill(char *path, int from, mode_t mode) {
+    struct place place = find(path);
+    int fd = openat(place.parent, place.name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) fail("root", path);
+    ssize_t sent;
+    while ((sent = sendfile(fd, from, NULL, 1 << 20)) > 0) continue;
+    if (sent < 0 || fchmod(fd, mode & 07777)) fail("root", path);
+    close(fd);
+    close(place.parent);
+    close(from);
+}
+
 /* file INDEX PATH MODE: with the content of a passed descriptor, which is used up. */
 void op_file(int argc, char **argv) {
     (void)argc;
     long index = number("root", argv[0]);
-    struct place place = find(argv[1]);
-    mode_t mode = (mode_t)strtol(argv[2], NULL, 8);
     errno = EBADF;
     if (index >= passed_count || passed[index] < 0) fail("root", argv[1]);
-    int fd = openat(place.parent, place.name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) fail("root", argv[1]);
-    ssize_t sent;
-    while ((sent = sendfile(fd, passed[index], NULL, 1 << 20)) > 0) continue;
-    if (sent < 0 || fchmod(fd, mode & 07777)) fail("root", argv[1]);
-    close(fd);
-    close(place.parent);
-    close(passed[index]);
+    fill(argv[1], passed[index], (mode_t)strtol(argv[2], NULL, 8));
     passed[index] = -1;
+}
+
+/* copy SOURCE PATH: a file of the host as it is now. A mount would cost more: bubblewrap reads all
+ * there are for each of its own. */
+void op_copy(int argc, char **argv) {
+    (void)argc;
+    struct stat facts;
+    int from = open(argv[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (from < 0 || fstat(from, &facts)) fail("copy", argv[0]);
+    /* SECURITY: it is read with our rights: only what everybody may read. */
+    errno = EACCES;
+    if (!S_ISREG(facts.st_mode) || !(facts.st_mode & S_IROTH)) fail("copy", argv[0]);
+    fill(argv[1], from, facts.st_mode & 0555);
 }
 
 /* place NAME PATH: a taken tree, a folder or a file, appears at the path. */

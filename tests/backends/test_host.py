@@ -42,7 +42,8 @@ def test_of_etc_only_the_short_list_and_only_what_everybody_may_read(tmp_path: P
     (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
     os.mkfifo(tmp_path / "etc/rpc")
     facts = read_host(root=tmp_path)
-    assert facts.etc == ("/etc/ld.so.cache", "/etc/python3.11")
+    assert facts.etc == ("/etc/python3.11",)
+    assert facts.etc_files == ("/etc/ld.so.cache",)
     assert facts.links == (Link("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC"),)
 
 
@@ -87,7 +88,13 @@ def test_this_machine_shows_a_usr_and_roots() -> None:
     assert "/usr" in facts.system
     assert facts.ca_bundle.startswith(b"-----BEGIN ")
     assert b"PRIVATE KEY" not in facts.ca_bundle
-    assert "/etc/ld.so.cache" in facts.etc
+    assert "/etc/ld.so.cache" in (*facts.etc, *facts.etc_files)
+
+
+def test_a_large_file_is_shown_rather_than_copied(tmp_path: Path) -> None:
+    put(tmp_path / "etc", {"magic": "x" * 262_144, "mime.types": "x" * 262_145})
+    facts = read_host(root=tmp_path)
+    assert (facts.etc, facts.etc_files) == (("/etc/mime.types",), ("/etc/magic",))
 
 
 def test_java_is_found_in_the_system_and_among_the_tools(tmp_path: Path) -> None:

@@ -146,6 +146,24 @@ def test_nothing_is_written_outside_the_root(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_copied_is_a_file_that_everybody_may_read(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "file").chmod(0o4755)
+    (tmp_path / "own").write_text("private")
+    (tmp_path / "own").chmod(0o640)
+    os.mkfifo(tmp_path / "fifo", 0o644)
+    user = Step("userns", (str(os.getuid()), str(os.getgid())))
+    before = (*([user] if os.getuid() else []), Step("mountns"), Step("stage"))
+    check = "test $(cat $1) = text && test $(stat -c %a $1) = 555 && exit 7"
+    command = ("/bin/sh", "-c", check, "sh", "/run/cleanroom/root/etc/file")
+    copy = Step("copy", (str(tmp_path / "file"), "/etc/file"))
+    assert carried_out(programs, *before, copy, Step("exec", command)) == 7
+    for name, why in (("own", "denied"), ("fifo", "denied"), ("gone", "No such")):
+        error = failed(programs, *before, Step("copy", (str(tmp_path / name), "/etc/x")))
+        assert error.step == "copy"
+        assert why in error.text
+
+
 def test_a_launcher_whose_daemon_is_gone_ends(programs: Path) -> None:
     async def scenario() -> int:
         with memory_file() as stderr:

@@ -16,7 +16,8 @@ from cleanroom.sandbox.view import build_mounts
 HOST = HostFacts(
     system=("/usr", "/lib64"),
     links=(Link("/bin", "usr/bin"),),
-    etc=("/etc/ld.so.cache",),
+    etc=("/etc/alternatives",),
+    etc_files=("/etc/ld.so.cache",),
     ca_bundle=b"roots",
     tools=(ToolFolder("/home/x/.nvm"),),
 )
@@ -36,7 +37,7 @@ def targets(mounts: tuple[Mount, ...]) -> list[str]:
 
 def test_the_view_in_its_order() -> None:
     assert targets(build_mounts(HOST, view())) == [
-        "/usr", "/lib64", "/bin", "/etc/ld.so.cache",
+        "/usr", "/lib64", "/bin", "/etc/alternatives", "/etc/ld.so.cache",
         "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
         "/etc/nsswitch.conf", CA_BUNDLE, "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
         "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
@@ -58,6 +59,11 @@ def test_only_memory_and_the_upper_layer_can_be_written() -> None:
                 assert 0 < size <= 4 * 1024**3
             case Symlink():
                 pass
+
+
+def test_only_small_files_of_etc_may_be_copies() -> None:
+    still = [m for m in build_mounts(HOST, view()) if isinstance(m, Bind) and m.still]
+    assert still == [Bind("/etc/ld.so.cache", "/etc/ld.so.cache", still=True)]
 
 
 def test_tools_enter_as_overlays_for_a_bind_would_let_sockets_through() -> None:

@@ -68,6 +68,7 @@ _CERTIFICATE: Final = re.compile(  # nothing but base64 between the lines: never
     rb"[A-Za-z0-9+/=\s]*"
     rb"-----END (?:TRUSTED )?CERTIFICATE-----"
 )
+_COPIED_BYTES: Final = 256 * 1024  # a sandbox's own copy of one file in memory
 _MAX_PEM_BYTES: Final = 16 * 1024 * 1024
 _BIN_DEPTH: Final = 3
 
@@ -81,11 +82,12 @@ def read_host(
     UserError(request_invalid) for one that is not there: a setting that has no effect is a fault.
     """
     system, links = _top_level(root)
-    etc, etc_links = _etc(root)
+    etc, etc_files, etc_links = _etc(root)
     return HostFacts(
         system=system,
         links=(*links, *etc_links),
         etc=etc,
+        etc_files=etc_files,
         ca_bundle=_bundle(root, tuple(trust)),
         tools=(shown := tuple(_tool_folder(tool) for tool in tools)),
         has_java=_has_java(root, shown),
@@ -119,17 +121,21 @@ def _top_level(root: Path) -> tuple[tuple[str, ...], tuple[Link, ...]]:
     return tuple(system), tuple(links)
 
 
-def _etc(root: Path) -> tuple[tuple[str, ...], tuple[Link, ...]]:
+def _etc(root: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Link, ...]]:
+    """What is shown as it is, what is small enough to be copied, and links."""
     etc = root / "etc"
     names = [*_ETC, *(str(p.relative_to(etc)) for each in _ETC_PATTERNS for p in etc.glob(each))]
-    shown, links = [], []
+    shown: list[str] = []
+    files: list[str] = []
+    links: list[Link] = []
     for name in sorted(names):
         place = etc / name
         if place.is_symlink():
             links.append(Link(f"/etc/{name}", str(place.readlink())))
         elif _is_public(place):
-            shown.append(f"/etc/{name}")
-    return tuple(shown), tuple(links)
+            small = place.is_file() and place.stat().st_size <= _COPIED_BYTES
+            (files if small else shown).append(f"/etc/{name}")
+    return tuple(shown), tuple(files), tuple(links)
 
 
 def _is_public(place: Path) -> bool:

@@ -36,8 +36,8 @@ class HostFacts:
     """The parts of this host that every sandbox sees, and all that it sees.
 
     `system` are folders such as /usr, shown read-only; `links` are /bin -> usr/bin and the like,
-    and links of /etc; `etc` are the entries of the short list that exist. `ca_bundle` holds
-    certificates only: the system's and the operator's.
+    and links of /etc; `etc` are the entries of the short list that exist, but for `etc_files`, the
+    small files among them. `ca_bundle` holds certificates only: the system's and the operator's.
     """
 
     system: tuple[str, ...]
@@ -47,6 +47,7 @@ class HostFacts:
     tools: tuple[ToolFolder, ...] = ()
     has_java: bool = False
     java_trust: bytes = b""  # Java's own form of `ca_bundle`, where it differs from the host's
+    etc_files: tuple[str, ...] = ()
 
 
 def trusting(host: HostFacts, authority: str) -> HostFacts:

@@ -11,11 +11,15 @@ from cleanroom.policy.model import Capability, Limits
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """`source` of the host appears at `target`, read-only unless `writable`."""
+    """`source` of the host appears at `target`, read-only unless `writable`.
+
+    `still`: a small file that everybody may read; as it is at the start will do.
+    """
 
     source: str
     target: str
     writable: bool = False
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)

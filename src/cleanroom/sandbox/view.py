@@ -52,6 +52,7 @@ def build_mounts(host: HostFacts, workspace: WorkspaceView) -> tuple[Mount, ...]
         *(Bind(folder, folder) for folder in host.system),
         *(Symlink(link.points_to, link.path) for link in host.links),
         *(Bind(entry, entry) for entry in host.etc),
+        *(Bind(entry, entry, still=True) for entry in host.etc_files),
         *_own_files(host),
         *_memory(),
         *(Overlay((tool.path,), (tool.path,)) for tool in host.tools),

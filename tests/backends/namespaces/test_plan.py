@@ -133,6 +133,7 @@ def test_bubblewrap_mounts_what_is_writable_or_made_anew(mount: Mount, words: st
     ("mount", "step"),
     [
         (Bind("/usr", "/usr"), Step("place", ("b0", "/usr"))),
+        (Bind("/etc/x", "/etc/y", still=True), Step("copy", ("/etc/x", "/etc/y"))),
         (Symlink("usr/bin", "/bin"), Step("link", ("usr/bin", "/bin"))),
         (File(b"x", "/etc/x", 0o444), Step("file", ("2", "/etc/x", "0444"))),
     ],
@@ -152,6 +153,7 @@ def test_only_what_is_placed_in_the_root_is_marked_so() -> None:
     ("mount", "words"),
     [
         (Bind("/data", "/home/d"), "--tmpfs /home --ro-bind /run/cleanroom/b1 /home/d"),
+        (Bind("/data", "/home/d", still=True), "--tmpfs /home --ro-bind /run/cleanroom/b1 /home/d"),
         (Bind("/data", "/home/d", writable=True), "--tmpfs /home --bind /run/cleanroom/b1 /home/d"),
         (Symlink("x", "/home/link"), "--tmpfs /home --symlink x /home/link"),
         (File(b"x", "/home/x"), "--tmpfs /home --perms 0644 --ro-bind-data 12 /home/x"),

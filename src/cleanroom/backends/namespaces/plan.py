@@ -169,8 +169,8 @@ def _bubblewrap(spec: SandboxSpec, place: Place, draft: _Draft) -> list[str]:
 
 def _add(draft: _Draft, mount: Mount, index: int, place: Place) -> None:
     match mount:
-        case Bind(source, target, writable):
-            _add_bind(draft, Step("take", (f"b{index}", source, "rl")), target, writable=writable)
+        case Bind():
+            _add_bind(draft, mount, f"b{index}")
         case Overlay():
             _add_overlay(draft, mount, index, place)
             how = "--ro-bind" if mount.upper is None else "--bind"
@@ -206,16 +206,20 @@ def _add_option(draft: _Draft, option: tuple[str, ...], target: str) -> None:
     draft.mounted.append(target)
 
 
-def _add_bind(draft: _Draft, take: Step, target: str, *, writable: bool) -> None:
-    name, source, flags = take.arguments
-    if not writable and _in_root(draft, target):
-        draft.take.append(Step("take", (name, source, f"{flags}p")))
+def _add_bind(draft: _Draft, bind: Bind, name: str) -> None:
+    source, target = bind.source, bind.target
+    in_root = _in_root(draft, target)
+    if in_root and bind.still:
+        draft.root.append(Step("copy", (source, target)))
+        return
+    if in_root and not bind.writable:
+        draft.take.append(Step("take", (name, source, "rlp")))
         draft.root.append(Step("place", (name, target)))
         draft.mounted.append(target)
         return
-    draft.take.append(take)
-    how = "--bind" if writable else "--ro-bind"
-    if writable and _in_root(draft, target):
+    draft.take.append(Step("take", (name, source, "rl")))
+    how = "--bind" if bind.writable else "--ro-bind"
+    if in_root:
         draft.root.append(Step("dir", (target,)))
     draft.options += (how, f"{STAGE}/{name}", target)
     draft.mounted.append(target)
