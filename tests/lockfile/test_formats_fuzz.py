@@ -2,6 +2,7 @@
 pins or one declared error."""
 
 import os
+import re
 import sys
 import time
 from random import Random
@@ -30,6 +31,7 @@ PIECES = [
     "git+ssh://", "https://", "npm:", "workspace:", "sha512-", "--hash=sha256:", "-r ",
     "node_modules/",
 ]  # fmt: skip
+WORDS = re.compile(r'"[^"\n]*"|[^\s"{}\[\],:=]+')
 
 
 def seeds() -> list[tuple[str, str]]:
@@ -39,14 +41,25 @@ def seeds() -> list[tuple[str, str]]:
     return [*texts, ("mise.lock", MISE)]
 
 
+def exchanged(random: Random, text: str) -> str:
+    """Return the text with one of its words in the place of another: its form stays whole."""
+    words = [found.span() for found in WORDS.finditer(text)]
+    if len(words) < 2:
+        return text
+    (at, end), (start, stop) = random.sample(words, 2)
+    return text[:at] + text[start:stop] + text[end:]
+
+
 def mutated(random: Random, text: str) -> str:
     """Return the text with some pieces put in, cut out, doubled or exchanged."""
-    for _ in range(random.randint(1, 6)):
+    for _ in range(random.choice([1, 1, 2, 3, 6])):
         at, end = sorted(random.randint(0, len(text)) for _ in range(2))
         end = min(end, at + random.choice([1, 8, 200]))
-        match random.randrange(4):
+        match random.randrange(5):
             case 0:
                 text = text[:at] + random.choice(PIECES) + text[at:]
+            case 4:
+                text = exchanged(random, text)
             case 1:
                 text = text[:at] + text[end:]
             case 2:

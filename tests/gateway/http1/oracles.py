@@ -1,11 +1,13 @@
-"""What other readers of HTTP/1.1 see in a byte stream: llhttp (through aiohttp) and h11.
+"""What readers of HTTP/1.1 see in a byte stream: cleanroom, llhttp (through aiohttp) and h11.
 
-In: bytes. Out: the messages in them, or None where the reader refuses. They are oracles only:
-whatever cleanroom accepts, they must cut into the same messages.
+In: bytes. Out: the messages in them; of the others None where they refuse. They are oracles only:
+whatever cleanroom lets pass, they must take, and cut into the same messages. node_oracle.py has
+llhttp through node.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import h11
@@ -14,10 +16,9 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_parser import HttpRequestParser, HttpResponseParser, RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from cleanroom.gateway.http1.bodies import Spans, body_of
+from cleanroom.gateway.http1.bodies import Body, Spans, body_of
 from cleanroom.gateway.http1.heads import (
     Delimiter,
-    Framing,
     HeadReader,
     MalformedError,
     parse_request,
@@ -39,45 +40,88 @@ class Seen:
 Messages = tuple[Seen, ...]
 
 
-def ours_requests(stream: bytes) -> Messages | None:
-    """Return what cleanroom sees; None if it refuses."""
-    reader = HeadReader(responses=False)
-    found: list[Seen] = []
-    at = 0
-    try:
-        while at < len(stream):
-            head, at = reader.read(stream, at)
-            if head is None:
-                break
+@dataclass(frozen=True)
+class Reading:
+    """What cleanroom saw, and the bytes that it let pass until it refused or saw no more."""
+
+    messages: Messages
+    passed: bytes
+    refused: bool
+
+
+def ours(pieces: Iterable[bytes], method: str = "") -> Reading:
+    """Return what cleanroom sees in requests, or in the first answer to `method`."""
+    return _Ours(method).read(pieces)
+
+
+class _Ours:
+    """The way of the layers, without a policy: a head passes when it is whole, a body as read."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._reader = HeadReader(responses=bool(method))
+        self._found: list[Seen] = []
+        self._passed = b""
+        self._body: Body | None = None
+        self._over = False
+        self._last = bool(method)
+
+    def read(self, pieces: Iterable[bytes]) -> Reading:
+        refused = False
+        try:
+            for piece in pieces:
+                self._read(piece)
+        except MalformedError:
+            refused = True
+        return Reading(tuple(self._found), self._passed, refused)
+
+    def _read(self, piece: bytes) -> None:
+        at = 0
+        while at < len(piece) and not self._over:
+            if self._body is None:
+                head, at = self._reader.read(piece, at)
+                if head is not None:
+                    self._begin(head)
+            else:
+                spans: Spans = []
+                end = self._body.read(piece, at, spans)
+                payload = b"".join(piece[start:stop] for start, stop in spans)
+                self._passed += piece[at:end]
+                at = end
+                self._see(self._found[-1].body + payload)
+            if self._body is not None and self._body.done:
+                self._see(self._found[-1].body)
+                self._body = None
+                self._over = self._last
+
+    def _begin(self, head: bytes) -> None:
+        if self._method:
+            answer = parse_response(head, self._method)
+            start, framing = str(answer.status), answer.framing
+        else:
             request = parse_request(head)
-            payload, at, whole = _body(stream, at, request.framing)
-            found.append(Seen(f"{request.method} {request.target}", payload, whole))
-            if not request.persistent:
-                break
-    except MalformedError:
-        return None
-    return tuple(found)
+            start, framing = f"{request.method} {request.target}", request.framing
+            # the layers pass no request that upgrades
+            self._last = request.upgrades or not request.persistent
+        self._passed += head
+        self._body = body_of(framing)
+        # the stream's end ends it
+        self._found.append(Seen(start, b"", framing.delimiter is Delimiter.CLOSE))
+
+    def _see(self, body: bytes) -> None:
+        seen = self._found[-1]
+        whole = seen.whole or (self._body is not None and self._body.done)
+        self._found[-1] = Seen(seen.start, body, whole)
 
 
-def ours_response(stream: bytes, method: str) -> Messages | None:
-    """Return the first response that cleanroom sees, the stream's end included."""
-    try:
-        head, at = HeadReader(responses=True).read(stream)
-        if head is None:
-            return ()
-        response = parse_response(head, method)
-        payload, _, whole = _body(stream, at, response.framing)
-    except MalformedError:
-        return None
-    whole = whole or response.framing.delimiter is Delimiter.CLOSE
-    return (Seen(str(response.status), payload, whole),)
+def llhttp_reads(stream: bytes, method: str) -> Messages | None:
+    """Return what llhttp sees in requests (method ""), or in the first answer."""
+    return llhttp_response(stream, method) if method else llhttp_requests(stream)
 
 
-def _body(stream: bytes, at: int, framing: Framing) -> tuple[bytes, int, bool]:
-    body = body_of(framing)
-    spans: Spans = []
-    end = body.read(stream, at, spans) if not body.done else at
-    return b"".join(stream[start:stop] for start, stop in spans), end, body.done
+def h11_reads(stream: bytes, method: str) -> Messages | None:
+    """Return what h11 sees in requests (method ""), or in the first answer."""
+    return h11_response(stream, method) if method else h11_requests(stream)
 
 
 def llhttp_requests(stream: bytes) -> Messages | None:
@@ -169,17 +213,20 @@ def h11_response(stream: bytes, method: str) -> Messages | None:
         return None
     try:
         body, whole = _h11_body(connection)
-    except h11.RemoteProtocolError as error:
-        if "closed connection" not in str(error):
-            return None
-        return (Seen(str(event.status_code), b"", whole=False),)
+    except h11.RemoteProtocolError:
+        return None
     return (Seen(str(event.status_code), body, whole),)
 
 
 def _h11_body(connection: h11.Connection) -> tuple[bytes, bool]:
     body = b""
     while True:
-        event = connection.next_event()
+        try:
+            event = connection.next_event()
+        except h11.RemoteProtocolError as error:
+            if "closed connection" not in str(error):
+                raise
+            return body, False
         if isinstance(event, h11.Data):
             body += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):

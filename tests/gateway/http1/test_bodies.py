@@ -126,6 +126,27 @@ def test_a_faulty_chunk_is_refused(stream: bytes, step: int) -> None:
         feed(ChunkedBody(), stream, step)
 
 
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\r",
+        b"0\r\n\n",
+        b"0\r\nA: b\n",
+        b"0\r\nA: b\r\n\n\r",
+        b"0\r\n A: b",
+        b"0\r\nA: b\r\n ",
+        b"0\r\nA\r",
+        b"0\r\nA: \0",
+        b"0\r\nContent-Length:",
+        b"0\r\nA: b\r\nHost: a\r",
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1 << 20])
+def test_a_faulty_chunk_is_refused_before_it_ends(stream: bytes, step: int) -> None:
+    with pytest.raises(MalformedError):
+        feed(ChunkedBody(), stream, step)
+
+
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=8), st.integers(1, 20))
 def test_any_chunks_in_any_pieces_give_their_payload(chunks: list[bytes], step: int) -> None:
     stream = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"

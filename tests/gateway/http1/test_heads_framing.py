@@ -101,8 +101,6 @@ def test_chunks_do_not_exist_in_the_old_version() -> None:
         ("HTTP/1.1 200 OK", "HEAD"),
         ("HTTP/1.1 204 No Content", "GET"),
         ("HTTP/1.1 304 Not Modified", "GET"),
-        ("HTTP/1.1 100 Continue", "POST"),
-        ("HTTP/1.1 103 Early Hints", "GET"),
     ],
 )
 def test_some_answers_have_no_body_whatever_they_say(first: str, method: str) -> None:
@@ -110,7 +108,18 @@ def test_some_answers_have_no_body_whatever_they_say(first: str, method: str) ->
         found = response(*lines, first=first, method=method)
         assert found.framing == NO_BODY
         assert found.persistent
-        assert found.interim == (found.status < 200)
+        assert not found.interim
+
+
+@pytest.mark.parametrize("first", ["HTTP/1.1 100 Continue", "HTTP/1.1 103 x", "HTTP/1.1 104 x"])
+def test_an_interim_answer_says_nothing_of_a_body(first: str) -> None:
+    """Readers differ on whether the next answer follows at once."""
+    for lines in ([], ["Content-Length: 0"]):
+        assert response(*lines, first=first).framing == NO_BODY
+        assert response(*lines, first=first).interim
+    for line in ("Content-Length: 5", "Transfer-Encoding: chunked"):
+        with pytest.raises(MalformedError, match="an interim answer has a body"):
+            response(line, first=first)
 
 
 def test_an_answer_without_a_length_ends_with_the_connection() -> None:

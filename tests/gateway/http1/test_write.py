@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.gateway.http1.write import encode_response, printable
-from tests.gateway.http1.oracles import Seen, h11_response, llhttp_response, ours_response
+from tests.gateway.http1.oracles import Seen, h11_reads, llhttp_reads, ours
 
 
 def test_a_response_is_whole_and_ends_its_connection() -> None:
@@ -22,9 +22,9 @@ def test_to_head_only_the_head_is_sent() -> None:
 def test_no_text_breaks_out_of_its_place(reason: str, value: str, body: bytes) -> None:
     data = encode_response(403, reason, (("A", value),), body, head_only=False)
     expected = (Seen("403", body, whole=True),)
-    assert ours_response(data, "GET") == expected
-    assert llhttp_response(data, "GET") == expected
-    assert h11_response(data, "GET") == expected
+    assert ours([data], "GET").messages == expected
+    assert llhttp_reads(data, "GET") == expected
+    assert h11_reads(data, "GET") == expected
     head = data.removesuffix(body)
     assert all(byte in b"\r\n" or 0x20 <= byte <= 0x7E for byte in head)
     assert head.count(b"\r\n") == 5

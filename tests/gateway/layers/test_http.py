@@ -69,6 +69,26 @@ def test_a_body_passes_and_the_next_request_is_found_behind_it() -> None:
     assert [event.path for event in talk.reports] == ["/p", "/c", "/a"]
 
 
+@pytest.mark.parametrize("step", [1, 3, 1000])
+@pytest.mark.parametrize(
+    "trailers", [b"\n", b"A: b\n", b"A: b\r\n\n", b"A\r\n", b" \r\n", b"A: b\r\n \r\n"]
+)
+def test_no_reader_sees_an_end_in_trailers_that_have_none(trailers: bytes, step: int) -> None:
+    """What follows a bare LF is another request to careless servers, and nobody judged it."""
+    begin = b"POST /c HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\n"
+    talk = Talk()
+    talk.asks(begin)
+    stream = trailers + smuggled
+    for start in range(0, len(stream), step):
+        if not talk.is_over:
+            talk.asks(stream[start : start + step])
+    passed = talk.sent(UPSTREAM).removeprefix(begin)
+    assert talk.is_over
+    assert b"\n" not in passed.replace(b"A: b\r\n", b"")
+    assert b"GET" not in passed
+
+
 @given(st.lists(st.integers(1, 300), max_size=5), st.lists(st.integers(1, 200), max_size=5))
 def test_pieces_change_nothing(cuts: list[int], answer_cuts: list[int]) -> None:
     post = b"POST /p HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"

@@ -11,6 +11,7 @@ from cleanroom.gateway.http1.heads import (
     Delimiter,
     Framing,
     MalformedError,
+    check_trailers_begun,
     parse_trailers,
 )
 
@@ -20,7 +21,7 @@ Spans = list[tuple[int, int]]
 
 # Extensions are refused: nobody sends them but to be read in two ways.
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,12})\r\n")
-_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,12}\r?")
+_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{1,12}\r?")
 _LONGEST_SIZE = 14
 
 
@@ -158,5 +159,6 @@ class ChunkedBody:
         if len(section) > MAX_TRAILERS:
             message = f"the trailers are longer than {MAX_TRAILERS} bytes"
             raise MalformedError(message)
+        check_trailers_begun(section)
         self._line = section
         return len(data)

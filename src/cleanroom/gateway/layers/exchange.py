@@ -117,12 +117,8 @@ class Exchange:
 
     def _refuse_interim(self, head: ResponseHead) -> None:
         self._interim += 1
-        names = {name for name, _ in head.fields}
         if head.status == 101 or self._interim > MAX_INTERIM:
             message = "it switches protocols, or never comes to its answer"
-            raise MalformedError(message)
-        if names & {"content-length", "transfer-encoding"}:
-            message = "an interim answer has a body"
             raise MalformedError(message)
 
     def _look(self) -> None:
