@@ -16,7 +16,7 @@ SLOW = frozenset(
     (
         *("asyncio", "http", "http.client", "pydantic", "rich", "httpx", "aiohttp", "yaml"),
         *("importlib.metadata", "msgspec", "sqlite3", "subprocess", "logging", "dataclasses"),
-        *("inspect", "pathlib", "shutil", "tempfile", "ssl", "email", "difflib"),
+        *("inspect", "pathlib", "shutil", "tempfile", "ssl", "email", "difflib", "argparse"),
         *("cleanroom.api.types", "cleanroom.policy", "cleanroom.daemon"),
     )
 )

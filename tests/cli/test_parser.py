@@ -54,9 +54,68 @@ def test_flags_may_stand_between_operands_that_are_optional() -> None:
     assert made.read(["-f"]).sandbox is None
 
 
-@pytest.mark.parametrize("words", [["--verb"], ["-x"], ["a", "b"], ["-n"], ["--verbose=1"]])
-def test_a_wrong_line_names_the_help(parser: Parser, words: list[str]) -> None:
-    with pytest.raises(UsageError, match="cannot read the command line") as caught:
+@pytest.mark.parametrize(
+    ("words", "name", "env", "target"),
+    [
+        (["--name=x", "--env=A=1", "h"], "x", ["A=1"], "h"),
+        (["-nx", "-eA=1", "-e=B=2"], "x", ["A=1", "B=2"], None),
+        (["-vn", "x", "-veA"], "x", ["A"], None),
+        (["-n", "-", "-"], "-", [], "-"),
+        (["-n", "-5", "-6"], "-5", [], "-6"),
+        (["--name=", "--name=--env"], "--env", [], None),
+        (["-n", "x", "-n", "y", "--", "-z"], "y", [], "-z"),
+        ([], None, [], None),
+    ],
+)
+def test_the_ways_to_write_a_value(
+    parser: Parser, words: list[str], name: str | None, env: list[str], target: str | None
+) -> None:
+    options = parser.read(words)
+    assert (options.name, options.env, options.host_port) == (name, env, target)
+    assert parser.read([]).env == []  # nothing of one line is left for the next
+
+
+def test_a_flag_can_go_by_another_word_and_a_short_one_by_its_letter() -> None:
+    made = Parser("thing", "Do a thing.", "cleanroom thing")
+    made.value("--sandbox", "NAME", "which", dest="named")
+    made.value("-C", "DIR", "where", "here")
+    made.switch("-w --with-it", "more")
+    options = made.read(["--sandbox", "dev", "-w"])
+    assert (options.named, options.C, options.with_it) == ("dev", "here", True)
+
+
+def test_operands_take_their_words_in_order() -> None:
+    made = Parser("thing", "Do a thing.", "cleanroom thing")
+    made.switch("-f --follow", "go on")
+    made.operand("FROM", "one")
+    made.operand("TO", "two")
+    made.operand("PATHS", "more", "*")
+    options = made.read(["a", "-f", "b", "c", "d"])
+    assert (getattr(options, "from"), options.to, options.paths) == ("a", "b", ["c", "d"])
+    assert made.read(["a", "b"]).paths == []
+    with pytest.raises(UsageError, match="missing FROM, TO"):
+        made.read(["-f"])
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--verb"], "unrecognized arguments: --verb"),
+        (["-x"], "unrecognized arguments: -x"),
+        (["-vx"], "unrecognized arguments: -x"),
+        (["-v5"], "unrecognized arguments: -5"),
+        (["a", "b", "c"], "unrecognized arguments: b c"),
+        (["-n"], "-n needs a value: NAME"),
+        (["--name", "-v"], "--name needs a value: NAME"),
+        (["-n", "--"], "-n needs a value: NAME"),
+        (["--verbose=1"], "--verbose takes no value"),
+        (["-v=1"], "-v takes no value"),
+    ],
+)
+def test_a_wrong_line_says_why_and_names_the_help(
+    parser: Parser, words: list[str], why: str
+) -> None:
+    with pytest.raises(UsageError, match=f"cannot read the command line: {why}$") as caught:
         parser.read(words)
     assert caught.value.hint == "cleanroom thing --help"
 

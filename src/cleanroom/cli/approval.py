@@ -5,12 +5,11 @@ the daemon's record of a yes. Never: a question without a terminal or under --no
 another text than the one that was shown.
 """
 
-import argparse
 import os
 import sys
 from typing import Final
 
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.secrets import Values
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
@@ -38,7 +37,7 @@ def approve_parser() -> Parser:
     return parser
 
 
-def approve(options: argparse.Namespace, shell: Shell) -> int:
+def approve(options: Options, shell: Shell) -> int:
     """Show the difference and record it as approved."""
     workspace = shell.workspace(options.C)
     body: dict[str, object] = {
@@ -74,7 +73,7 @@ def change_lines(reply: Reply) -> list[str]:
     return [f"{signs[each.text('effect')]} {each.text('text')}" for each in reply.items("changes")]
 
 
-def next_step(connection: Connection, options: argparse.Namespace, shell: Shell) -> str:
+def next_step(connection: Connection, options: Options, shell: Shell) -> str:
     """Return the command after the policy was written: `exec`, or first the approval of it."""
     workspace = shell.workspace(options.C)
     policy = shell.policy(workspace, options)
@@ -89,7 +88,7 @@ def approved_policy(shell: Shell) -> str:
 
 
 def create_run(
-    connection: Connection, request: dict[str, object], options: argparse.Namespace, shell: Shell
+    connection: Connection, request: dict[str, object], options: Options, shell: Shell
 ) -> Reply:
     """Start the run; where something has to be approved and somebody is there, ask them first."""
     with Values(shell, given_secrets(options.secret)) as values:
@@ -103,7 +102,7 @@ def create_run(
         return connection.call(Call("create_run", body=values.add_to(connection, request)))
 
 
-def may_ask(options: argparse.Namespace, shell: Shell) -> bool:
+def may_ask(options: Options, shell: Shell) -> bool:
     """Tell whether a person sits there to answer."""
     in_ci = shell.environ.get("CI", "").lower() not in _NO
     silent = options.no_input or options.json or options.quiet or in_ci or approved_policy(shell)

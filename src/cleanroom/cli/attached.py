@@ -4,7 +4,6 @@ In: the flags -i, -t, --detach-keys, --terminal-escapes; a connection. Out: the 
 Never: a terminal promised where there is none.
 """
 
-import argparse
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cleanroom.cli.exec_output import PlainReport, Report
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.render import Screen
 from cleanroom.client.attach import Attachment, Manner
 from cleanroom.client.blocking import Connection
@@ -55,7 +54,7 @@ def stdin_to_forward() -> int | None:
     return None if stat.S_ISCHR(mode) else 0
 
 
-def exec_streams(options: argparse.Namespace) -> Streams:
+def exec_streams(options: Options) -> Streams:
     """Return the streams of `exec`. Raises UsageError for -t where there is no terminal."""
     keys = read_keys(options.detach_keys)
     if options.detach:

@@ -6,7 +6,7 @@ a run started where the result file cannot be written, or a lost connection take
 
 # pathlib costs 3 ms of every exec:
 # ruff: noqa: PTH110, PTH123
-import argparse
+
 import json
 import os
 import sys
@@ -31,7 +31,7 @@ from cleanroom.cli.exec_output import JsonReport, Report, result_fields
 from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_status
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
-from cleanroom.cli.parser import Parser, sandbox_name, seconds
+from cleanroom.cli.parser import Options, Parser, sandbox_name, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
 from cleanroom.cli.secrets import add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, add_daemon_flags
@@ -148,13 +148,13 @@ def run(words: list[str], shell: Shell) -> int:
 class Caller(NamedTuple):
     """Who runs it: the flags, the shell, the streams."""
 
-    options: argparse.Namespace
+    options: Options
     shell: Shell
     streams: Streams
 
 
 def run_request(
-    options: argparse.Namespace, command: list[str], shell: Shell, streams: Streams
+    options: Options, command: list[str], shell: Shell, streams: Streams
 ) -> dict[str, object]:
     """Return RunRequest (api/types.py) for these flags."""
     workspace = shell.workspace(options.C)
@@ -240,7 +240,7 @@ def _failed(run: Reply, error: CleanroomError) -> Reply:
     return Reply.of({**run.fields, "failure": failure})
 
 
-def _show_plan(request: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:
+def _show_plan(request: dict[str, object], options: Options, shell: Shell) -> int:
     with shell.connect(options) as connection:
         plan = connection.call(Call("plan_run", body=request))
     if options.json:

@@ -3,11 +3,10 @@
 In: a sandbox, `INSIDE[:HERE]`. Out: where it is reached. Never: a number that the sandbox chose.
 """
 
-import argparse
 from typing import Final
 
 from cleanroom.cli.group import Sub, run_one
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call
 from cleanroom.errors import Code, UsageError
@@ -58,7 +57,7 @@ def _no_port(text: str) -> UsageError:
     return UsageError(Code.REQUEST_INVALID, message, hint)
 
 
-def _port(options: argparse.Namespace, shell: Shell) -> int:
+def _port(options: Options, shell: Shell) -> int:
     if options.port is None:
         return _list(options, shell)
     wanted = port_request(options.port)
@@ -75,7 +74,7 @@ def _port(options: argparse.Namespace, shell: Shell) -> int:
     return 0
 
 
-def _list(options: argparse.Namespace, shell: Shell) -> int:
+def _list(options: Options, shell: Shell) -> int:
     if options.close:
         message = "cannot close a port: none is named"
         raise UsageError(Code.REQUEST_INVALID, message, "cleanroom port SANDBOX PORT --close")

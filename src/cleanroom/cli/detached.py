@@ -4,14 +4,13 @@ In: a RunRequest and the flags. Out: `SANDBOX EXECUTION` on stdout, or one JSON 
 flag whose promise needs somebody who waits for the end.
 """
 
-import argparse
-
 from cleanroom.cli.approval import create_run
+from cleanroom.cli.parser import Options
 from cleanroom.cli.shell import Shell
 from cleanroom.errors import Code, UsageError
 
 
-def refuse_waiting_flags(options: argparse.Namespace) -> None:
+def refuse_waiting_flags(options: Options) -> None:
     """Raise UsageError for a flag that only a client that stays could keep."""
     wanted = {"--result-file": options.result_file, "--fail-on-denied": options.fail_on_denied}
     for name, value in wanted.items():
@@ -21,7 +20,7 @@ def refuse_waiting_flags(options: argparse.Namespace) -> None:
             raise UsageError(Code.REQUEST_INVALID, message, hint)
 
 
-def run_detached(request: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:
+def run_detached(request: dict[str, object], options: Options, shell: Shell) -> int:
     """Start it and say where it runs. Standard input is not sent: nobody stays to send it."""
     with shell.connect(options) as connection:
         run = create_run(connection, request, options, shell)

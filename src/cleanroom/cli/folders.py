@@ -6,10 +6,10 @@ which a repository could have put there.
 
 # pathlib costs 3 ms of every exec:
 # ruff: noqa: PTH100
-import argparse
+
 import os
 
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.errors import Code, Refused, UsageError, UserError
 
 _MODES = ("cow", "ro", "live")
@@ -30,7 +30,7 @@ def _volume(text: str) -> dict[str, str]:
     return {"name": name, "at": place}
 
 
-def folder_options(options: argparse.Namespace) -> dict[str, object]:
+def folder_options(options: Options) -> dict[str, object]:
     """Return what the flags say."""
     return {
         "workspace_mode": _mode(options.workspace),

@@ -4,11 +4,10 @@ In: the subcommands' parsers and what each does. Out: an exit status. Never: mor
 parser that is needed.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.shell import Shell
 from cleanroom.errors import Code, UsageError
 
@@ -17,7 +16,7 @@ class Sub(NamedTuple):
     """One subcommand: how its parser is made, and what it does."""
 
     parser: Callable[[], Parser]
-    run: Callable[[argparse.Namespace, Shell], int]
+    run: Callable[[Options, Shell], int]
 
 
 def run_one(sub: Sub, words: list[str], shell: Shell) -> int:

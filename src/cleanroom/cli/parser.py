@@ -1,33 +1,42 @@
-"""The command line of one command as data: argparse without its own exits and its own help.
+"""The command line of one command as data: its flags, its operands, and how words are read.
 
-In: words. Out: a namespace, or UsageError. Never: a process that ends inside the parser, an
-abbreviated flag, or a flag taken out of the workload's own arguments.
+In: words. Out: Options, or UsageError. Never: an abbreviated flag, a flag taken for another's
+value, or a flag taken out of the workload's own arguments.
 """
 
-import argparse
 import re
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from cleanroom.errors import Code, UsageError
+
+# What argparse does, and costs 3 ms of every call, is the hundred lines of `Parser`.
+if TYPE_CHECKING:
+    import argparse
+
+    Options = argparse.Namespace
+else:
+    from types import SimpleNamespace as Options
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 _SANDBOX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}|sbx_[0-9a-f]{20}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """With a width, argparse does not ask for the terminal's: that costs 4 ms of every call."""
-    return argparse.HelpFormatter(prog, width=80)
-
-
 class Flag:
-    """One flag: its names, what its value is called ("" for none), and its help."""
+    """One flag: its names, what its value is called ("" for none), and its help.
 
-    def __init__(self, names: str, value: str, text: str) -> None:
+    `word` is its attribute of Options; `default` what that is without it, a list if the flag may
+    be repeated.
+    """
+
+    def __init__(self, names: str, value: str, text: str, default: object = None) -> None:
         self.names = tuple(names.split())
         self.value = value
         self.text = text
+        self.default = default
+        long = [name for name in self.names if name.startswith("--")]
+        self.word = (*long, *self.names)[0].lstrip("-").replace("-", "_")
 
     @property
     def usage(self) -> str:
@@ -35,53 +44,98 @@ class Flag:
         return ", ".join(self.names) + (f" {self.value}" if self.value else "")
 
 
-class Parser(argparse.ArgumentParser):
+class Parser:
     """A command's parser. Help and docs/cli.md are made of `flags` and `operands`."""
 
     def __init__(self, name: str, summary: str, example: str) -> None:
-        super().__init__(
-            prog=f"cleanroom {name}",
-            add_help=False,
-            allow_abbrev=False,
-            formatter_class=_formatter,
-        )
+        self.prog = f"cleanroom {name}"
         self.summary = summary
         self.example = example
         self.flags: list[Flag] = []
         self.operands: list[tuple[str, str]] = []
-        self._optional = False
+        self._places: list[tuple[str, str]] = []  # of the operands: name, and how many
         self.rare = frozenset({"--help"})  # what a screen of help can do without
         self.switch("-h --help", "show this help")
 
     def switch(self, names: str, text: str) -> None:
         """Add a flag without a value."""
-        self.flags.append(Flag(names, "", text))
-        self.add_argument(*names.split(), action="store_true")
+        self.flags.append(Flag(names, "", text, default=False))
 
     def value(
         self, names: str, value: str, text: str, default: str | None = None, dest: str | None = None
     ) -> None:
         """Add a flag with a value; the last one counts. `dest`: another word than its name."""
-        self.flags.append(Flag(names, value, text))
-        self.add_argument(*names.split(), default=default, dest=dest)
+        flag = Flag(names, value, text, default)
+        flag.word = dest or flag.word
+        self.flags.append(flag)
 
     def values(self, names: str, value: str, text: str) -> None:
         """Add a flag with a value that may be repeated."""
-        self.flags.append(Flag(names, value, text))
-        self.add_argument(*names.split(), action="append", default=[])
+        self.flags.append(Flag(names, value, text, default=[]))
 
-    def operand(self, name: str, text: str, count: str | None = None) -> None:
-        """Add a word; `count` is argparse's nargs ("?", "*")."""
-        shown = {"?": f"[{name}]", "*": f"[{name}…]"}.get(count or "", name)
-        self.operands.append((shown, text))
-        self._optional = self._optional or count is not None
-        self.add_argument(re.sub(r"\W", "_", name.lower()), nargs=count, metavar=name)
+    def operand(self, name: str, text: str, count: str = "") -> None:
+        """Add a word; `count` "?" if it may be left out, "*" for any number of the last."""
+        self.operands.append(({"?": f"[{name}]", "*": f"[{name}…]"}.get(count, name), text))
+        self._places.append((name, count))
 
-    def read(self, words: Sequence[str]) -> argparse.Namespace:
+    def read(self, words: Sequence[str]) -> Options:
         """Return the values of the flags and operands, or raise UsageError."""
-        # Otherwise `logs dev -f exe_1` has no second operand (argparse, bpo-15112).
-        parse = self.parse_intermixed_args if self._optional else self.parse_args
-        return parse(list(words))
+        values = {flag.word: flag.default for flag in self.flags}
+        plain: list[str] = []
+        rest = list(reversed(words))
+        while rest:
+            word = rest.pop()
+            if word == "--":
+                plain += reversed(rest)
+                break
+            if _is_flag(word):
+                self._read_flag(word, rest, values)
+            else:
+                plain.append(word)
+        self._place(plain, values)
+        return Options(**values)
+
+    def _read_flag(self, word: str, rest: list[str], values: dict[str, object]) -> None:
+        """Read `--name VALUE`, `--name=VALUE`, `-nVALUE`, or several in one as in `-vn VALUE`."""
+        known = {name: flag for flag in self.flags for name in flag.names}
+        name, equals, given = word.partition("=")
+        if name not in known and not word.startswith("--"):
+            name, equals, given = word[:2], "", word[2:]
+        if name not in known:
+            self._refuse(f"unrecognized arguments: {word}")
+        flag = known[name]
+        if flag.value:
+            said = given if equals or given else self._next(rest, name, flag)
+            before = values[flag.word]
+            values[flag.word] = [*before, said] if isinstance(before, list) else said
+            return
+        if equals:
+            self._refuse(f"{name} takes no value")
+        values[flag.word] = True
+        if given:
+            self._read_flag(f"-{given}", rest, values)
+
+    def _next(self, rest: list[str], name: str, flag: Flag) -> str:
+        if not rest or _is_flag(rest[-1]):
+            self._refuse(f"{name} needs a value: {flag.value}")
+        return rest.pop()
+
+    def _place(self, plain: list[str], values: dict[str, object]) -> None:
+        """Give each operand its word."""
+        missing = []
+        for name, count in self._places:
+            word = re.sub(r"\W", "_", name.lower())
+            if count == "*":
+                values[word], plain = plain, []
+            elif plain:
+                values[word], *plain = plain
+            else:
+                values[word] = None
+                missing += [] if count else [name]
+        if missing:
+            self._refuse(f"missing {', '.join(missing)}")
+        if plain:
+            self._refuse(f"unrecognized arguments: {' '.join(plain)}")
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
         """Split flags from the workload's words: at `--`, else at the first plain word."""
@@ -103,12 +157,15 @@ class Parser(argparse.ArgumentParser):
         ending = [index for index, char in enumerate(word) if f"-{char}" in with_value]
         return bool(ending) and ending[0] == len(word) - 1
 
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse found as UsageError."""
-        said = message.replace("the following arguments are required:", "missing")
+    def _refuse(self, why: str) -> NoReturn:
         raise UsageError(
-            Code.REQUEST_INVALID, f"cannot read the command line: {said}", f"{self.prog} --help"
+            Code.REQUEST_INVALID, f"cannot read the command line: {why}", f"{self.prog} --help"
         )
+
+
+def _is_flag(word: str) -> bool:
+    """Tell a flag from a word: `-` is a stream, and `-5` a number."""
+    return word.startswith("-") and word != "-" and not word[1:].isdigit()
 
 
 def seconds(text: str) -> float:

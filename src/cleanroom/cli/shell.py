@@ -4,13 +4,12 @@ In: the environment and the flags all commands share. Out: a Screen, a Connectio
 Never: a policy read here; the daemon does.
 """
 
-import argparse
 import json
 import os
 import time
 from collections.abc import Mapping
 
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.progress import Progress
 from cleanroom.cli.render import Screen, plain
 from cleanroom.client.blocking import Connection
@@ -40,7 +39,7 @@ class Shell:
         """The time, to say how long ago something was."""
         return time.time()  # noqa: TID251 -- the only clock of the command line
 
-    def connect(self, options: argparse.Namespace) -> Connection:
+    def connect(self, options: Options) -> Connection:
         """Return a connection to the daemon that the flags mean."""
         autostart = not options.no_autostart
         say, waiting = self.screen.say, self.progress
@@ -57,7 +56,7 @@ class Shell:
             )
         return workspace
 
-    def policy(self, workspace: Workspace, options: argparse.Namespace) -> dict[str, object]:
+    def policy(self, workspace: Workspace, options: Options) -> dict[str, object]:
         """Return PolicyText (api/policy_types.py) of this workspace, with its lock files."""
         fields: dict[str, object] = workspace.policy._asdict()
         if not names_lockfiles(workspace.policy.text):
