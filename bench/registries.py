@@ -40,33 +40,35 @@ context = ssl.create_default_context(cadata=open(sys.argv[1]).read())
 def line():
     made = socket.create_connection(("npm.bench", 443), 30)
     return context.wrap_socket(made, server_hostname="npm.bench")
-def ask(path, count, answers):
+def ask(path, count, lines, answers):
     request = f"GET {path} HTTP/1.1\\r\\nHost: npm.bench\\r\\n\\r\\n".encode()
-    with line() as stream:
+    buffer = bytearray(1 << 20)
+    def take(stream, left):
+        while left:
+            left -= stream.recv_into(buffer, min(left, 1 << 20))
+    streams = [line() for _ in range(lines)]
+    for stream in streams:  # the first answer says how long they are
         stream.sendall(request)
         head = b""
         while b"\\r\\n\\r\\n" not in head:
             head += stream.recv(65536)
         size = int(head.lower().split(b"content-length: ")[1].split()[0])
         size += head.index(b"\\r\\n\\r\\n") + 4
-        left = size - len(head)
-        buffer = bytearray(1 << 20)
-        while left:
-            left -= stream.recv_into(buffer, min(left, 1 << 20))
-        began = time.perf_counter()
-        for _ in range(count // answers):
+        take(stream, size - len(head))
+    began = time.perf_counter()
+    for _ in range(count // lines // answers):
+        for stream in streams:
             stream.sendall(request * answers)
-            left = size * answers
-            while left:
-                left -= stream.recv_into(buffer, min(left, 1 << 20))
-        return time.perf_counter() - began
-path, count, answers = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-print(count / ask(path, count, answers))
+        for stream in streams:
+            take(stream, size * answers)
+    return time.perf_counter() - began
+path, count, lines, answers = sys.argv[2], *map(int, sys.argv[3:])
+print(count / ask(path, count, lines, answers))
 """
 
 
 def registry_hits(daemon: Daemon) -> Figure:
-    """Pages of 5 KB a second, and MB/s of a file of 20 MiB, on one connection."""
+    """Pages of 5 KB a second, on one connection and on 16; MiB/s of a file of 20 MiB."""
     del daemon
     return asyncio.run(_hits())
 
@@ -86,11 +88,13 @@ async def _hits() -> Figure:
         _put(content, Key(HOST, PAGE, form_of(page, "")), os.urandom(2500).hex().encode())
         _put(content, Key(HOST, BALL), ball)
         supplies = Supplies("", SystemClock(), content)
+        await asyncio.sleep(2.5)  # what was written just now is hashed each time
         link = await GatewayLink.start(GatewaySettings(), record, lambda _: None, supplies)
         try:
             policy = _policy(ball)
-            pages, page_ms = await _rate(link, policy, folder, (PAGE, 3000, 30))
-            balls, ball_ms = await _rate(link, policy, folder, (BALL, 30, 1))
+            pages, page_ms = await _rate(link, policy, folder, (PAGE, 4800, 1, 30))
+            many, many_ms = await _rate(link, policy, folder, (PAGE, 9600, 16, 10))
+            balls, ball_ms = await _rate(link, policy, folder, (BALL, 30, 1, 1))
         finally:
             await link.stop()
             content.close()
@@ -98,14 +102,18 @@ async def _hits() -> Figure:
     values = {
         "5 KB pages, 1/s": round(pages),
         "gateway CPU a page, ms": round(page_ms, 3),
+        "over 16 connections, 1/s": round(many),
+        "gateway CPU a page then, ms": round(many_ms, 3),
         "20 MiB file, MiB/s": round(balls * 20),
         "gateway CPU a MiB, ms": round(ball_ms / 20, 3),
     }
-    return Figure("registry, from the cache", "", values, None)
+    target = "10,000 pages/s on one core; 800 MB/s"
+    holds = many_ms <= 0.1 and balls * 20 * MIB >= 800e6
+    return Figure("registry, from the cache", target, values, holds)
 
 
 async def _rate(
-    link: GatewayLink, policy: CompiledPolicy, folder: Path, load: tuple[str, int, int]
+    link: GatewayLink, policy: CompiledPolicy, folder: Path, load: tuple[str, int, int, int]
 ) -> tuple[float, float]:
     """Return how many a second, and the gateway's processor time of each in ms."""
     count = load[1]

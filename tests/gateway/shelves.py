@@ -26,6 +26,21 @@ class Clock:
         return self.now
 
 
+class Turned(Reactor):
+    """A reactor whose times a test moves along with the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._began = clock.now
+
+    def now(self) -> float:
+        return super().now() + self._clock.now - self._began
+
+    def wall_s(self) -> float:
+        return super().wall_s() + self._clock.now - self._began
+
+
 class Room:
     """A store, its link, and the gateway's end of it."""
 
@@ -33,7 +48,7 @@ class Room:
         self.clock = Clock()
         self.store = Store.open(folder, 10**9, self.clock)
         self.link = CacheLink(lambda: self.store)
-        self.reactor = Reactor()
+        self.reactor: Reactor = Turned(self.clock)
         self.shelf = Shelf(self.reactor, self.link.theirs.dup())
         self.link.start()
 

@@ -11,6 +11,7 @@ from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway import flight
 from cleanroom.gateway.cached import CachedSource
+from cleanroom.gateway.memory import HOLD_S
 from cleanroom.gateway.source import Credential, Want
 from tests.gateway.shelves import Room, room
 from tests.gateway.upstreams import Reply, Taken, Upstream, artifact, page, want
@@ -113,6 +114,7 @@ def test_a_flight_held_to_what_is_seen_first_is_of_one_credential(world: World) 
     assert world.get(want(artifact(None))).body == b"one"
     for blob in list(world.room.store._index.blobs()):
         world.room.store.discard(blob)
+    world.room.clock.now += HOLD_S
     assert _code(world.get(want(artifact(None)))) is Code.INTEGRITY_MISMATCH
     assert world.get(want(artifact(None)), TWO).body == b"two"
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from cleanroom.gateway.forms import form_of, upstream_accept, wants_html
+from cleanroom.gateway.forms import form_of, refine_of, upstream_accept, wants_html
 from tests.gateway.upstreams import artifact, page
 
 _SHORT = "application/vnd.npm.install-v1+json"
@@ -48,3 +48,18 @@ def test_what_a_git_host_is_asked_is_a_form_of_its_own() -> None:
     grant = dataclasses.replace(page(), manager="git", form="git 0123")
     assert form_of(grant, "text/html") == "git 0123"
     assert upstream_accept("git 0123") == "*/*"
+
+
+def test_without_a_cooldown_and_in_a_package_nothing_is_taken_away() -> None:
+    assert refine_of(page(), "", 0.0) is None
+    assert refine_of(dataclasses.replace(artifact(b""), cooldown_s=7), "", 0.0) is None
+
+
+def test_under_a_cooldown_old_clients_get_html() -> None:
+    grant = dataclasses.replace(page(), manager="pypi", cooldown_s=7)
+    document = b'{"name": "six", "files": []}'
+    as_html, as_json = (refine_of(grant, each, 1e9) for each in ("text/html", _PYPI))
+    assert as_html
+    assert as_html(document).lower().startswith(b"<!doctype html>")
+    assert as_json
+    assert b'"files"' in as_json(document)

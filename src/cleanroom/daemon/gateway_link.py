@@ -9,16 +9,13 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self, assert_never
 
-import cleanroom
 from cleanroom.backends.base import DoorSockets
-from cleanroom.backends.process import Child, Launch, start
+from cleanroom.backends.process import Child, start
 from cleanroom.daemon.clock import Clock
 from cleanroom.daemon.content import Content
 from cleanroom.daemon.gateway_answers import (
@@ -29,6 +26,7 @@ from cleanroom.daemon.gateway_answers import (
     gone,
     placeholder_of,
 )
+from cleanroom.daemon.gateway_process import launch_of
 from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
@@ -42,7 +40,6 @@ from cleanroom.policy.opened import opened_names
 Record = Callable[[str, NetworkEvent], None]
 Lost = Callable[[frozenset[str]], None]
 
-GATEWAY_ID: Final = 0x6FFFFFFF  # uid and gid of a root daemon's gateway: nobody else's
 _READ_BYTES: Final = 256 * 1024
 _ANSWER_S: Final = 10.0
 SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority to be valid
@@ -216,19 +213,8 @@ class GatewayLink:
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()
-        root = os.geteuid() == 0
-        who = (str(GATEWAY_ID), str(GATEWAY_ID)) if root else ()
-        numbers = (theirs.fileno(), self._cache.theirs.fileno())
-        module = ("-P", "-s", "-m", "cleanroom.gateway_main")
         try:
-            self._child = start(
-                Launch(
-                    argv=(sys.executable, *module, *map(str, numbers), *who),
-                    environment={"LANG": "C.UTF-8", "PYTHONPATH": _package_folder()},
-                    pass_fds=numbers,
-                    stderr=2,
-                )
-            )
+            self._child = start(launch_of(theirs.fileno(), self._cache.theirs.fileno()))
         except Fault:
             ours.close()
             self._cache.close()
@@ -394,7 +380,3 @@ def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:
 def _close_all(descriptors: tuple[int, ...]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def _package_folder() -> str:
-    return str(Path(cleanroom.__file__).parent.parent)

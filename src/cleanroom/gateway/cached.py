@@ -15,6 +15,7 @@ from cleanroom.gateway.cooling import Dates, Wait
 from cleanroom.gateway.errand import Errand
 from cleanroom.gateway.forms import form_of, upstream_accept
 from cleanroom.gateway.measure import Measures
+from cleanroom.gateway.memory import Memory
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import Around, Older, Shared
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
@@ -32,6 +33,7 @@ class CachedSource:
         self.reactor = reactor
         self.shelf = shelf
         self.measures = Measures()
+        self.memory = Memory(reactor)
         self._upstream = upstream
         self._flights: dict[Place, Shared] = {}
         self._flying: Counter[str] = Counter()

@@ -135,6 +135,12 @@ class Connection:
             self._is_scheduled = True
             self._keeper.reactor.soon(self._pump_again)
 
+    def _pump_later(self) -> None:
+        """Pump when a source has said all it has to say now: one answer, one piece on the wire."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._keeper.reactor.after_turn(self._pump_again)
+
     def _pump_again(self) -> None:
         self._is_scheduled = False
         if not self._is_closed:
@@ -226,7 +232,7 @@ class Connection:
         elif isinstance(command, Resume):
             self._paused.discard(command.side)
         else:
-            self._intake = Intake(self._pump)
+            self._intake = Intake(self._pump_later)
             self._intake.fetching = self._keeper.fetch(command.want, self._intake)
 
     def _endpoint(self, side: Side) -> Endpoint:

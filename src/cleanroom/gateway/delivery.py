@@ -51,6 +51,7 @@ class Order:
     range: str = ""
     if_none_match: str = ""
     cache: str = "miss"
+    is_proven: bool = False  # the bytes were hashed before, and are what the store says
 
 
 class Delivery:
@@ -70,10 +71,11 @@ class Delivery:
         self._measuring: Generator[None, None, str] | None = None
         self._measured = ""
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
-        self._hashed = 0
+        self._hashed = body.size if order.is_proven else 0
         self._position = 0  # of the next byte to release
         self._end: int | None = None  # of what is to be released, once that is known
         self._memory: bytes | None = None  # what is released instead of the body
+        self.whole: bytes | None = None  # all of a small body, as it was hashed
         self._is_begun = False
         self._is_judged = False  # all bytes were hashed and found right
         self._is_asking = False  # `verified` was called and has not answered
@@ -119,6 +121,8 @@ class Delivery:
     @property
     def digest_of_bytes(self) -> str:
         """What was hashed, as "algorithm:<hex>"."""
+        if self._order.is_proven:
+            return f"sha256:{self._body.sha256}"
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
     def release(self) -> None:
@@ -186,6 +190,8 @@ class Delivery:
             return False
         self._hash.update(chunk)
         self._hashed += len(chunk)
+        if len(chunk) == self._body.size and self._body.is_complete:
+            self.whole = chunk
         if not self._is_whole:
             self._send_next()
         return True
@@ -201,7 +207,7 @@ class Delivery:
 
     def _measure_next(self, measure: Measure) -> bool:
         if self._measuring is None:
-            self._measuring = measure(self._body, self._hash.hexdigest())
+            self._measuring = measure(self._body, self.digest_of_bytes.partition(":")[2])
         try:
             next(self._measuring)
         except StopIteration as end:
@@ -238,9 +244,8 @@ class Delivery:
         return max(self._position, self._hashed - _HOLD)
 
     def _read(self, position: int, size: int) -> bytes:
-        if self._memory is not None:
-            return self._memory[position : position + size]
-        return self._body.read(position, size)
+        data = self._memory if self._memory is not None else self.whole
+        return self._body.read(position, size) if data is None else data[position : position + size]
 
     def _begin(self) -> bool:
         """Say the head; False: that was all."""
@@ -299,7 +304,7 @@ class Delivery:
             return f'"{hashlib.sha256(self._memory).hexdigest()[:32]}"'
         if self._order.said.etag or not self._is_judged or self._algorithm != "sha256":
             return self._order.said.etag
-        return f'"{self._hash.hexdigest()[:32]}"'
+        return f'"{self.digest_of_bytes.partition(":")[2][:32]}"'
 
     def _cut(self) -> None:
         reason = "a file of the content cache ended before its end"

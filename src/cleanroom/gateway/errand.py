@@ -6,23 +6,24 @@ upstream while offline.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from cleanroom.decide.cooldown import HIDE, Age, pypi_as_html
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import repeated_in
 from cleanroom.decide.upload_pack import TALK
 from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, Verified
-from cleanroom.gateway.forms import form_of, wants_html
+from cleanroom.gateway.ending import Ending
+from cleanroom.gateway.forms import form_of, refine_of
 from cleanroom.gateway.measure import Measures
+from cleanroom.gateway.memory import Held, Memory
+from cleanroom.gateway.mismatch import mismatch
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import OK, Older, Shared, said_of
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Answer, Served, Taker, Want
-from cleanroom.gateway.spool import Body
+from cleanroom.gateway.spool import Body, Stamp
 from cleanroom.gateway.store_wire import Found, Stored
 
 FRESH_S: Final = 60.0  # metadata is not asked for again before
@@ -39,6 +40,9 @@ class Cache(Protocol):
 
     @property
     def measures(self) -> Measures: ...
+
+    @property
+    def memory(self) -> Memory: ...
 
     def flying(self, place: Place) -> Shared | None:
         """Return the flight of this place, if there is one."""
@@ -77,6 +81,8 @@ class Errand:
         self._measure = cache.measures.of(want.grant)
         self._held = _Held()
         self._first_seen = ""
+        self._fresh: tuple[Found, float, Stamp] | None = None  # what the store had, when, its file
+        self._is_proven = False  # and it need not be hashed again
         self._must_ask = False  # upstream, whatever the store has
         self._is_paused = False
         self._is_over = False
@@ -88,6 +94,8 @@ class Errand:
         shared = self._cache.flying(self._berth)
         if shared is not None:
             self._join(shared)
+            return
+        if self._take_from_memory():
             return
         self._held.ticket = self._cache.shelf.ticket()
         self._held.ticket.find(self._place, self._found, self._store_failed)
@@ -115,6 +123,23 @@ class Errand:
 
     # --- the store ------------------------------------------------------------------------
 
+    def _take_from_memory(self) -> bool:
+        held = self._cache.memory.find(self._place)
+        if held is None or self._measure is not None:  # which may send it back to the store
+            return False
+        stored = held.stored
+        self._first_seen = held.found.first_seen
+        age_s = stored.age_s + self._cache.reactor.now() - held.since_s
+        if not (self._may_take(stored) and self._is_fresh(age_s)):
+            return False
+        body = Body.of(held.data, stored.sha256)
+        self._is_proven = True
+        self.take_kept(stored, body, "hit")
+        return True
+
+    def _is_fresh(self, age_s: float) -> bool:
+        return self._want.grant.kind == "artifact" or self._want.offline or age_s < FRESH_S
+
     def _found(self, found: Found, descriptor: int) -> None:
         stored = found.stored
         self._first_seen = found.first_seen
@@ -124,7 +149,9 @@ class Errand:
             self._miss()
             return
         body = Body.kept(descriptor, stored.size, stored.sha256)
-        if self._want.grant.kind == "artifact" or self._want.offline or stored.age_s < FRESH_S:
+        if self._is_fresh(stored.age_s):
+            self._is_proven = self._cache.memory.is_proven(body)
+            self._fresh = (found, self._cache.reactor.now(), body.stamp())
             self.take_kept(stored, body, "hit")
             body.release()
             return
@@ -179,6 +206,7 @@ class Errand:
         if ticket is None:
             ticket = self._cache.shelf.ticket()
         self._held.ticket = self._held.older = None
+        self._cache.memory.forget(self._place)
         outcome = self._cache.fly(self._berth, self._want, body, ticket, older)
         if isinstance(outcome, Deny):
             self.failed(outcome)
@@ -238,7 +266,14 @@ class Errand:
         measure = self._measure
         digests = self._want.grant.digests if measure else (f"sha256:{stored.sha256}",)
         asked = self._asked(is_ok=True)
-        order = Order(said=stored.said, digests=digests, measure=measure, cache=cache, **asked)
+        order = Order(
+            said=stored.said,
+            digests=digests,
+            measure=measure,
+            cache=cache,
+            is_proven=self._is_proven,
+            **asked,
+        )
         self._deliver(body, order, self._verified_kept)
 
     def failed(self, deny: Deny) -> None:
@@ -252,32 +287,26 @@ class Errand:
     def _asked(self, *, is_ok: bool) -> dict[str, Any]:
         want = self._want
         return {
-            "refine": self._refine() if is_ok else None,
+            "refine": refine_of(want.grant, want.accept, self._cache.reactor.wall_s())
+            if is_ok
+            else None,
             "method": want.method,
             "range": want.range,
             "if_none_match": want.if_none_match,
         }
 
-    def _refine(self) -> Callable[[bytes], bytes] | None:
-        grant, reactor = self._want.grant, self._cache.reactor
-        if not grant.cooldown_s or grant.kind != "metadata":
-            return None
-        age = Age(reactor.wall_s() - grant.cooldown_s, frozenset(grant.excepted))
-        hide = HIDE[grant.manager]
-        if wants_html(grant, self._want.accept):
-            return lambda document: pypi_as_html(hide(document, age))
-        return lambda document: hide(document, age)
-
     def _deliver(self, body: Body, order: Order, verified: Verified) -> None:
         if self._is_over:
             return
-        delivery = Delivery(self._cache.reactor, body, order, _Ending(self, self._taker), verified)
+        delivery = Delivery(self._cache.reactor, body, order, Ending(self, self._taker), verified)
         self._held.delivery = delivery
         if self._is_paused:
             delivery.pause()
 
     def _verified_kept(self, delivery: Delivery, *, is_right: bool) -> None:
         is_undamaged = delivery.digest_of_bytes == f"sha256:{delivery.body.sha256}"
+        if is_undamaged:
+            self._remember(delivery)
         if is_right and is_undamaged:
             delivery.release()
             return
@@ -292,10 +321,19 @@ class Errand:
         self._held.delivery = None
         self._miss()
 
+    def _remember(self, delivery: Delivery) -> None:
+        if self._fresh is None or self._is_proven:
+            return
+        found, since_s, stamp = self._fresh
+        memory = self._cache.memory
+        if delivery.whole is not None and found.stored is not None:
+            memory.hold(self._place, Held(found, found.stored, delivery.whole, since_s))
+        memory.prove(delivery.body, stamp)
+
     def _verified_flight(self, delivery: Delivery, *, is_right: bool) -> None:
         shared, grant = self._held.shared, self._want.grant
         if not is_right:
-            delivery.refuse(_mismatch(self._want, delivery.digest))
+            delivery.refuse(mismatch(self._want, delivery.digest))
         elif grant.kind != "artifact" or shared is None or not shared.is_whole_answer:
             delivery.release()
         elif shared.repeats_secret:
@@ -316,7 +354,7 @@ class Errand:
         if binds in ("sha256:", delivery.digest):
             delivery.release()
         else:
-            delivery.refuse(_mismatch(self._want, delivery.digest, binds))
+            delivery.refuse(mismatch(self._want, delivery.digest, binds))
 
     def _not_kept(self, delivery: Delivery, why: str) -> None:
         if self._want.grant.fallback == "direct":
@@ -353,45 +391,6 @@ class Errand:
         if self._held.older is not None:
             self._held.older.body.release()
             self._held.older = None
-
-
-class _Ending:
-    """A Taker that lets the errand end before the end is told."""
-
-    def __init__(self, errand: Errand, taker: Taker) -> None:
-        self._errand = errand
-        self.begun = taker.begun
-        self.more = taker.more
-        self._taker = taker
-
-    def ended(self, served: Served) -> None:
-        """Implement Taker."""
-        told = self._errand.told(served)
-        self._errand.over()
-        self._taker.ended(told)
-
-    def failed(self, deny: Deny) -> None:
-        """Implement Taker."""
-        self._errand.over()
-        self._taker.failed(deny)
-
-
-def _mismatch(want: Want, digest: str, binds: str = "") -> Deny:
-    grant = want.grant
-    if grant.manager == "git":
-        reason = f"{want.host} sent {digest} for {grant.label}; it was discarded"
-        return Deny(Code.UPSTREAM_UNREACHABLE, reason)
-    pinned = binds or grant.digests[0]
-    where = "was seen first" if binds else f"is pinned by {grant.pin}"
-    told = f"{want.host} sent {_short(digest)}, but {_short(pinned)} {where}"
-    reason = f"{grant.label} is not what it must be: {told}; it was discarded"
-    return Deny(Code.INTEGRITY_MISMATCH, reason)
-
-
-def _short(digest: str) -> str:
-    """Return enough of a digest to find it, in a line that clients show whole."""
-    algorithm, _, value = digest.partition(":")
-    return f"{algorithm}:{value[:16]}..." if value else digest  # or why there is none
 
 
 def _nothing(_said: str) -> None:

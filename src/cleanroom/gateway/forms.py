@@ -1,13 +1,15 @@
 """Which form of a page is asked for, said in few words, so that equal questions share an answer.
 
-In: a grant and the client's Accept. Out: the form's name, and the Accept that the upstream gets.
+In: a grant and the client's Accept. Out: the form's name, the Accept that the upstream gets, and
+what is to be taken from the page.
 Never: the client's own text upstream: it would split the cache, or poison it for others.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.cooldown import NPM_FORM, PYPI_FORM, PYPI_HTML
+from cleanroom.decide.cooldown import HIDE, NPM_FORM, PYPI_FORM, PYPI_HTML, Age, pypi_as_html
 
 _NPM_SHORT: Final = "application/vnd.npm.install-v1+json"
 _ANY: Final = "*/*"
@@ -31,6 +33,17 @@ def wants_html(grant: Grant, accept: str) -> bool:
     """Tell whether the client can read nothing but the HTML form of an index's page."""
     asked = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
     return grant.manager == "pypi" and grant.has_versions and PYPI_FORM not in asked
+
+
+def refine_of(grant: Grant, accept: str, wall_s: float) -> Callable[[bytes], bytes] | None:
+    """Return what takes from a page what is too young; None: there is no cooldown to heed."""
+    if not grant.cooldown_s or grant.kind != "metadata":
+        return None
+    age = Age(wall_s - grant.cooldown_s, frozenset(grant.excepted))
+    hide = HIDE[grant.manager]
+    if wants_html(grant, accept):
+        return lambda document: pypi_as_html(hide(document, age))
+    return lambda document: hide(document, age)
 
 
 def upstream_accept(form: str) -> str:

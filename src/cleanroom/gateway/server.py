@@ -176,6 +176,8 @@ class Gateway:
                 return
             for body in self._inbox.bodies(data):
                 self._obey(control.decode_for_gateway(body))
+            if len(data) < _READ_BYTES and not descriptors:
+                return  # epoll(7): a short read means empty; only descriptors end one early
 
     def _obey(self, message: control.ToGateway) -> None:
         match message:

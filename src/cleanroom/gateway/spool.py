@@ -2,6 +2,8 @@
 
 In: bytes, in order; that it is complete, or why it never will be. Out: bytes at any place, and
 calls when there are more. Never: a file of this process's own making, but in memory.
+
+A small one that was hashed before needs no file: `of`.
 """
 
 import contextlib
@@ -9,11 +11,20 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from cleanroom.decide.model import Deny
 
 MEMORY_LIMIT: Final = 256 * 1024 * 1024  # bytes of a body that the store had no room for
+
+
+class Stamp(NamedTuple):
+    """A file as it is now. `changed_ns` is kept by the kernel: nobody but root can set it back."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
 
 
 class LostError(OSError):
@@ -23,7 +34,7 @@ class LostError(OSError):
 class Body:
     """One body. Whoever uses it retains it; the last to release it closes the file."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, data: bytes | None = None) -> None:
         self.size = 0
         self.is_complete = False
         self.failure: Deny | None = None
@@ -32,6 +43,7 @@ class Body:
         self._users = 1
         self._hash = hashlib.sha256()
         self._known_sha256 = ""
+        self._data = data  # all of it, where there is no file
         self._watchers: list[Callable[[], None]] = []
 
     @classmethod
@@ -39,6 +51,13 @@ class Body:
         """Return a body that is complete, as the store has it."""
         body = cls(descriptor)
         body.size, body.is_complete, body._known_sha256 = size, True, sha256
+        return body
+
+    @classmethod
+    def of(cls, data: bytes, sha256: str) -> "Body":
+        """Return a body that is complete, without a file. Nothing can be written to it."""
+        body = cls(-1, data)
+        body.size, body.is_complete, body._known_sha256 = len(data), True, sha256
         return body
 
     @classmethod
@@ -61,8 +80,13 @@ class Body:
     def release(self) -> None:
         """Count one user less."""
         self._users -= 1
-        if not self._users:
+        if not self._users and self._data is None:
             _close(self._descriptor)
+
+    def stamp(self) -> Stamp:
+        """Return what tells its file from every other, and from itself once it was changed."""
+        status = os.fstat(self._descriptor)
+        return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
 
     def write(self, data: bytes) -> None:
         """Add bytes at the end. Raises OSError when there is no room; then nothing was added."""
@@ -95,6 +119,8 @@ class Body:
 
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes that are there already. Raises LostError."""
+        if self._data is not None:
+            return self._data[position : position + size]
         try:
             return os.pread(self._descriptor, min(size, self.size - position), position)
         except OSError as error:

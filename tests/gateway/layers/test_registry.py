@@ -318,14 +318,11 @@ def test_what_a_bound_registry_repeats_is_the_placeholder_in_a_page() -> None:
     talk.asks(BOUND)
     fields = (("etag", "x"), ("last-modified", VALUE.decode()))
     said = talk.answers(Answer(200, fields, 50), b"{" + VALUE[:5], VALUE[5:] + b"}")
-    assert (
-        said
-        == (b"HTTP/1.1 200 OK\r\nlast-modified: %b\r\ntransfer-encoding: chunked\r\n\r\n")
-        % PLACEHOLDER.encode()
-    )
+    assert said == b""  # the head goes with the first bytes of the body
     rest, end, _, resume = talk.take(FetchEnded(Served()))
+    head = b"HTTP/1.1 200 OK\r\nlast-modified: %b\r\ntransfer-encoding: chunked\r\n\r\n"
     body = b"{" + PLACEHOLDER.encode() + b"}"
-    assert rest == Send(SANDBOX, b"%x\r\n%b\r\n" % (len(body), body))
+    assert rest == Send(SANDBOX, head % PLACEHOLDER.encode() + b"%x\r\n%b\r\n" % (len(body), body))
     assert end == Send(SANDBOX, b"0\r\n\r\n")
     assert resume == Resume(SANDBOX)
 

@@ -97,7 +97,8 @@ class Watched(Untouched):
 
     def judge(self, request: RequestHead, head: bytes, verdict: Verdict) -> Verdict:
         """Implement Custody."""
-        slots = list(slots_of(head, self._use(request), self._keyring.found))
+        found = self._keyring.found
+        slots = list(slots_of(head, self._use(request), found)) if found.refs else []
         if isinstance(verdict, Deny):
             if slots and verdict.code is Code.HOST_HEADER_MISMATCH:
                 return violation(slots[0].hits[0][2], "in a request that names another host")

@@ -11,6 +11,7 @@ request at a time; while it is answered the sandbox is not read.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, assert_never
 
 from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
@@ -32,7 +33,7 @@ from cleanroom.gateway.layers.http_denial import (
     status_of,
 )
 from cleanroom.gateway.layers.lending import Lending, Search
-from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.layers.report import Told, verdict_event
 from cleanroom.gateway.layers.upload import Upload, UploadError
 from cleanroom.gateway.source import Answer, Served, Want
 from cleanroom.gateway.wire import (
@@ -85,6 +86,7 @@ class _Asked:
     request: RequestHead
     grant: Grant
     answer: Answer | None = None
+    head: bytes = b""  # what goes before the next bytes of the body
     sent: int = 0
     is_chunked: bool = False
     search: Search | None = None  # None: no value can be in its answer
@@ -104,6 +106,7 @@ class RegistryLayer:
         self._rest = b""  # what came after the head of the request that is being answered
         self._upload: tuple[Upload, Grant, bytes] | None = None  # a body to be judged, its head
         self._asked: _Asked | None = None
+        self._right_host: str | None = None  # a Host field that was found right
         self._is_last = False  # nothing may follow this answer
         self._is_over = False
 
@@ -198,7 +201,9 @@ class RegistryLayer:
             want = replace(want, credential=loan, range="", if_none_match="")
             self._asked.search = self._custody.search(grant)
         self._is_last = self._is_last or not request.persistent
-        event = replace(_of(grant, self._event(request, self._allow)), reason=self._warning(grant))
+        told = _told(request, grant)
+        told["reason"] = self._warning(grant)
+        event = verdict_event(self._target, Protocol.HTTPS, self._allow, **told)
         return [Pause(Side.SANDBOX), Report(event), *_held(len(grant.body)), Fetch(want)]
 
     def _violation(self, request: RequestHead, raw: bytes) -> Refusal | None:
@@ -207,11 +212,13 @@ class RegistryLayer:
 
     def _objection(self, request: RequestHead) -> Refusal | None:
         target = self._target
-        verdict = decide_host_header(
-            self._visit.policy, target.name, request.host, target.port, _HTTPS_PORT
-        )
-        if isinstance(verdict, Deny):
-            return Refusal(verdict)
+        if request.host != self._right_host:
+            verdict = decide_host_header(
+                self._visit.policy, target.name, request.host, target.port, _HTTPS_PORT
+            )
+            if isinstance(verdict, Deny):
+                return Refusal(verdict)
+            self._right_host = request.host
         if names_second_host(request):
             reason = "the request names a second host in a forwarding field; leave it out"
             return Refusal(Deny(Code.HOST_HEADER_MISMATCH, reason), BAD_REQUEST)
@@ -227,7 +234,9 @@ class RegistryLayer:
         write = _DENIALS.get(manager, denial_response)
         head_only = request is not None and request.method == "HEAD"
         answer = write(refusal.deny, status=refusal.status, head_only=head_only)
-        report = Report(replace(self._event(request, refusal.deny), artifact=refusal.label))
+        told = _told(request, None)
+        told["artifact"] = refusal.label
+        report = Report(verdict_event(self._target, Protocol.HTTPS, refusal.deny, **told))
         return [report, Send(Side.SANDBOX, answer), *self._over(Finish())]
 
     # --- the answer --------------------------------------------------------------------------
@@ -252,9 +261,15 @@ class RegistryLayer:
     def _pass(self, asked: _Asked, data: bytes | Deny) -> list[Command]:
         if isinstance(data, Deny):
             return self._fail(asked, data)
+        if not data:
+            return []
         asked.sent += len(data)
-        framed = _framed(data) if asked.is_chunked and data else data
-        return [Send(Side.SANDBOX, framed)] if framed else []
+        return self._send(asked, _framed(data) if asked.is_chunked else data)
+
+    def _send(self, asked: _Asked, data: bytes) -> list[Command]:
+        head, asked.head = asked.head, b""
+        data = head + data if head else data
+        return [Send(Side.SANDBOX, data)] if data else []
 
     def _begin(self, asked: _Asked, said: Answer) -> list[Command]:
         answer = said if asked.search is None else asked.search.begin(said)
@@ -265,15 +280,9 @@ class RegistryLayer:
         asked.is_chunked = has_body and answer.length is None and asked.request.minor == 1
         if has_body and answer.length is None and not asked.is_chunked:
             self._is_last = True  # HTTP/1.0: its end is the connection's
-        lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Answer')}"]
-        lines += [f"{name}: {printable(value, 8192)}" for name, value in answer.fields]
-        if asked.is_chunked:
-            lines.append("transfer-encoding: chunked")
-        elif answer.length is not None and answer.status not in (204, 304):
-            lines.append(f"content-length: {answer.length}")
-        if self._is_last:
-            lines.append("connection: close")
-        return [Send(Side.SANDBOX, "\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))]
+        length = None if asked.is_chunked or answer.status in (204, 304) else answer.length
+        asked.head = _head(answer.status, answer.fields, length, asked.is_chunked, self._is_last)
+        return [] if has_body else self._send(asked, b"")  # else with the body's first bytes
 
     def _end(self, asked: _Asked, served: Served) -> list[Command]:
         answer = asked.answer
@@ -283,7 +292,7 @@ class RegistryLayer:
         if not is_whole:
             return self._over(Abort())
         self._asked = None
-        last: list[Command] = [Send(Side.SANDBOX, b"0\r\n\r\n")] if asked.is_chunked else []
+        last = self._send(asked, b"0\r\n\r\n" if asked.is_chunked else b"")
         report = Report(self._served(asked, served))
         last += _held(-len(asked.grant.body))
         if self._is_last:
@@ -296,29 +305,18 @@ class RegistryLayer:
             status = status_of(deny)
             return self._refuse(Refusal(deny, status, asked.grant.label), asked.request)
         # The client must not take what it has for whole.
-        event = _of(asked.grant, self._event(asked.request, deny))
+        told = _told(asked.request, asked.grant)
+        event = verdict_event(self._target, Protocol.HTTPS, deny, **told)
         return [Report(event), *self._over(Abort())]
 
     # --- reports -----------------------------------------------------------------------------
 
-    def _event(self, request: RequestHead | None, verdict: Allow | Deny) -> NetworkEvent:
-        event = verdict_event(self._target, Protocol.HTTPS, verdict)
-        if request is None:
-            return event
-        path = request.target.partition("?")[0][:MAX_PATH]
-        return replace(event, method=request.method, path=path)
-
     def _served(self, asked: _Asked, served: Served) -> NetworkEvent:
-        event = _of(asked.grant, self._event(asked.request, self._allow))
-        return replace(
-            event,
-            phase="served",
-            bytes_in=asked.sent,
-            address=served.address,
-            through_proxy=served.through_proxy,
-            cache=served.cache,
-            digest=served.digest,
-        )
+        told = _told(asked.request, asked.grant)
+        told["phase"], told["bytes_in"] = "served", asked.sent
+        told["through_proxy"] = served.through_proxy
+        told["cache"], told["digest"] = served.cache, served.digest
+        return verdict_event(self._target, Protocol.HTTPS, self._allow, served.address, **told)
 
     def _warning(self, grant: Grant) -> str:
         registry = self._visit.registries.get(self._target.name)
@@ -329,16 +327,41 @@ class RegistryLayer:
         return [command]
 
 
-def _of(grant: Grant, event: NetworkEvent) -> NetworkEvent:
-    """Say which artifact it is about, and what it is held to."""
-    if grant.kind != "artifact":
-        return replace(event, artifact=grant.name)
-    return replace(event, artifact=grant.label, strength=grant.strength, pin=grant.pin)
+def _told(request: RequestHead | None, grant: Grant | None) -> Told:
+    """Say what was asked for, which artifact it is about, and what that is held to."""
+    told: Told = {}
+    if request is not None:
+        told["method"], told["path"] = request.method, request.target.partition("?")[0][:MAX_PATH]
+    if grant is not None:
+        told["artifact"] = grant.name
+    if grant is not None and grant.kind == "artifact":
+        told["artifact"] = grant.label
+        told["strength"], told["pin"] = grant.strength, grant.pin
+    return told
 
 
 def _held(size: int) -> list[Command]:
     """SECURITY: what is asked with is there until the answer is over, which the sandbox delays."""
     return [Hold(size)] if size else []
+
+
+@lru_cache(maxsize=1024)
+def _head(
+    status: int,
+    fields: tuple[tuple[str, str], ...],
+    length: int | None,
+    is_chunked: bool,  # noqa: FBT001 -- lru_cache tells calls apart by place at less cost
+    is_last: bool,  # noqa: FBT001
+) -> bytes:
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Answer')}"]
+    lines += [f"{name}: {printable(value, 8192)}" for name, value in fields]
+    if is_chunked:
+        lines.append("transfer-encoding: chunked")
+    elif length is not None:
+        lines.append(f"content-length: {length}")
+    if is_last:
+        lines.append("connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
 
 def _has_body(request: RequestHead, answer: Answer) -> bool:

@@ -1,0 +1,27 @@
+"""How it is said that bytes are not what they must be.
+
+In: a Want, the digest that was found, what binds. Out: the Deny. Never: a judgement.
+"""
+
+from cleanroom.decide.model import Deny
+from cleanroom.errors import Code
+from cleanroom.gateway.source import Want
+
+
+def mismatch(want: Want, digest: str, binds: str = "") -> Deny:
+    """Return the refusal; `binds` is what was seen first, "" where a pin says it."""
+    grant = want.grant
+    if grant.manager == "git":
+        reason = f"{want.host} sent {digest} for {grant.label}; it was discarded"
+        return Deny(Code.UPSTREAM_UNREACHABLE, reason)
+    pinned = binds or grant.digests[0]
+    where = "was seen first" if binds else f"is pinned by {grant.pin}"
+    told = f"{want.host} sent {_short(digest)}, but {_short(pinned)} {where}"
+    reason = f"{grant.label} is not what it must be: {told}; it was discarded"
+    return Deny(Code.INTEGRITY_MISMATCH, reason)
+
+
+def _short(digest: str) -> str:
+    """Return enough of a digest to find it, in a line that clients show whole."""
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm}:{value[:16]}..." if value else digest  # or why there is none

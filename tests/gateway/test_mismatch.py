@@ -1,0 +1,15 @@
+from cleanroom.errors import Code
+from cleanroom.gateway.mismatch import mismatch
+from tests.gateway.upstreams import artifact, sha256, want
+
+
+def test_it_says_what_came_and_what_binds() -> None:
+    asked = want(artifact(b"x"))
+    deny = mismatch(asked, sha256(b"y"))
+    assert deny.code is Code.INTEGRITY_MISMATCH
+    assert deny.reason.startswith("ms 2.1.3 is not what it must be: npm.example sent sha256:")
+    assert deny.reason.endswith("... is pinned by package-lock.json:12; it was discarded")
+    seen = mismatch(want(artifact(None)), sha256(b"y"), sha256(b"z"))
+    assert seen.reason.endswith("... was seen first; it was discarded")
+    why = mismatch(asked, "no digest of Go's, since it is no zip")
+    assert "sent no digest of Go's, since it is no zip, but" in why.reason
