@@ -15,13 +15,17 @@ from pathlib import Path
 
 from bench.cases import CASES, Figure, complain
 from bench.daemon import Daemon
+from bench.executions import attach_round_trip, detached, diff, log_lag
 from bench.registries import registry_hits
 from bench.relay import dns_answers, relay_bulk, relay_connections
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
-ALL = (*CASES, relay_bulk, relay_connections, dns_answers, registry_hits)
+ALL = (
+    *(*CASES, attach_round_trip, detached, log_lag, diff),
+    *(relay_bulk, relay_connections, dns_answers, registry_hits),
+)
 
 
 def installed() -> Path:
