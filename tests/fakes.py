@@ -215,7 +215,9 @@ class FakeGateway:
         """Return a certificate that nobody can read, if one is needed."""
         return "a certificate\n" if opened_names(policy) else ""
 
-    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+    async def hold_secret(
+        self, sandbox_id: str, binding: SecretBinding, descriptor: int, *, offline: bool = False
+    ) -> str:
         """Read the value as the real one does; return a placeholder that tells nothing of it."""
         with open(descriptor, "rb") as file:  # noqa: ASYNC230 -- a memfd
             value = file.read()

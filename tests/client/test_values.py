@@ -153,3 +153,44 @@ def test_what_is_handed_over_cannot_be_changed(tmp_path: Path) -> None:
 def test_a_command_is_named_without_its_arguments() -> None:
     assert Source("s", "command", ("pass", "show", "x")).text() == "command pass"
     assert Source("s", "keyring", ("service", "x")).text() == "keyring service x"
+
+
+LOGIN = '{"login": {"a/b~": "a token of mine", "n": 1, "all": {"refresh_token": "rt-456789"}}}'
+
+
+def test_a_pointer_leads_to_a_text_or_an_object_in_a_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "login.json")
+    Path(path).write_text(LOGIN + "\n" * 40_000)
+    assert value_of("file", path, "/login/a~1b~0") == b"a token of mine"
+    assert value_of("file", path, "/login/all") == b'{"refresh_token":"rt-456789"}'
+    assert value_of("file", path, "").startswith(b'{"login":{')
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "why"),
+    [
+        (LOGIN, "/login/none", "it has nothing at /login/none"),
+        (LOGIN, "/login/n/x", "it has nothing at /login/n/x"),
+        (LOGIN, "/login/n", "neither a text nor an object"),
+        ('"a"', "", "fewer than 8"),
+        ("[1]", "", "at its top is neither"),
+        ("{", "/x", "it is no JSON"),
+        ("[" * 9999, "/x", "it is no JSON"),
+        ('{"x": "a\\nb-456789"}', "/x", "a line end"),
+    ],
+)
+def test_what_a_pointer_does_not_find_is_said(
+    tmp_path: Path, text: str, pointer: str, why: str
+) -> None:
+    path = tmp_path / "login.json"
+    path.write_text(text)
+    assert why in why_not("file", str(path), pointer)
+
+
+def test_a_value_is_judged_by_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("no colon in it")
+    source = Source("s", "file", (str(tmp_path / "value"),))
+    around = Surroundings({}, "/nowhere")
+    for kind, why in (("basic", "user:password"), ("made-up", "knows no kind 'made-up'")):
+        with pytest.raises(Refused, match=why):
+            sealed_value(source, around, kind)

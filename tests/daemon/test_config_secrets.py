@@ -56,3 +56,12 @@ def test_what_other_credentials_do_is_said_by_host() -> None:
     assert settings.gateway.foreign_credentials == pairs
     with pytest.raises(FileErrors):
         parse_config("gateway:\n  foreign_credentials: {one.example: block}\n", "config.yaml", {})
+
+
+def test_a_pointer_is_a_files() -> None:
+    text = "secrets:\n  a: {file: /x, pointer: /login/token}\n  b: {file: /x, pointer: ''}\n"
+    settings = parse_config(text, "config.yaml", {}).settings
+    assert [source.words for _, source in settings.secrets] == [("/x", "/login/token"), ("/x", "")]
+    for wrong in ("{env: A, pointer: /x}", "{file: /x, pointer: x}", "{file: /x, pointer: /~2}"):
+        with pytest.raises(FileErrors):
+            parse_config(f"secrets:\n  a: {wrong}\n", "config.yaml", {})

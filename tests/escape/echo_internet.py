@@ -22,6 +22,8 @@ from tests.gateway.certificates import authority, server
 # The first is where the secret may go; the others are allowed too, one of them relayed.
 NAMES: Final = ("good.test", "other.test", "relayed.test")
 ROOTS: Final = authority(*NAMES)
+MINTED: Final = "minted-0123456789abcdefABCDEF"
+ROTATED: Final = "rotated-0123456789abcdefABCDE"
 
 
 class EchoInternet(TlsInternet):
@@ -130,6 +132,15 @@ def package(_: bytes) -> Iterator[bytes]:
     yield _whole(b'{"name":"pkg","versions":{},"dist-tags":{}}', "Content-Type: application/json")
 
 
+def minted(_: bytes) -> Iterator[bytes]:
+    told = {"access_token": MINTED, "token_type": "Bearer", "expires_in": 3600}
+    yield _whole(json.dumps({**told, "refresh_token": ROTATED}).encode())
+
+
+def unminted(_: bytes) -> Iterator[bytes]:
+    yield _whole(b'{"error": "invalid_grant"}', status="400 Bad Request")
+
+
 def index(_: bytes) -> Iterator[bytes]:
     yield _whole(b"<html></html>", "Content-Type: text/html")
 
@@ -143,4 +154,6 @@ ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/elsewhere": elsewhere,
     b"/pkg": package,
     b"/simple/pkg/": index,
+    b"/oauth/token": minted,
+    b"/oauth/none": unminted,
 }

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from cleanroom.decide.model import Deny
+from cleanroom.decide.oauth2 import Minted
 from cleanroom.decide.secret import SecretRef
 from cleanroom.errors import Code
-from cleanroom.gateway.vault import SandboxSecrets, Secret
-from cleanroom.policy.model import SecretBinding
+from cleanroom.gateway.vault import MOST_EARLIER, SandboxSecrets, Secret
+from cleanroom.policy.model import OAuth2, SecretBinding
 
 VALUE = b"ghp_0123456789abcdefghijABCDEFGHIJ012345"
 GH = SecretBinding("gh", "GH_TOKEN", ("api.example", "uploads.example"), ttl_s=60)
@@ -152,3 +153,37 @@ def test_the_end_of_the_sandbox_ends_it() -> None:
     secrets, ref = held()
     secrets.close()
     assert "sandbox has ended" in reason(secrets.take(ref, 1))
+
+
+def test_of_basic_credentials_the_password_is_hidden_too() -> None:
+    secrets, ref = held(value=b"someone:pass-word", kind="basic")
+    assert secrets.take(ref, 1) == b"someone:pass-word"
+    hidden = secrets.echoes.replace(b"someone:pass-word pass-word someone")
+    placeholder = ref.placeholder.encode()
+    assert hidden == placeholder + b" " + placeholder + b" someone"
+    assert secrets.add(dataclasses.replace(GH, kind="basic"), secret(b"no colon")) == (
+        "it is not written user:password"
+    )
+
+
+def test_earlier_tokens_are_searched_for_up_to_a_bound_and_wiped() -> None:
+    clock = Clock()
+    at = OAuth2("login.test", 443, "/token")
+    secrets, ref = held(clock, kind="oauth2", oauth2=at)
+    assert "none was minted" in reason(secrets.take(ref, 1))
+    tokens = [b"token-%04d" % number for number in range(MOST_EARLIER + 2)]
+    for token in tokens:
+        secrets.renew("gh", Minted(token, 5.0))
+    secrets.renew("another", Minted(b"no token of mine", 5.0))
+    assert secrets.take(ref, 1) == tokens[-1]
+    assert secrets.has("gh")
+    hidden = secrets.echoes.replace(b" ".join(tokens))
+    assert hidden.count(ref.placeholder.encode()) == MOST_EARLIER + 1
+    clock.now = 5
+    assert "its time is over" in reason(secrets.take(ref, 1))
+    every = list(secrets._held[ref].every())
+    secrets.close()
+    assert [each.reveal() for each in every] == [b""] * (MOST_EARLIER + 2)
+    secrets.renew("gh", Minted(b"a late token", 5.0))
+    assert secrets.echoes.replace(b"a late token") == b"a late token"
+    assert not secrets.has("gh")

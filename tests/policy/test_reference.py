@@ -24,6 +24,7 @@ def test_the_page_names_every_section_once() -> None:
         "## `registries.npm.lockfile_enforcement`",
         "## `registries.npm.exceptions[]`",
         "## `secrets[]`",
+        "## `secrets[].oauth2`",
     ]
 
 

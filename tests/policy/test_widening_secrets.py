@@ -1,8 +1,10 @@
 """Paths are compared by segments; the rest of a binding is in test_widening.py."""
 
+from dataclasses import replace
+
 import pytest
 
-from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.model import OAuth2, SecretBinding
 from cleanroom.policy.widening_secrets import is_below, secret_text, widened_secrets
 
 
@@ -37,3 +39,22 @@ def test_a_longer_path_narrows() -> None:
 def test_a_binding_in_words_has_no_value_to_show() -> None:
     text = secret_text(SecretBinding("gh", "GH", ("a.example", "b.example"), ports=(443, 8443)))
     assert text == "gh (GH) to a.example, b.example on port 443, 8443"
+
+
+def test_another_place_or_way_to_mint_tokens_widens() -> None:
+    def binding(kind: str = "oauth2", **changes: str) -> tuple[SecretBinding, ...]:
+        at = replace(OAuth2("login.example", 443, "/t"), **changes)  # type: ignore[arg-type]
+        minted = at if kind == "oauth2" else None
+        return (SecretBinding("gh", "GH", ("a.example",), kind=kind, oauth2=minted),)
+
+    (change,) = widened_secrets(binding(), binding(host="b.example", scope="all"))
+    assert change.text().startswith("secret gh.oauth2: host=login.example port=443 path=/t")
+    assert "-> host=b.example" in change.text()
+    assert "scope=all" in change.text()
+    kinds = [change.text() for change in widened_secrets(binding("static"), binding())]
+    assert "secret gh.kind: static -> oauth2" in kinds
+    assert not list(widened_secrets(binding(), binding()))
+    (one,) = binding(host="b.example")
+    assert secret_text(one).endswith("on port 443, minted at https://b.example/t")
+    (one,) = (replace(each, oauth2=OAuth2("b.example", 8443, "/t")) for each in binding())
+    assert secret_text(one).endswith("minted at https://b.example:8443/t")

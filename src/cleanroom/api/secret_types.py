@@ -37,6 +37,7 @@ class SecretNeed(Message, frozen=True):
     places: list[str]
     required: bool
     header: str | None = None
+    kind: str = "static"
     source: SecretSource | None = None
     unapproved: list[str] = field(default_factory=list)
 

@@ -91,4 +91,5 @@ def read_secret(need: Reply, given: Mapping[str, Source], shell: Shell, workspac
     source = source_of(need, given)
     if source is None:
         raise no_source(need.text("id"))
-    return sealed_value(source, Surroundings(shell.environ, workspace))
+    around = Surroundings(shell.environ, workspace)
+    return sealed_value(source, around, need.text("kind", "static"))

@@ -8,6 +8,7 @@ read without a bound in size and time.
 # pathlib costs 3 ms of every exec:
 # ruff: noqa: PTH117
 import fcntl
+import json
 import os
 import select
 import shutil
@@ -22,6 +23,7 @@ from cleanroom.client.sources import Source
 from cleanroom.errors import Code, Refused
 
 MOST: Final = 16 * 1024
+MOST_JSON: Final = 1024 * 1024  # of a file that a pointer looks into
 PROVIDER_S: Final = 60.0  # a person may have to unlock something
 KEYRING: Final = "secret-tool"
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -42,8 +44,8 @@ class _Unreadable(Exception):  # noqa: N818 -- a reason, which becomes Refused w
     """Why there is no value; never with a part of it."""
 
 
-def sealed_value(source: Source, around: Surroundings) -> int:
-    """Return a descriptor of the value; the caller closes it.
+def sealed_value(source: Source, around: Surroundings, kind: str = "static") -> int:
+    """Return a descriptor of the value, which is of this kind; the caller closes it.
 
     Raises Refused(secret_unavailable).
     """
@@ -51,7 +53,7 @@ def sealed_value(source: Source, around: Surroundings) -> int:
         value = _read(source, around)
     except _Unreadable as error:
         raise _refused(source, str(error)) from None
-    why = _why_unusable(value)
+    why = _why_unusable(value, kind)
     if why:
         raise _refused(source, why)
     return _sealed(value)
@@ -78,7 +80,10 @@ def _read(source: Source, around: Surroundings) -> bytes:
     if source.provider == "env":
         return _variable(source.words[0], around.environ)
     if source.provider == "file":
-        return _trimmed(_file(source.words[0]))
+        path, *pointer = source.words
+        if pointer:
+            return _pointed(_file(path, MOST_JSON), pointer[0])
+        return _trimmed(_file(path, MOST + 2))
     if source.provider == "fd":
         return _trimmed(_descriptor(int(source.words[0]), around.seconds))
     if source.provider == "command":
@@ -89,11 +94,13 @@ def _read(source: Source, around: Surroundings) -> bytes:
     raise _Unreadable(why)
 
 
-def _why_unusable(value: bytes) -> str:
+def _why_unusable(value: bytes, kind: str) -> str:
     """The gateway judges by the same words; here it is said before anything starts."""
-    from cleanroom.decide.placeholder import why_unusable  # noqa: PLC0415 -- only with secrets
+    from cleanroom.decide.kinds import KINDS  # noqa: PLC0415 -- only with secrets
 
-    return why_unusable(value)
+    if kind not in KINDS:
+        return f"this version of cleanroom knows no kind '{kind}'"
+    return KINDS[kind].why_unusable(value)
 
 
 def _trimmed(value: bytes) -> bytes:
@@ -108,7 +115,28 @@ def _variable(name: str, environ: Mapping[str, str]) -> bytes:
     return os.fsencode(environ[name])
 
 
-def _file(path: str) -> bytes:
+def _pointed(text: bytes, pointer: str) -> bytes:
+    """Return what a JSON pointer (RFC 6901) leads to: a text, or an object as one line of JSON."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        why = "it is no JSON"
+        raise _Unreadable(why) from None
+    for word in pointer.split("/")[1:]:
+        name = word.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, dict) or name not in found:
+            why = f"it has nothing at {pointer}"
+            raise _Unreadable(why)
+        found = found[name]
+    if isinstance(found, dict):
+        return json.dumps(found, separators=(",", ":")).encode()
+    if not isinstance(found, str):
+        why = f"what it has at {pointer or 'its top'} is neither a text nor an object"
+        raise _Unreadable(why)
+    return found.encode("utf-8", "surrogatepass")
+
+
+def _file(path: str, most: int) -> bytes:
     try:
         # O_NONBLOCK: opening a FIFO must not wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -118,7 +146,7 @@ def _file(path: str) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             why = "it is not a regular file"
             raise _Unreadable(why)
-        return os.read(descriptor, MOST + 3)
+        return os.read(descriptor, most + 1)
     except OSError as error:
         raise _Unreadable(error.strerror) from None
     finally:

@@ -179,7 +179,7 @@ class Approvals:
 
 def bound(policy: CompiledPolicy) -> dict[str, tuple[str, ...]]:
     """Return each secret of a policy with all its hosts."""
-    return {binding.secret_id: binding.allowed_hosts for binding in policy.secrets}
+    return {binding.secret_id: binding.told_hosts for binding in policy.secrets}
 
 
 def _still_bound(agreed: Sends, policy: CompiledPolicy) -> dict[str, tuple[str, ...]]:

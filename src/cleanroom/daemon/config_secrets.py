@@ -16,6 +16,12 @@ _ENV: Final = Key("env", VARIABLE, "", "The variable of the caller that holds it
 _FILE: Final = Key(
     "file", values.text(r"/[^\0]*", "an absolute path", 4096), "", "The file that holds it."
 )
+_POINTER: Final = Key(
+    "pointer",
+    values.text(r"(?:/(?:[^/~]|~[01])*)*", "a JSON pointer", 1024),
+    None,
+    "Where in the file, if that is JSON: /login/token. '' is all of it.",
+)
 _COMMAND: Final = Key(
     "command",
     ListOf(values.text("", "a word", 4096), _MOST_WORDS, least=1),
@@ -50,6 +56,11 @@ def _build(fields: Fields) -> SecretSource:
         words = fields.read(_COMMAND)
     else:
         words = (fields.read(_ENV) or fields.read(_FILE),)
+    pointer = fields.read(_POINTER)
+    if pointer is not None and said[0] is not _FILE:
+        fields.wrong(_POINTER, f"cannot use a pointer for {fields.spot.name}: it names no file")
+    elif pointer is not None:
+        words = (*words, pointer)
     if not words:
         fields.wrong(said[0], f"cannot use nothing for {fields.spot.name}.{said[0].name}")
     return SecretSource(said[0].name, words, hosts)
@@ -61,7 +72,7 @@ SECRETS: Final = Key(
     "secrets",
     MapOf(
         SECRET_ID,
-        Section((*_PROVIDERS, _HOSTS), _build, "provider", elsewhere=_NEVER),
+        Section((*_PROVIDERS, _POINTER, _HOSTS), _build, "provider", elsewhere=_NEVER),
         MAX_SECRETS,
         "mapping of a secret's id to env, file, command or keyring, and hosts",
     ),

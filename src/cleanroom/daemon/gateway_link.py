@@ -26,6 +26,7 @@ from cleanroom.daemon.gateway_answers import (
     gone,
     placeholder_of,
 )
+from cleanroom.daemon.gateway_door import GatewayDoor, descriptors_of
 from cleanroom.daemon.gateway_process import launch_of
 from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.settings import GatewaySettings
@@ -42,6 +43,7 @@ Lost = Callable[[frozenset[str]], None]
 
 _READ_BYTES: Final = 256 * 1024
 _ANSWER_S: Final = 10.0
+_MINTED_S: Final = 30.0  # the gateway gives a token endpoint less
 SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority to be valid
 
 
@@ -105,7 +107,7 @@ class GatewayLink:
 
     def door(
         self, sandbox_id: str, policy: CompiledPolicy, *, offline: bool = False
-    ) -> "GatewayDoor":
+    ) -> GatewayDoor:
         """Return the door of one sandbox; nothing is sent before its `attach`."""
         return GatewayDoor(self, policy, control.OpenDoor(sandbox_id, offline))
 
@@ -134,7 +136,9 @@ class GatewayLink:
         finally:
             self._authorising.pop(sandbox_id, None)
 
-    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+    async def hold_secret(
+        self, sandbox_id: str, binding: SecretBinding, descriptor: int, *, offline: bool = False
+    ) -> str:
         """Have the gateway keep a secret's value for a sandbox; return what stands for it inside.
 
         `descriptor`: an anonymous file, read from its beginning, closed here whatever happens. The
@@ -148,9 +152,10 @@ class GatewayLink:
             self._served.add(sandbox_id)
             if self._socket is None:
                 raise gone()
-            self._send(control.HoldSecret(sandbox_id, binding), descriptors)
+            self._configure()  # a token may have to be minted
+            self._send(control.HoldSecret(sandbox_id, binding, offline), descriptors)
             descriptors = ()  # closed when sent
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_ANSWER_S if binding.oauth2 is None else _MINTED_S):
                 return placeholder_of(await held)
         except TimeoutError as error:
             raise gone() from error
@@ -163,7 +168,7 @@ class GatewayLink:
     ) -> None:
         """Give the sockets of a door to the gateway and wait until it serves them."""
         sandbox_id = message.sandbox_id
-        descriptors: tuple[int, ...] = _descriptors(sockets)
+        descriptors: tuple[int, ...] = descriptors_of(sockets)
         try:
             self._configure()
             descriptors = (policy_file(policy), *descriptors)
@@ -354,27 +359,6 @@ class GatewayLink:
         for report in reports:
             self._record(report.sandbox_id, report.event)
         return reports[-1].sequence if reports else None
-
-
-class GatewayDoor:
-    """Implements Door of backends/base.py."""
-
-    def __init__(
-        self, link: GatewayLink, policy: CompiledPolicy, message: control.OpenDoor
-    ) -> None:
-        self._link = link
-        self._policy = policy
-        self._message = message
-
-    async def attach(self, sockets: DoorSockets) -> None:
-        """Give the sockets to the gateway; they are closed here. Raises Fault(gateway_lost)."""
-        await self._link.open_door(self._message, self._policy, sockets)
-
-
-def _descriptors(sockets: DoorSockets) -> tuple[int, ...]:
-    return (
-        sockets.tcp4, sockets.tcp6, sockets.dns4, sockets.dns6, sockets.udp4, sockets.udp6,
-    )  # fmt: skip
 
 
 def _close_all(descriptors: tuple[int, ...]) -> None:

@@ -61,7 +61,10 @@ class Gateways:
         self._serving[sandbox_id] = link
         authority = await link.authority(sandbox_id, policy)
         placeholders = [
-            (binding.env, await link.hold_secret(sandbox_id, binding, os.dup(value)))
+            (
+                binding.env,
+                await link.hold_secret(sandbox_id, binding, os.dup(value), offline=offline),
+            )
             for binding in policy.secrets
             if (value := values.get(binding.secret_id)) is not None
         ]

@@ -39,7 +39,9 @@ class GatewayLink(Protocol):
         """
         ...
 
-    async def hold_secret(self, sandbox_id: str, binding: SecretBinding, descriptor: int) -> str:
+    async def hold_secret(
+        self, sandbox_id: str, binding: SecretBinding, descriptor: int, *, offline: bool = False
+    ) -> str:
         """Give it a value; return the placeholder. The descriptor is closed, whatever happens.
 
         Raises Refused(secret_unavailable) with the gateway's reason, Fault(gateway_lost).

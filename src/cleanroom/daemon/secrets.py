@@ -43,6 +43,7 @@ async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> Sec
                 ports=list(binding.ports),
                 places=list(binding.target),
                 required=binding.required,
+                kind=binding.kind,
                 header=binding.header,
                 source=_source(binding, sources),
                 unapproved=list(lacking.get(binding.secret_id, ())),
@@ -67,15 +68,17 @@ def sends_of(
             flagged = binding.secret_id in options.secrets
             if source is not None and not flagged and _is_credential(binding):
                 named |= set(source.hosts)
-            sends[binding.secret_id] = tuple(h for h in binding.allowed_hosts if h not in named)
+            sends[binding.secret_id] = tuple(h for h in binding.told_hosts if h not in named)
     return sends
 
 
 def _is_credential(binding: SecretBinding) -> bool:
     """SECURITY: a host takes these fields as credentials, and does not publish them as content:
     a policy that nobody approved must not have a value written into a public page of that host.
+    What tokens are minted with is posted in a form, to a path that the policy names.
     """
-    return binding.header is None and {"header", "basic"}.issuperset(binding.target)
+    is_usual = binding.header is None and {"header", "basic"}.issuperset(binding.target)
+    return is_usual and binding.oauth2 is None
 
 
 def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
@@ -105,8 +108,8 @@ def check_given(policy: CompiledPolicy, given: Container[str]) -> None:
 
 
 def _check_host(binding: SecretBinding, host: str) -> None:
-    if host not in binding.allowed_hosts:
-        where = ", ".join(binding.allowed_hosts)
+    if host not in binding.told_hosts:
+        where = ", ".join(binding.told_hosts)
         message = f"cannot approve {host[:253]} for '{binding.secret_id}': the policy does not"
         raise UserError(Code.REQUEST_INVALID, f"{message} bind it there", f"it binds: {where}")
 

@@ -80,7 +80,9 @@ class SecretSource:
     """Where the client finds a secret's value; `hosts` are those the operator lets it go to."""
 
     provider: str  # "env", "file", "command" or "keyring"
-    words: tuple[str, ...]  # a name; a path; an argv; attributes, each with its value
+    words: tuple[
+        str, ...
+    ]  # a name; a path, perhaps with a JSON pointer; an argv; attributes, each with its value
     hosts: tuple[str, ...] = ()
 
 

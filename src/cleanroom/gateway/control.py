@@ -24,6 +24,7 @@ from cleanroom.policy.opened import OpenedName
 DOOR_DESCRIPTORS: Final = 6
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _PREFIX_BYTES: Final = 4
+MOST_REASON: Final = 200  # characters
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
@@ -68,11 +69,13 @@ class MakeAuthority(Message, frozen=True):
 class HoldSecret(Message, frozen=True):
     """Keep the value that comes in one anonymous file, for this sandbox; its time begins now.
 
-    It may come before the door.
+    It may come before the door. A token that has to be minted is asked for at once, unless the
+    sandbox is `offline`; SecretHeld comes when it is there.
     """
 
     sandbox_id: str
     binding: SecretBinding
+    offline: bool = False
 
 
 class OpenDoor(Message, frozen=True):

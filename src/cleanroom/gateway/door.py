@@ -7,7 +7,7 @@ one sandbox in another's.
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final, Protocol
 
@@ -38,6 +38,7 @@ from cleanroom.gateway.layers.tcp import Inner, TcpLayer
 from cleanroom.gateway.layers.tls_session import TlsSession
 from cleanroom.gateway.layers.watched_relay import WatchedRelay
 from cleanroom.gateway.listener import Listener
+from cleanroom.gateway.minting import Minting
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.vault import SandboxSecrets
@@ -102,6 +103,13 @@ class Given:
     secrets: SandboxSecrets
     authority: Authority | None = None
     offline: bool = False  # nothing is asked of any upstream
+    mintings: list[Minting] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Mint no more, wipe everything. Idempotent."""
+        for minting in self.mintings:
+            minting.close()
+        self.secrets.close()
 
 
 @dataclass(slots=True)

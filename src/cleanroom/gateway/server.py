@@ -16,7 +16,7 @@ from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import Foreign
+from cleanroom.decide.secret import Foreign, SecretRef
 from cleanroom.decide.services import read_services
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
@@ -26,7 +26,9 @@ from cleanroom.gateway.cached import CachedSource
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
 from cleanroom.gateway.door import Door, Given
 from cleanroom.gateway.handover import read_policy
+from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.ledger import Ledger
+from cleanroom.gateway.minting import Minting, Whose
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
 from cleanroom.gateway.resolvers import OwnResolvers, parse_place
@@ -88,7 +90,7 @@ class Gateway:
             for door in self._doors.values():
                 door.close()
             for given in self._given.values():
-                given.secrets.close()
+                given.close()
             self._shelf.close()
             self._resolver.close()
             self.reactor.forget(self._link.fileno())
@@ -221,18 +223,25 @@ class Gateway:
 
     def _hold(self, message: control.HoldSecret) -> None:
         (descriptor,) = self._take_descriptors(1)
-        sandbox_id, binding = message.sandbox_id, message.binding
+        given = self._given_to(message.sandbox_id)
+
+        def answer(held: str | SecretRef) -> None:
+            self._send(_answer(message, held))
+
         try:
-            held = self._given_to(sandbox_id).secrets.add(binding, Secret(descriptor))
+            secret = Secret(descriptor)
         except OSError:
-            held = "it did not come in an anonymous file"
+            answer("it did not come in an anonymous file")
+            return
         finally:
             os.close(descriptor)
-        if isinstance(held, str):
-            answer = control.SecretHeld(sandbox_id, binding.secret_id, why_not=held)
-        else:
-            answer = control.SecretHeld(sandbox_id, binding.secret_id, held.placeholder)
-        self._send(answer)
+        at = message.binding.oauth2
+        if at is None or message.offline:
+            answer(given.secrets.add(message.binding, secret))
+            return
+        whose = Whose(message.sandbox_id, message.binding, at)
+        given.mintings.append(Minting(self, whose, given.secrets, answer))
+        given.mintings[-1].start(secret)
 
     def _given_to(self, sandbox_id: str) -> Given:
         if sandbox_id not in self._given:
@@ -273,7 +282,7 @@ class Gateway:
         if door is not None:
             door.close()
         if given is not None:
-            given.secrets.close()
+            given.close()
         self._upstream.forget(sandbox_id)
         self._flush_reports()
         self._send(control.DoorClosed(sandbox_id))
@@ -297,6 +306,16 @@ class Gateway:
         with contextlib.suppress(BlockingIOError):
             while self._unsent:
                 del self._unsent[: self._link.send(self._unsent)]
+
+
+def _answer(message: control.HoldSecret, outcome: str | SecretRef) -> control.SecretHeld:
+    """Return the answer: a text is why nothing is kept."""
+    sandbox_id, secret_id = message.sandbox_id, message.binding.secret_id
+    if isinstance(outcome, str):
+        return control.SecretHeld(
+            sandbox_id, secret_id, why_not=printable(outcome, control.MOST_REASON)
+        )
+    return control.SecretHeld(sandbox_id, secret_id, outcome.placeholder)
 
 
 def _nothing() -> None:

@@ -37,14 +37,18 @@ _ENDED: Final = Deny(Code.CANCELED, "the sandbox has ended")  # says nothing of 
 _Place = tuple[str, str]  # sandbox and host
 
 
-class Doors(Protocol):
-    """What an upstream needs of its gateway: judged by the sandbox's own policy."""
+class Surroundings(Protocol):
+    """What a connection needs."""
 
     @property
     def reactor(self) -> Reactor: ...
 
     @property
     def upstream_tls(self) -> ssl.SSLContext: ...
+
+
+class Doors(Surroundings, Protocol):
+    """What an upstream needs of its gateway: judged by the sandbox's own policy."""
 
     def dial_registry(
         self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
@@ -109,7 +113,7 @@ class Upstream:
 class Line:
     """One TLS connection to an upstream; tells `changed` when there is something to do."""
 
-    def __init__(self, doors: Doors, place: _Place, reached: Reached) -> None:
+    def __init__(self, doors: Surroundings, place: _Place, reached: Reached) -> None:
         self.place = place
         self.served = Served(address=reached.address, through_proxy=reached.through_proxy)
         self.is_used = False  # it has answered before

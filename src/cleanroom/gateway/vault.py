@@ -9,19 +9,22 @@ import ctypes
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
 
 from cleanroom.decide.echo import Echoes, Word
+from cleanroom.decide.kinds import KINDS
 from cleanroom.decide.model import Deny
-from cleanroom.decide.placeholder import ENTROPY_BYTES, MOST, placeholder_like, why_unusable
+from cleanroom.decide.oauth2 import Minted, why_unmintable
+from cleanroom.decide.placeholder import ENTROPY_BYTES, MOST, placeholder_like
 from cleanroom.decide.secret import Finder, SecretRef, violation
 from cleanroom.errors import Code
 from cleanroom.policy.model import SecretBinding
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _NO_REQUEST: Final = object()
+MOST_EARLIER: Final = 8  # tokens of one secret that are still looked for
 
 
 class Secret:
@@ -39,6 +42,16 @@ class Secret:
             self._pages.madvise(advice)
         self.is_locked = _lock(self._pages)
         self._length = os.preadv(descriptor, [self._pages], 0)
+
+    @classmethod
+    def of(cls, value: bytes) -> Self:
+        """Keep what is here already. Raises OSError where no descriptor is left."""
+        descriptor = os.memfd_create("secret", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.pwrite(descriptor, value, 0)
+            return cls(descriptor)
+        finally:
+            os.close(descriptor)
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -62,6 +75,22 @@ class _Held:
     until: float
     why_not: str = ""
     spent_on: object = _NO_REQUEST
+    token: Secret | None = None  # minted with it, and sent in its place
+    token_until: float = 0.0
+    lacks: str = "none was minted"
+    earlier: list[Secret] = field(default_factory=list)  # tokens; still searched for
+
+    def every(self) -> Iterator[Secret]:
+        """Yield all that there is to wipe."""
+        yield from (self.secret, *self.earlier)
+        if self.token is not None:
+            yield self.token
+
+    def words(self, kind: str) -> Iterator[bytes]:
+        """Yield what is looked for in answers."""
+        value, *minted = (each.reveal() for each in self.every())
+        yield from KINDS[kind].words(value) if value else ()
+        yield from filter(None, minted)
 
 
 class SandboxSecrets:
@@ -78,14 +107,18 @@ class SandboxSecrets:
     def __repr__(self) -> str:
         return f"SandboxSecrets({', '.join(ref.binding.secret_id for ref in self._held)})"
 
-    def add(self, binding: SecretBinding, secret: Secret) -> str | SecretRef:
-        """Keep a value under a new placeholder; a text says why it cannot be kept."""
+    def add(self, binding: SecretBinding, secret: Secret, token: bytes = b"") -> str | SecretRef:
+        """Keep a value under a new placeholder; a text says why it cannot be kept.
+
+        `token`: what the placeholder is to look like, where the value is not what is sent.
+        """
         value = secret.reveal()
-        why = why_unusable(value)
+        why = why_unfit(binding, value)
         if why:
             secret.wipe()
             return why
-        ref = SecretRef(placeholder_like(value, os.urandom(ENTROPY_BYTES)), binding)
+        shape = value if binding.oauth2 is None else token
+        ref = SecretRef(placeholder_like(shape, os.urandom(ENTROPY_BYTES)), binding)
         self._held[ref] = _Held(secret, self._now() + binding.ttl_s)
         self.found = Finder(self._held)
         self._echoes = None
@@ -110,7 +143,37 @@ class SandboxSecrets:
             if held.spent_on not in (_NO_REQUEST, request):
                 return violation(ref, "a second time, and it is good for one request")
             held.spent_on = request
-        return held.secret.reveal()
+        if ref.binding.oauth2 is None:
+            return held.secret.reveal()
+        if held.token is None or held.token_until <= self._now():
+            why = f"the secret '{ref.binding.secret_id}' has no token now: {held.lacks}"
+            return Deny(Code.SECRET_UNAVAILABLE, why)
+        return held.token.reveal()
+
+    def has(self, secret_id: str) -> bool:
+        """Tell whether a secret is still good."""
+        return any(ref.binding.secret_id == secret_id for ref in self.refs)
+
+    def renew(self, secret_id: str, outcome: Minted | str) -> None:
+        """Send this token from now on; or say that while the last one lasts there is no newer.
+
+        Raises OSError where no descriptor is left.
+        """
+        for ref, held in self._held.items():
+            if ref.binding.secret_id != secret_id or held.why_not:
+                continue
+            if isinstance(outcome, str):
+                held.lacks = outcome
+                continue
+            kept = [held.token] if held.token is not None else []
+            if outcome.refresh_token:
+                kept.append(Secret.of(outcome.refresh_token.encode()))
+            held.token, held.token_until = Secret.of(outcome.token), self._now() + outcome.lasts_s
+            held.earlier += kept
+            while len(held.earlier) > MOST_EARLIER:
+                held.earlier.pop(0).wipe()
+            held.lacks = "its time is over"
+            self._echoes = None
 
     def why_ended(self, host: str) -> Deny | None:
         """Implement Keyring."""
@@ -123,9 +186,8 @@ class SandboxSecrets:
         if self._echoes is None:
             words = []
             for ref, held in self._held.items():
-                value = held.secret.reveal()
-                if value:
-                    words.append(Word(value, ref.placeholder.encode("ascii")))
+                placeholder = ref.placeholder.encode("ascii")
+                words += [Word(value, placeholder) for value in held.words(ref.binding.kind)]
             self._echoes = Echoes(words)
         return self._echoes
 
@@ -140,7 +202,8 @@ class SandboxSecrets:
         self.expire()
         for held in self._held.values():
             if held.why_not:
-                held.secret.wipe()
+                for secret in held.every():
+                    secret.wipe()
         lost, self._lost = tuple(dict.fromkeys(self._lost)), []
         self._echoes = None if lost else self._echoes
         return lost
@@ -176,6 +239,12 @@ class SandboxSecrets:
         reason = f"the secret '{ref.binding.secret_id}' is gone: {why}"
         self._ended.update(dict.fromkeys(hosts, Deny(Code.SECRET_UNAVAILABLE, reason)))
         self._lost += hosts
+
+
+def why_unfit(binding: SecretBinding, value: bytes) -> str:
+    """Return why a value cannot be this binding's, "" if it can; never with a part of it."""
+    why = KINDS[binding.kind].why_unusable(value)
+    return why or ("" if binding.oauth2 is None else why_unmintable(binding.oauth2, value))
 
 
 def _lock(pages: mmap.mmap) -> bool:

@@ -156,4 +156,6 @@ def _registry_meaning(policy: RegistryPolicy) -> dict[str, object]:
 def _secret_meaning(secret: SecretBinding) -> dict[str, object]:
     fields = dataclasses.asdict(secret)
     del fields["place"]
+    if secret.kind == "static":  # what was said before there were kinds keeps its hash
+        del fields["kind"], fields["oauth2"]
     return fields

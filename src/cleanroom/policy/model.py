@@ -185,8 +185,25 @@ class RegistryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth2:
+    """Where the gateway mints the tokens of a secret, and how it asks."""
+
+    host: str
+    port: int
+    path: str
+    grant: str = "refresh_token"  # or "client_credentials"
+    client_id: str = ""
+    scope: str = ""
+    client_auth: str = "header"  # where a client secret is told: Authorization: Basic, or "body"
+
+
+@dataclass(frozen=True, slots=True)
 class SecretBinding:
-    """A secret by reference; the value never appears in any policy."""
+    """A secret by reference; the value never appears in any policy.
+
+    `kind`: "static", the value is what is sent; "basic", it is `user:password`; "oauth2", it is
+    what tokens are minted with, and those are sent.
+    """
 
     secret_id: str
     env: str
@@ -200,7 +217,15 @@ class SecretBinding:
     methods: tuple[str, ...] = ()  # empty: any
     on_violation: str = "block"
     required: bool = True
+    kind: str = "static"
+    oauth2: OAuth2 | None = None
     place: Place = field(default=Place(), compare=False)
+
+    @property
+    def told_hosts(self) -> tuple[str, ...]:
+        """Every host that is told the value or what is minted with it."""
+        minting = () if self.oauth2 is None else (self.oauth2.host,)
+        return tuple(dict.fromkeys((*self.allowed_hosts, *minting)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
 from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.parse_oauth2 import OAUTH2
 from cleanroom.policy.values import choice, duration, flag, host, port, text
 
 MAX_SECRETS: Final = 64
@@ -82,18 +83,29 @@ _REQUIRED = Key(
     meaning="Do not start without it.",
     shown="true",
 )
+_KIND = Key(
+    "kind",
+    choice("static", "basic", "oauth2"),
+    "static",
+    "What the value is: what is sent; `user:password`; what tokens are minted with.",
+    shown="static",
+)
 _KEYS = (
-    _ID, _ENV, _HOSTS, _PORTS, _IN, _HEADER, _PATHS, _METHODS, _TTL, _SINGLE_USE, _ON_VIOLATION,
-    _REQUIRED,
+    _ID, _ENV, _KIND, _HOSTS, _PORTS, _IN, _HEADER, _PATHS, _METHODS, _TTL, _SINGLE_USE,
+    _ON_VIOLATION, _REQUIRED, OAUTH2,
 )  # fmt: skip
 
 
 def _build_secret(fields: Fields) -> SecretBinding:
+    kind = fields.read(_KIND)
+    _check_kind(fields, kind)
     return SecretBinding(
+        kind=kind,
+        oauth2=fields.read(OAUTH2),
         secret_id=fields.read(_ID),
         env=fields.read(_ENV),
         allowed_hosts=fields.read(_HOSTS),
-        target=fields.read(_IN),
+        target=("basic",) if kind == "basic" else fields.read(_IN),
         ttl_s=fields.read(_TTL),
         single_use=fields.read(_SINGLE_USE),
         ports=fields.read(_PORTS),
@@ -104,6 +116,18 @@ def _build_secret(fields: Fields) -> SecretBinding:
         required=fields.read(_REQUIRED),
         place=fields.place_of(_ID),
     )
+
+
+def _check_kind(fields: Fields, kind: str) -> None:
+    if kind == "oauth2" and not fields.has(OAUTH2):
+        hint = "oauth2: {token_url: https://HOST/PATH}"
+        fields.wrong(_KIND, "cannot mint tokens: nothing says where", hint)
+    if kind != "oauth2" and fields.has(OAUTH2):
+        fields.wrong(OAUTH2, f"cannot use this for the kind {kind}", "write 'kind: oauth2'")
+    for key in (_IN, _HEADER) if kind == "basic" else ():
+        if fields.has(key):
+            message = f"cannot use this for {fields.spot.inside(key.name).name}"
+            fields.wrong(key, f"{message}: the kind basic goes in Authorization", "leave it out")
 
 
 _NEVER = dict.fromkeys(("value", "token", "password"), "a value never stands in a policy")

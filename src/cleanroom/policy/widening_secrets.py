@@ -6,7 +6,7 @@ In: the bindings of two policies. Out: Changes. Never: a binding matched by anyt
 from collections.abc import Iterator
 from typing import Final
 
-from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.model import OAuth2, SecretBinding
 from cleanroom.policy.widening_values import Change, added, changed, more, other_fields, turned
 
 # Whether a run starts without the value sends it nowhere.
@@ -30,7 +30,14 @@ def secret_text(binding: SecretBinding) -> str:
     """Return a binding in words: `github (GH_TOKEN) to api.example on port 443`."""
     hosts = ", ".join(binding.allowed_hosts)
     ports = ", ".join(map(str, binding.ports))
-    return f"{binding.secret_id} ({binding.env}) to {hosts} on port {ports}"
+    text = f"{binding.secret_id} ({binding.env}) to {hosts} on port {ports}"
+    return f"{text}, minted at {token_url(binding.oauth2)}" if binding.oauth2 else text
+
+
+def token_url(at: OAuth2) -> str:
+    """Return where tokens are minted."""
+    port = "" if at.port == 443 else f":{at.port}"
+    return f"https://{at.host}{port}{at.path}"
 
 
 def _secret(name: str, old: SecretBinding, new: SecretBinding) -> Iterator[Change]:

@@ -230,3 +230,15 @@ def test_a_field_with_a_placeholder_comes_once_whatever_the_operator_says(foreig
     talk = SecretTalk(keyring, bound(keyring, foreign))
     assert talk.request(f"{GET}\nX-Api-Key: $\nx_api_key: mine") == b""
     assert talk.codes == ["protocol_not_allowed"]
+
+
+def test_basic_credentials_of_their_kind_are_put_in_whole() -> None:
+    talk = SecretTalk(keys(b"someone:pass-word", kind="basic", target=("basic",)))
+    for said in (f"me:{PLACEHOLDER}", f"{PLACEHOLDER}:", f"{PLACEHOLDER}:{PLACEHOLDER}"):
+        token = base64.b64encode(said.encode()).decode()
+        sent = talk.request(f"{GET}\nAuthorization: Basic {token}")
+        whole = base64.b64encode(b"someone:pass-word").decode()
+        assert sent == wire(f"{GET}\nAuthorization: Basic {whole}")
+        talk.answer(OK)
+    talk.request(f"{GET}\nAuthorization: Bearer $")
+    assert talk.codes[-1] == "secret_scope_violation"

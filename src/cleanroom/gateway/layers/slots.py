@@ -91,6 +91,9 @@ def value_in(spot: Spot, value: bytes) -> bytes | str:
 
 def fill(slot: Slot, value_of: Callable[[SecretRef, Use], bytes]) -> bytes:
     """Return the bytes that take the slot's place."""
+    for _, _, ref in slot.hits:
+        if ref.binding.kind == "basic":  # user and password, whatever stands beside the placeholder
+            return base64.b64encode(value_of(ref, slot.use))
     pieces, end = [], 0
     for start, stop, ref in slot.hits:
         pieces += [slot.text[end:start], value_of(ref, slot.use)]

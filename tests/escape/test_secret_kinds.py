@@ -1,0 +1,146 @@
+"""Secrets whose value is not what is sent: minted tokens, Basic credentials (S1, S2, S5).
+
+The value that mints is told to the token endpoint alone, a token to the binding's hosts alone, and
+neither comes in.
+"""
+
+import base64
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Home, remove_tree
+from tests.escape.echo_internet import MINTED, NAMES, ROOTS, ROTATED, EchoInternet
+from tests.escape.egress_world import OPERATOR, PUBLIC, Report, World, opened
+from tests.escape.test_secrets import RULES, TOOLS
+
+pytestmark = pytest.mark.escape
+
+REFRESH = "refresh-0123456789abcdefABCDEF"
+PASSWORD = "password-0123456789abcdefABCD"  # noqa: S105 -- a test's
+LOGIN = {"login": {"refresh_token": REFRESH, "client_id": "app"}}
+
+
+def bound(secret_id: str, rest: str) -> str:
+    """Return the policy with one secret for good.test."""
+    first = f"id: {secret_id}, env: TOKEN, allowed_hosts: [good.test]"
+    return f"{RULES}secrets: [{{{first}, {rest}}}]\n"
+
+
+def minted_at(path: str) -> str:
+    return bound("login", f"kind: oauth2, oauth2: {{token_url: 'https://other.test{path}'}}")
+
+
+def never_came_in(said: Report) -> bool:
+    seen = json.dumps([said.result, said.audit]) + said.stderr
+    return not any(value in seen for value in (REFRESH, MINTED, ROTATED, PASSWORD))
+
+
+def told(world: World, path: bytes) -> bytes:
+    """Return all that arrived in connections whose first request was for a path."""
+    arrivals = [bytes(each.received) for each in world.reached()]
+    return b"".join(each for each in arrivals if each.split(b" ", 2)[1:2] == [path])
+
+
+@pytest.fixture(scope="module")
+def shared_world(programs: Path) -> Iterator[World]:
+    """One daemon whose operator has a login file and a pair, approved for good.test."""
+    assert programs.is_dir()
+    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
+    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
+    for path in (made.home, made.runtime, made.state, made.cache, made.config):
+        path.mkdir(mode=0o700)
+    (folder / "roots.pem").write_text(ROOTS.certificate)
+    (folder / "login.json").write_text(json.dumps(LOGIN, indent=2))
+    (folder / "pair").write_text(f"someone:{PASSWORD}\n")
+    login = f"login: {{file: {folder}/login.json, pointer: /login, hosts: [good.test, other.test]}}"
+    pair = f"pair: {{file: {folder}/pair, hosts: [good.test]}}"
+    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\nsecrets:\n  {login}\n  {pair}\n"
+    with opened(made, config, EchoInternet) as world:
+        yield world
+    remove_tree(folder)
+
+
+@pytest.fixture
+def world(shared_world: World) -> World:
+    """The world of this file, in which nothing has arrived yet."""
+    shared_world.internet.forget()
+    for name in NAMES:
+        shared_world.internet.zone[name] = [PUBLIC]
+    return shared_world
+
+
+def test_a_token_is_minted_outside_and_swapped_in(world: World) -> None:
+    said = world.run(
+        minted_at("/oauth/token"),
+        f"{TOOLS}\nresult = [TOKEN, ask('good.test'), ask('good.test', '/forms')]",
+        "--secret",
+        "login@good.test,other.test",
+    )
+    holder, plain, forms = said.result
+    assert plain[0] == forms[0] == 200, said.audit
+    assert f"Bearer {holder}" in plain[3]
+    assert forms[3].count(holder) >= 5
+    assert never_came_in(said)
+    asked = told(world, b"/oauth/token")
+    assert f"refresh_token={REFRESH}".encode() in asked
+    assert b"client_id=app" in asked
+    served = told(world, b"/plain") + told(world, b"/forms")
+    assert served.count(MINTED.encode()) == 2
+    assert REFRESH.encode() not in served
+    assert MINTED.encode() not in asked
+    (verdict,) = [event for event in said.audit if event.get("rule") == "secret login"]
+    assert (verdict["name"], verdict["method"], verdict["path"]) == (
+        "other.test",
+        "POST",
+        "/oauth/token",
+    )
+
+
+def test_without_a_token_nothing_starts(world: World) -> None:
+    running = world.start(
+        minted_at("/oauth/none"),
+        f"{TOOLS}\nresult = 1",
+        "--secret",
+        "login@good.test,other.test",
+    )
+    _, err = running.process.communicate(timeout=120)
+    assert running.process.returncode == 125
+    assert b"secret_unavailable" in err
+    assert b"other.test minted no token: it answers 400 (invalid_grant)" in err
+    assert REFRESH.encode() not in err
+
+
+def test_where_tokens_are_minted_is_approved_like_any_other_host(world: World) -> None:
+    running = world.start(minted_at("/oauth/token"), f"{TOOLS}\nresult = 1")
+    _, err = running.process.communicate(timeout=120)
+    assert running.process.returncode == 125
+    assert b"approval_required" in err
+    assert b"other.test" in err
+    assert world.reached() == []
+
+
+def test_basic_credentials_are_put_in_whole(world: World) -> None:
+    said = world.run(
+        bound("pair", "kind: basic"),
+        f"""{TOOLS}
+import base64
+def basic(pair):
+    return {{"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}}
+result = [ask("good.test", headers=basic("whoever:" + TOKEN)), ask("good.test")[0], TOKEN]
+""",
+    )
+    answer, as_bearer, holder = said.result
+    assert answer[0] == 200, said.audit
+    assert as_bearer == 403
+    whole = base64.b64encode(f"someone:{PASSWORD}".encode())
+    assert told(world, b"/plain").count(b"Basic " + whole) == 1
+    assert holder not in answer[3]  # it came back as base64, in which no placeholder stands
+    assert PASSWORD.encode() not in base64.b64decode(
+        answer[3].partition("Basic ")[2].split()[0] + "==="
+    )
+    assert never_came_in(said)
+    assert said.denials("secret_scope_violation")
