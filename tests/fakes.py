@@ -366,6 +366,10 @@ class FakeWorkspaces:
         changes = [Change(path=path, kind="added", size=1) for path in touched]
         return ChangeSet(run_id="", sandbox_id="", changes=changes)
 
+    async def count(self, folder: Path) -> int:
+        """Return how many were touched."""
+        return len((await self.changes(folder)).changes)
+
     async def patch(self, folder: Path) -> str:
         """Return one line a touched file."""
         return "".join(f"+++ b/{path}\n" for path in self.backend.changed.get(folder.name, ()))

@@ -115,3 +115,32 @@ def test_commits_come_as_a_branch(cli: CommandLine) -> None:
     assert done.err == "uv.lock: a lock file: look at it before you merge\n2 commits brought out\n"
     assert cli.daemon.sent("POST", "/v1/runs/last/apply").json()["branch"] == "agent"
     assert "would be brought out" in cli("apply", "--branch", "agent", "--check").err
+
+
+def test_what_is_merged_is_said_and_marks_are_a_failure(cli: CommandLine) -> None:
+    merged = [
+        {"path": "a", "marks": 0, "base_known": True},
+        {"path": "b\x1b", "marks": 2, "base_known": True},
+        {"path": "c", "marks": 1, "base_known": False},
+    ]
+    report = {"applied": ["a", "b\x1b", "c"], "conflicts": [], "skipped": [], "merged": merged}
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(report)
+    done = cli("apply", "--3way")
+    assert (done.status, done.out) == (1, "a\nb\\x1b\nc\n")
+    assert done.err == (
+        "a: merged\n"
+        "b\\x1b: merged, 2 places marked <<<<<<< to decide\n"
+        "c: merged, 1 place marked <<<<<<< to decide (what both sides began with is not known)\n"
+        "3 paths applied\n"
+    )
+    assert cli.daemon.requests[-1].json()["three_way"] is True
+    report["merged"] = merged[:1]
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(report)
+    assert cli("apply", "--3way", "--check").status == 0
+
+
+def test_a_conflict_says_what_would_merge_it(cli: CommandLine) -> None:
+    report = {"applied": [], "conflicts": [{"path": "a", "reason": "changed on the host"}]}
+    cli.script.answers["POST /v1/runs/last/apply"] = Answer(report)
+    assert "--3way merges" in cli("apply").err
+    assert "--3way merges" not in cli("apply", "--3way").err

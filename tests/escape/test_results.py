@@ -154,6 +154,67 @@ def test_nothing_hostile_comes_out(person: Person) -> None:
         assert f"left out {path}: " in done.stderr
 
 
+# Whatever names a program that git would run: the repository's attributes, its configuration.
+DRIVERS = """
+printf '* merge=evil filter=evil diff=evil\n' > .gitattributes
+git config merge.evil.driver 'touch RAN'; git config filter.evil.smudge 'touch RAN'
+git config diff.evil.textconv 'touch RAN'; git config merge.conflictStyle diff3
+sed -i -e s/one/inside/ -e s/nine/NINE/ notes; chmod +x notes; printf 'a\\000b' > binary
+"""
+
+
+def test_what_both_sides_changed_is_merged_and_no_driver_runs(
+    person: Person, short_path: Path
+) -> None:
+    lines = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n"
+    notes, binary, ran = person.work / "notes", person.work / "binary", short_path / "ran"
+    notes.write_text(lines)
+    binary.write_bytes(b"a\0")
+    # What the host's own git would run, if it were asked.
+    (person.work / ".git/info/attributes").write_text("* merge=mine filter=mine\n")
+    for key in ("merge.mine.driver", "filter.mine.smudge", "filter.mine.clean"):
+        git(person, "config", key, f"touch {ran}")
+    program = DRIVERS.replace("RAN", str(ran))
+    assert person.types("exec", "--", program).returncode == 0
+
+    notes.write_text(lines.replace("five", "FIVE"))
+    binary.write_bytes(b"c\0")
+    refused = person.types("apply")
+    assert refused.returncode == 1
+    assert "--3way merges what both sides changed" in refused.stderr
+    refused = person.types("apply", "--3way")
+    assert refused.returncode == 1
+    reason = "changed on the host since, and cannot be merged line by line"
+    assert f"conflict binary: {reason}\n" in refused.stderr
+    assert "nothing was applied" in refused.stderr
+    merged = lines.replace("one", "inside").replace("five", "FIVE").replace("nine", "NINE")
+    checked = person.types("apply", "--3way", "--check", "notes")
+    assert (checked.returncode, checked.stdout) == (0, "notes\n")
+    assert notes.read_text() == lines.replace("five", "FIVE")
+    done = person.types("apply", "--3way", "notes")
+    assert (done.returncode, done.stdout) == (0, "notes\n")
+    assert "notes: merged\n" in done.stderr
+    assert notes.read_text() == merged
+    assert notes.stat().st_mode & 0o777 == 0o755
+    assert person.types("apply", "notes").returncode == 0
+    assert notes.read_text() == merged  # not overwritten by the sandbox's own
+    assert not ran.exists()
+
+
+def test_where_both_changed_one_line_both_are_shown(person: Person) -> None:
+    place = person.work / "src/edited.txt"
+    assert person.types("exec", "--", "echo inside > src/edited.txt").returncode == 0
+    place.write_text("the host's\n")
+    done = person.types("apply", "--3way")
+    assert (done.returncode, done.stdout) == (1, "src/edited.txt\n")
+    assert "src/edited.txt: merged, 1 place marked <<<<<<< to decide\n" in done.stderr
+    marked = "<<<<<<< host\nthe host's\n=======\ninside\n>>>>>>> sandbox\n"
+    assert place.read_text() == marked
+    place.write_text("decided\n")
+    assert person.types("apply").returncode == 0
+    assert place.read_text() == "decided\n"
+
+
 def test_nothing_that_brings_files_out_relies_on_tarfile() -> None:
     """So a python whose filter is broken is as good as another."""
     sources = Path(__file__).resolve().parents[2] / "src/cleanroom"

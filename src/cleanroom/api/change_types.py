@@ -38,12 +38,25 @@ class ChangeSet(Message, frozen=True):
 class ApplyRequest(Message, frozen=True):
     """Bring changes onto the host; no `paths`: all of them. `check` changes nothing.
 
-    `branch`: the commits made inside, as a branch of this name, instead of files.
+    `branch`: the commits made inside, as a branch of this name, instead of files. `three_way`: what
+    both sides changed is merged line by line.
     """
 
     paths: Annotated[list[HostPath], Meta(max_length=100_000)] = field(default_factory=list)
     check: bool = False
     branch: Word = ""
+    three_way: bool = False
+
+
+class MergedPath(Message, frozen=True):
+    """A file that holds both sides' changes; `marks` places are for a person to decide.
+
+    `base_known`: the version that both began with was; otherwise all differences are marked.
+    """
+
+    path: str
+    marks: int
+    base_known: bool
 
 
 class ApplyReport(Message, frozen=True):
@@ -55,3 +68,4 @@ class ApplyReport(Message, frozen=True):
     commits: int = 0
     conflicts: list[SkippedPath] = field(default_factory=list)
     skipped: list[SkippedPath] = field(default_factory=list)
+    merged: list[MergedPath] = field(default_factory=list)  # of those applied

@@ -1,7 +1,7 @@
 """`cleanroom apply`: bring what a run changed into the workspace.
 
 In: a run, by default the last one, or a sandbox; paths. Out: what was applied; 1 on a conflict, and
-then nothing was. Never: a change chosen by anybody but the person.
+then nothing was, or if marks are left to decide. Never: a change chosen by anybody but the person.
 """
 
 import argparse
@@ -24,6 +24,7 @@ def apply_parser() -> Parser:
     add_changes_flags(parser)
     parser.operand("PATHS", "only these; by default all", "*")
     parser.value("--branch", "NAME", "the commits made inside, as a branch of this name")
+    parser.switch("--3way", "merge what both sides changed; what is left to decide is marked")
     parser.switch("--check", "say what would happen, change nothing")
     parser.switch("--json", "one JSON object on stdout")
     add_daemon_flags(parser)
@@ -37,6 +38,8 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
         body = {"paths": paths, "check": options.check}
         if options.branch:
             body["branch"] = options.branch
+        if getattr(options, "3way"):
+            body["three_way"] = True
         report = connection.call(Call("apply_changes", path, body=body))
     if options.json:
         shell.screen.json(report.fields)
@@ -44,7 +47,10 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
         _show(report, shell, "would be applied" if options.check else "applied")
         if paths and not (report.texts("applied") or report.items("conflicts")):
             shell.screen.warn(f"nothing to apply at: {plain(' '.join(paths))}")
-    return 1 if report.items("conflicts") else 0
+        if report.items("conflicts") and not getattr(options, "3way"):
+            shell.screen.say("--3way merges what both sides changed")
+    undecided = [each for each in report.items("merged") if each.number("marks")]
+    return 1 if report.items("conflicts") or undecided else 0
 
 
 def _show(report: Reply, shell: Shell, done: str) -> None:
@@ -54,6 +60,8 @@ def _show(report: Reply, shell: Shell, done: str) -> None:
     for skipped in report.items("skipped"):
         before = "" if branch else "left out "
         shell.screen.warn(f"{before}{skipped.text('path')}: {skipped.text('reason')}")
+    for merged in report.items("merged"):
+        shell.screen.warn(f"{merged.text('path')}: {_merge_text(merged)}")
     conflicts = report.items("conflicts")
     for conflict in conflicts:
         shell.screen.warn(f"conflict {conflict.text('path')}: {conflict.text('reason')}")
@@ -64,6 +72,14 @@ def _show(report: Reply, shell: Shell, done: str) -> None:
         return
     count = counted(len(report.texts("applied")), "path")
     shell.screen.say("nothing was applied" if conflicts else f"{count} {done}")
+
+
+def _merge_text(merged: Reply) -> str:
+    marks = merged.number("marks")
+    if not marks:
+        return "merged"
+    why = "" if merged.flag("base_known") else " (what both sides began with is not known)"
+    return f"merged, {counted(marks, 'place')} marked <<<<<<< to decide{why}"
 
 
 def parsers() -> tuple[Parser, ...]:

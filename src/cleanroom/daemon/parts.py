@@ -195,6 +195,10 @@ class Workspaces(Protocol):
         """Return what was changed; ids are left empty."""
         ...
 
+    async def count(self, folder: Path) -> int:
+        """Count the changed files, and keep what they were before. Raises Fault."""
+        ...
+
     async def patch(self, folder: Path) -> str:
         """Return the changes as a unified diff."""
         ...

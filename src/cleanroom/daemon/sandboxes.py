@@ -164,8 +164,7 @@ class Sandboxes:
     async def count_changes(self, sandbox: LiveSandbox) -> None:
         """Count the files of the workspace that were changed so far."""
         try:
-            found = await self._at.workspaces.changes(sandbox.folder)
-            sandbox.changed_files = len(found.changes)
+            sandbox.changed_files = await self._at.workspaces.count(sandbox.folder)
         except CleanroomError as error:
             for run in sandbox.runs.values():
                 run.note(error.message)

@@ -18,7 +18,8 @@ from typing import Final
 
 from cleanroom.backends.base import Command, Exit, Process
 from cleanroom.backends.base import Sandbox as Machine
-from cleanroom.backends.workspace.apply import carry, remember
+from cleanroom.backends.workspace.applied import remember
+from cleanroom.backends.workspace.apply import carry
 from cleanroom.backends.workspace.folders import FOLDER, opened
 from cleanroom.backends.workspace.listing import Listing, list_host
 from cleanroom.backends.workspace.parcel import pack

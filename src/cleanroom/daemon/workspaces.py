@@ -6,6 +6,7 @@ on the event loop, or a decision; those are its neighbours'.
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cleanroom.api.change_types import (
     ApplyRequest,
     Change,
     ChangeSet,
+    MergedPath,
     SkippedPath,
 )
 from cleanroom.api.types import ClientFacts, RunOptions
@@ -22,9 +24,12 @@ from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.backends.host import find_program
 from cleanroom.backends.workspace import apply as applying
 from cleanroom.backends.workspace import patch as patching
+from cleanroom.backends.workspace.apply import MergedFile
 from cleanroom.backends.workspace.branch import bring_branch
 from cleanroom.backends.workspace.changes import Change as Found
 from cleanroom.backends.workspace.changes import Skipped, change_set
+from cleanroom.backends.workspace.merge import merge_conflicts
+from cleanroom.backends.workspace.originals import keep_originals
 from cleanroom.backends.workspace.prepare import prepare
 from cleanroom.backends.workspace.scan import ScanCache, scan
 from cleanroom.backends.workspace.sync import drop_copies
@@ -169,6 +174,10 @@ class LocalWorkspaces:
             skipped=skipped,
         )
 
+    async def count(self, folder: Path) -> int:
+        """Return how many files were changed; of those of the host the original is kept."""
+        return await asyncio.to_thread(_count, folder)
+
     async def patch(self, folder: Path) -> str:
         """Return the changes as a unified diff."""
         return await asyncio.to_thread(patching.patch, folder)
@@ -178,17 +187,21 @@ class LocalWorkspaces:
         paths = tuple(request.paths)
         if request.branch:
             return await self._branch(folder, request)
-        done = await asyncio.to_thread(applying.apply, folder, paths, check=request.check)
+        merged = await merge_conflicts(folder, paths) if request.three_way else None
+        done = await asyncio.to_thread(
+            applying.apply, folder, paths, check=request.check, merged=merged
+        )
         return ApplyReport(
             applied=list(done.applied),
+            merged=[_merged(each) for each in done.merged],
             conflicts=[_skipped(each) for each in done.conflicts],
             skipped=[_skipped(each) for each in done.skipped],
         )
 
     async def _branch(self, folder: Path, request: ApplyRequest) -> ApplyReport:
-        if request.paths:
-            message = "cannot bring a branch and single paths at once"
-            hint = "leave out the paths, or --branch; --sandbox NAME names a sandbox"
+        if request.paths or request.three_way:
+            message = "cannot bring a branch and single paths, or merged files, at once"
+            hint = "leave out the paths and --3way, or --branch"
             raise UserError(Code.REQUEST_INVALID, message, hint)
         brought = await bring_branch(folder, request.branch, check=request.check)
         return ApplyReport(
@@ -210,6 +223,13 @@ class LocalWorkspaces:
     async def size(self, folder: Path) -> int:
         """Return how many bytes the changes occupy."""
         return await asyncio.to_thread(tree_size, folder)
+
+
+def _count(folder: Path) -> int:
+    changes = change_set(folder).changes
+    with suppress(OSError), turn(folder):  # without them `apply --3way` marks all differences
+        keep_originals(folder, changes)
+    return len(changes)
 
 
 def _forget(folder: Path) -> None:
@@ -246,6 +266,10 @@ def _change(found: Found) -> Change:
     path = f"{found.path}/" if found.type == "folder" else found.path
     size, mode = (None, None) if gone else (found.size, found.mode)
     return Change(path=path, kind=found.kind, size=size, mode=mode)
+
+
+def _merged(found: MergedFile) -> MergedPath:
+    return MergedPath(path=found.path, marks=found.marks, base_known=found.known)
 
 
 def _skipped(found: Skipped) -> SkippedPath:

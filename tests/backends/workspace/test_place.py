@@ -58,7 +58,7 @@ def test_a_file_that_the_host_changed_meanwhile_is_left(tmp_path: Path) -> None:
     journal = Journal(placing=True, deletions=(deletion,), drafts=(draft(tmp_path, "a", 1),))
     with placer(tmp_path) as one:
         placed = one.carry_out(journal)
-    assert placed == Placed({}, [Skipped("gone", CHANGED), Skipped("a", CHANGED)])
+    assert placed == Placed({}, {}, [Skipped("gone", CHANGED), Skipped("a", CHANGED)])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "gone"]
 
 
@@ -114,4 +114,4 @@ def test_a_draft_that_is_gone_is_said(tmp_path: Path, at: str) -> None:
     journal = Journal(placing=True, drafts=(Draft(at, "d/a", 0, 1, 1),))
     with placer(tmp_path) as one:
         placed = one.carry_out(journal)
-    assert placed == Placed({}, [Skipped("d/a", "was removed on the host meanwhile")])
+    assert placed == Placed({}, {}, [Skipped("d/a", "was removed on the host meanwhile")])

@@ -15,7 +15,7 @@ from tests.backends.workspace.overlays import Workspace
 
 def written(workspace: Workspace, *changes: Change) -> Placed:
     with open_sources(workspace.folder) as sources:
-        return Writer(sources).write(changes)
+        return Writer(sources, {}).write(changes)
 
 
 def test_it_says_when_each_file_was_written(workspace: Workspace) -> None:

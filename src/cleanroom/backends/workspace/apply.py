@@ -4,22 +4,32 @@ In: the folder of a sandbox, the paths wanted. Out: Applied. Never: a path throu
 that leads out, anything of a `.git`, a set-uid bit, or a file that changed on the host since.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cleanroom.backends.workspace.changes import Change, Skipped, change_set
-from cleanroom.backends.workspace.guard import guarded, is_named
+from cleanroom.backends.workspace.applied import marks_of, remember
+from cleanroom.backends.workspace.changes import Skipped
 from cleanroom.backends.workspace.journal import drop_journal, load_journal
 from cleanroom.backends.workspace.judge import Judge
+from cleanroom.backends.workspace.merge import MERGEABLE, Merged
+from cleanroom.backends.workspace.originals import drop_original, put_original
 from cleanroom.backends.workspace.place import Placed, Placer
-from cleanroom.backends.workspace.saved import Places
-from cleanroom.backends.workspace.sources import Sources, open_sources
-from cleanroom.backends.workspace.sync import note_given
+from cleanroom.backends.workspace.sources import Sources, ctime_of, open_sources
+from cleanroom.backends.workspace.sync import Brought, digest_at, note_given
 from cleanroom.backends.workspace.turn import turn
+from cleanroom.backends.workspace.wanted import choose
 from cleanroom.backends.workspace.write import Writer
 from cleanroom.errors import Code, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFile:
+    """`marks` places are for a person to decide; `known`: what both sides began with was."""
+
+    path: str
+    marks: int
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Applied:
     applied: tuple[str, ...] = ()
     conflicts: tuple[Skipped, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    merged: tuple[MergedFile, ...] = ()  # those of `applied` that hold both sides' changes
 
 
 def carry(folder: Path) -> tuple[Skipped, ...]:
@@ -38,34 +49,80 @@ def carry(folder: Path) -> tuple[Skipped, ...]:
 
 
 def apply(
-    folder: Path, paths: tuple[str, ...] = (), *, check: bool = False, partly: bool = False
+    folder: Path,
+    paths: tuple[str, ...] = (),
+    *,
+    check: bool = False,
+    partly: bool = False,
+    merged: Mapping[str, Merged] | None = None,
 ) -> Applied:
     """Apply the changes at or below `paths` (all that git would not ignore, if none is named).
 
-    `partly`: conflicts are left, all others applied.
+    `partly`: conflicts are left, all others applied. `merged`: what to write where there are
+    conflicts (merge.py), as long as neither side has changed since.
 
     Raises Fault(internal) if the host fails; then nothing was applied, or the message says what.
     """
     with turn(folder), open_sources(folder) as sources:
         earlier = () if check else recover(sources)
-        wanted, skipped = _choose(folder, paths)
-        judge = Judge(sources, wanted, _remembered(sources.places))
+        wanted, skipped = choose(folder, paths)
+        judge = Judge(sources, wanted, marks_of(sources.places))
         actions = [change for change in wanted if judge.judge(change)]
+        conflicts, mine = _resolve(sources, judge.conflicts, merged)
+        actions += [change for change in wanted if change.path in mine]
         done = Applied(
             tuple(change.path for change in actions),
-            tuple(judge.conflicts),
+            tuple(conflicts),
             (*skipped, *judge.skipped),
+            tuple(MergedFile(path, each.marks, each.known) for path, each in mine.items()),
         )
-        if judge.conflicts and not partly:
+        if conflicts and not partly:
             return Applied((), done.conflicts, done.skipped)
         if check or not actions:
             return replace(done, skipped=(*earlier, *done.skipped))
-        placed = Writer(sources).write(actions)
-        gone = [change.path for change in actions if change.kind == "deleted"]
-        remember(sources.places, placed.written, gone)
-        note_given(folder, sources.upper, placed.written)
+        placed = Writer(sources, mine).write(actions)
+        _note(sources, placed, [change.path for change in actions if change.kind == "deleted"])
+        for path in placed.merged:
+            put_original(folder, path, mine[path].theirs)
         drop_journal(folder)
     return replace(done, skipped=(*earlier, *done.skipped, *placed.left))
+
+
+def _resolve(
+    sources: Sources, conflicts: Sequence[Skipped], merged: Mapping[str, Merged] | None
+) -> tuple[list[Skipped], dict[str, Merged]]:
+    """What stays a conflict, and what is merged instead."""
+    if merged is None:
+        return list(conflicts), {}
+    stay, mine = [], {}
+    for each in conflicts:
+        found = merged.get(each.path)
+        if found is None or each.reason not in MERGEABLE:
+            stay.append(Skipped(each.path, f"{each.reason}, and cannot be merged line by line"))
+        elif ctime_of(sources.root, each.path) != found.before_ns:
+            stay.append(Skipped(each.path, "changed on the host meanwhile"))
+        elif digest_at(sources.upper, each.path) != found.given:
+            stay.append(Skipped(each.path, "changed inside meanwhile"))
+        else:
+            mine[each.path] = found
+    return stay, mine
+
+
+def _note(sources: Sources, placed: Placed, deleted: Iterable[str]) -> None:
+    """Keep in mind what stands on the host now, and what no longer does.
+
+    What the sandbox gave is read where it was written: inside it may be another by now.
+    """
+    given = {
+        path: Brought(ctime_ns, placed.merged.get(path) or digest_at(sources.root, path))
+        for path, ctime_ns in placed.written.items()
+    }
+    stays = {*placed.written, *(each.path for each in placed.left)}
+    gone = [path for path in deleted if path not in stays]
+    remember(sources.places, {**placed.written, **placed.merged}, gone)
+    for path in gone:
+        drop_original(sources.places.folder, path)
+    note_given(sources.places.folder, given)
 
 
 def finish_interrupted(folder: Path) -> tuple[Skipped, ...]:
@@ -92,63 +149,6 @@ def recover(sources: Sources) -> tuple[Skipped, ...]:
     except OSError as error:
         message = f"cannot complete an earlier apply: '{error.filename}': {error.strerror}"
         raise Fault(Code.INTERNAL, message, "mend that, then: cleanroom apply") from error
-    remember(sources.places, placed.written)
+    _note(sources, placed, [each.path for each in journal.deletions if journal.placing])
     drop_journal(folder)
     return tuple(placed.left)
-
-
-def _choose(folder: Path, paths: tuple[str, ...]) -> tuple[list[Change], list[Skipped]]:
-    """The changes asked for, and what was asked for in vain or is never brought out."""
-    found = change_set(folder)
-    if not paths:
-        skipped = list(found.skipped)
-        wanted, held = _unguarded(found.changes, ())
-        skipped += held
-        if found.ignored:
-            skipped.append(found.ignored_line("name them to apply them"))
-        return wanted, skipped
-    everything = sorted((*found.changes, *found.ignored), key=lambda change: change.path)
-    asked = tuple(path.rstrip("/").removeprefix("./") for path in paths)
-    wanted = [change for change in everything if any(_is_at(change.path, at) for at in asked)]
-    vain = [at for at in asked if not any(_is_at(change.path, at) for change in wanted)]
-    skipped = [each for each in found.skipped if any(_is_at(each.path, at) for at in asked)]
-    skipped += [Skipped(at, "nothing was changed there") for at in vain]
-    wanted, held = _unguarded(wanted, asked)
-    return wanted, skipped + held
-
-
-def _unguarded(
-    changes: Sequence[Change], asked: tuple[str, ...]
-) -> tuple[list[Change], list[Skipped]]:
-    """Without those that must be named and are not."""
-    free, held = [], []
-    for change in changes:
-        what = guarded(change.path)
-        if what and not is_named(change.path, asked):
-            held.append(Skipped(change.path, f"{what}: name it to apply it"))
-        else:
-            free.append(change)
-    return free, held
-
-
-def _is_at(path: str, at: str) -> bool:
-    return at in ("", ".", path) or path.startswith(f"{at}/")
-
-
-def _remembered(places: Places) -> dict[str, int]:
-    """Path to ctime of what earlier applies wrote."""
-    try:
-        value = json.loads(places.applied.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {path: ctime for path, ctime in value.items() if isinstance(ctime, int)}
-
-
-def remember(places: Places, written: dict[str, int], gone: Iterable[str] = ()) -> None:
-    """Note what stands on the host as the sandbox has it: path to ctime; `gone` no longer does."""
-    known = {**_remembered(places), **written}
-    for path in gone:
-        known.pop(path, None)
-    draft = places.applied.with_suffix(".new")
-    draft.write_text(json.dumps(known))
-    draft.rename(places.applied)

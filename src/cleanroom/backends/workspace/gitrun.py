@@ -11,6 +11,7 @@ from typing import Final
 
 from cleanroom.backends.process import (
     Bounds,
+    Captured,
     Launch,
     capture_within,
     find_program,
@@ -20,6 +21,7 @@ from cleanroom.errors import Code, Refused
 
 TIMEOUT_S: Final = 120.0
 MAX_OUTPUT: Final = 64 * 1024 * 1024
+MOST_MARKS: Final = 127  # git-merge-file(1): "truncated to 127 if there are more"
 _LIMITS: Final = (
     (resource.RLIMIT_AS, 4 << 30),
     (resource.RLIMIT_CPU, 120),
@@ -56,11 +58,6 @@ class Scratch:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        program = find_program("git")
-        if program is None:
-            message = "cannot bring commits out: git is not installed"
-            raise Refused(Code.BACKEND_UNAVAILABLE, message, "apt-get install git")
-        self._git = program
 
     async def init(self, object_format: str, alternates: str, shallow: str | None) -> None:
         """Make it. Its objects are its own and those of `alternates`. Raises Fault."""
@@ -77,21 +74,37 @@ class Scratch:
 
     async def run(self, *words: str, stdin: bytes | int = b"") -> bytes:
         """Return what git wrote. Raises GitError if it failed, Fault if it cannot be run."""
-        settings = [word for each in _SETTINGS for word in ("-c", each)]
         with contextlib.ExitStack() as stack:
             given = stdin
             if isinstance(given, bytes):
                 given = stack.enter_context(memory_file(given)).fileno()
-            launch = Launch(
-                (self._git, *settings, *words),
-                {**_ENVIRONMENT, "GIT_DIR": str(self.folder)},
-                cwd=str(self.folder),
-                stdin=given,
-            )
-            ended = await capture_within(launch, Bounds(TIMEOUT_S, MAX_OUTPUT, _LIMITS))
+            ended = await _git(words, self.folder, self.folder, given)
         if ended.status != 0:
             raise GitError(_said(ended.stderr[:4096]))
         return ended.stdout
+
+
+async def merge_files(folder: Path, names: tuple[str, str, str]) -> tuple[bytes, int]:
+    """Merge three files of `folder`, the second what both others began as; also how many marks.
+
+    Raises GitError for what git takes for no text, Refused, Fault.
+    """
+    labels = [word for name in names for word in ("-L", name)]
+    ended = await _git(("merge-file", "-p", *labels, "--", *names), folder, folder / "none", None)
+    if ended.status > MOST_MARKS:
+        raise GitError(_said(ended.stderr[:4096]))
+    return ended.stdout, ended.status
+
+
+async def _git(words: tuple[str, ...], cwd: Path, git_dir: Path, stdin: int | None) -> Captured:
+    program = find_program("git")
+    if program is None:
+        message = f"cannot run git {words[0]}: git is not installed"
+        raise Refused(Code.BACKEND_UNAVAILABLE, message, "apt-get install git")
+    settings = [word for each in _SETTINGS for word in ("-c", each)]
+    environment = {**_ENVIRONMENT, "GIT_DIR": str(git_dir)}
+    launch = Launch((program, *settings, *words), environment, cwd=str(cwd), stdin=stdin)
+    return await capture_within(launch, Bounds(TIMEOUT_S, MAX_OUTPUT, _LIMITS))
 
 
 def _said(text: bytes) -> str:

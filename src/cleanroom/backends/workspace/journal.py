@@ -22,7 +22,8 @@ NOT_THERE: Final = 0  # as a ctime: nothing is expected at that path
 class Draft:
     """A finished file or link at `at`, to be renamed to `path`, which has the ctime `before_ns`.
 
-    `inode` and `mtime_ns` know it again under its last name.
+    `inode` and `mtime_ns` know it again under its last name. `given`: it is merged, and holds what
+    of the sandbox has this digest.
     """
 
     at: str
@@ -30,6 +31,7 @@ class Draft:
     before_ns: int = NOT_THERE
     inode: int = 0
     mtime_ns: int = 0
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import os
 import stat
 from typing import Final
 
+from cleanroom.backends.workspace.applied import Marks
 from cleanroom.backends.workspace.changes import Change, Skipped
 from cleanroom.backends.workspace.clashes import clashes
 from cleanroom.backends.workspace.folders import (
@@ -26,14 +27,16 @@ from cleanroom.backends.workspace.folders import (
     split,
 )
 from cleanroom.backends.workspace.links import Links
+from cleanroom.backends.workspace.originals import is_kept
 from cleanroom.backends.workspace.sources import Sources, open_file, read_link
+from cleanroom.backends.workspace.sync import digest_at
 
 # A verdict is one of these two, or the reason of a conflict.
 DO: Final = "do"
 NOTHING: Final = ""
 
-_EXISTS: Final = "exists on the host"
-_CHANGED: Final = "changed on the host since"
+EXISTS: Final = "exists on the host"
+CHANGED: Final = "changed on the host since"
 _REMOVED: Final = "was removed on the host since"
 _LEADS_OUT: Final = "a link that leads out of the workspace"
 _SAME_NAME: Final = "differs only in case or in the spelling of letters from"
@@ -41,9 +44,9 @@ _NO_PATH: Final = "not a path of the workspace"
 
 
 class Judge:
-    """Judges the changes of one apply. `ours`: path -> ctime of what earlier ones wrote."""
+    """Judges the changes of one apply. `ours`: what earlier ones wrote or merged."""
 
-    def __init__(self, sources: Sources, wanted: list[Change], ours: dict[str, int]) -> None:
+    def __init__(self, sources: Sources, wanted: list[Change], ours: Marks) -> None:
         self._sources = sources
         self._ours = ours
         self._links = Links(sources, wanted)
@@ -72,6 +75,8 @@ class Judge:
         return verdict == DO
 
     def _verdict(self, change: Change) -> str:
+        if self._is_merged(change):
+            return NOTHING
         folder, name = split(change.path)
         at = open_at(self._sources.root, folder)
         if at is None:
@@ -112,19 +117,19 @@ class Judge:
 
     def _deletion(self, change: Change, at: int, facts: os.stat_result) -> str:
         if kind_of(facts.st_mode) != change.type:
-            return _CHANGED
+            return CHANGED
         if change.type != "folder":
-            return DO if self._is_old(change, facts) else _CHANGED
+            return DO if self._is_old(change, facts) else CHANGED
         inner = open_at(at, split(change.path)[1])
         if inner is None:
-            return _CHANGED
+            return CHANGED
         with opened(inner):
             names = names_in(inner)
         for name in names:
             if f"{change.path}/{name}" not in self._deleted:
                 return f"holds '{name}' on the host"
         # Empty and changed since: it may be another folder than the one that was deleted.
-        return DO if names or self._is_old(change, facts) else _CHANGED
+        return DO if names or self._is_old(change, facts) else CHANGED
 
     def _content(self, change: Change, facts: os.stat_result) -> str:
         if change.type == "folder" and stat.S_ISDIR(facts.st_mode):
@@ -132,14 +137,19 @@ class Judge:
         if self._is_same(change, facts):
             return NOTHING
         if change.kind == "added" and not self._is_ours(change, facts):
-            return _EXISTS
+            return EXISTS
         if kind_of(facts.st_mode) != change.type or not self._is_old(change, facts):
-            return _CHANGED
+            return CHANGED
         return DO
 
     def _is_new(self, change: Change) -> bool:
         """Whether the host never had it: neither of its own, nor from us."""
-        return change.kind == "added" and not change.copied and change.path not in self._ours
+        return (
+            change.kind == "added"
+            and not change.copied
+            and change.path not in self._ours
+            and not is_kept(self._sources.places.folder, change.path)
+        )
 
     def _is_old(self, change: Change, facts: os.stat_result) -> bool:
         """Whether the host's version is the one that the sandbox saw, or that we wrote."""
@@ -147,6 +157,11 @@ class Judge:
 
     def _is_ours(self, change: Change, facts: os.stat_result) -> bool:
         return self._ours.get(change.path) == facts.st_ctime_ns
+
+    def _is_merged(self, change: Change) -> bool:
+        """Whether the host's file holds this change, beside what the host did."""
+        mark = self._ours.get(change.path)
+        return isinstance(mark, str) and mark == digest_at(self._sources.upper, change.path)
 
     def _is_same(self, change: Change, facts: os.stat_result) -> bool:
         """Whether the host has this very content already."""

@@ -21,9 +21,10 @@ _GONE: Final = "was removed on the host meanwhile"
 
 @dataclass(slots=True)
 class Placed:
-    """`written`: path -> ctime. `left`: what the host changed meanwhile."""
+    """`written`: path -> ctime. `merged`: path -> Draft.given. `left`: the host changed it."""
 
     written: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
     left: list[Skipped] = field(default_factory=list)
 
 
@@ -133,6 +134,8 @@ def _rename(draft: Draft, folders: tuple[int, int], placed: Placed) -> str:
     # After a crash: it is ours if it is the draft's own file, and nobody wrote it since.
     if _known(facts) == (draft.inode, draft.mtime_ns):
         placed.written[draft.path] = facts.st_ctime_ns
+        if draft.given:
+            placed.merged[draft.path] = draft.given
     return ""
 
 

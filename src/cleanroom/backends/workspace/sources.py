@@ -10,7 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanroom.backends.workspace.folders import FOLDER, open_at, open_plain, opened, split
+from cleanroom.backends.workspace.folders import (
+    FOLDER,
+    facts_of,
+    open_at,
+    open_plain,
+    opened,
+    split,
+)
 from cleanroom.backends.workspace.saved import Places, Saved, load
 from cleanroom.errors import Code, Fault
 
@@ -56,6 +63,17 @@ def open_file(top: int, path: str) -> int | None:
         return None
     with opened(at):
         return open_plain(at, name)
+
+
+def ctime_of(top: int, path: str) -> int | None:
+    """When the kernel last saw `path` below `top` change; None if it is not there."""
+    folder, name = split(path)
+    at = open_at(top, folder)
+    if at is None:
+        return None
+    with opened(at):
+        facts = facts_of(at, name)
+    return None if facts is None else facts.st_ctime_ns
 
 
 def read_link(top: int, path: str) -> str | None:

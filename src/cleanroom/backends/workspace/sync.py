@@ -194,11 +194,10 @@ def _state(upper: int, path: str) -> str:
         return _DELETED if stat.S_ISCHR(facts.st_mode) else _digest(at, name)
 
 
-def note_given(folder: Path, upper: int, written: dict[str, int]) -> None:
+def note_given(folder: Path, given: dict[str, Brought]) -> None:
     """What the sandbox wrote stands on the host now, so a later edit there is no conflict."""
     memory = Memory.read(folder)
-    for path, ctime_ns in written.items():
-        memory.brought[path] = Brought(ctime_ns, digest_at(upper, path))
+    memory.brought.update(given)
     memory.write()
 
 

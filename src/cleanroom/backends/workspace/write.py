@@ -9,7 +9,7 @@ Until the first rename nothing of the host has changed but drafts; if drafting f
 import errno
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,8 +23,9 @@ from cleanroom.backends.workspace.journal import (
     drop_journal,
     save_journal,
 )
+from cleanroom.backends.workspace.merge import Merged
 from cleanroom.backends.workspace.place import Placed, Placer
-from cleanroom.backends.workspace.sources import Sources, open_file, read_link
+from cleanroom.backends.workspace.sources import Sources, ctime_of, open_file, read_link
 from cleanroom.errors import Code, Fault
 
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,8 +34,10 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLO
 class Writer:
     """Carries out one apply."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, merged: Mapping[str, Merged]) -> None:
+        """`merged`: what is written instead of the sandbox's own file."""
         self._sources = sources
+        self._merged = merged
         self._placer = Placer(sources.root)
 
     def write(self, changes: Sequence[Change]) -> Placed:
@@ -66,11 +69,13 @@ class Writer:
         gone = {change.path for change in changes if change.kind == "deleted"}
         deletions, folders, drafts = [], [], []
         for change in changes:
-            before = (
-                NOT_THERE
-                if change.kind != "deleted" and change.path in gone
-                else (self._ctime(change.path))
-            )
+            merged = self._merged.get(change.path)
+            if merged is not None:
+                before = merged.before_ns
+            elif change.kind != "deleted" and change.path in gone:
+                before = NOT_THERE
+            else:
+                before = ctime_of(self._sources.root, change.path) or NOT_THERE
             if change.kind == "deleted":
                 deletions.append(Deletion(change.path, change.type == "folder", before))
             elif change.type == "folder":
@@ -79,17 +84,9 @@ class Writer:
                 beside = self._standing(split(change.path)[0], gone)
                 name = f".cleanroom-{secrets.token_hex(8)}"
                 at = f"{beside}/{name}" if beside else name
-                drafts.append(Draft(at, change.path, before))
+                given = merged.given if merged is not None else ""
+                drafts.append(Draft(at, change.path, before, given=given))
         return Journal(deletions=tuple(deletions), folders=tuple(folders), drafts=tuple(drafts))
-
-    def _ctime(self, path: str) -> int:
-        folder, name = split(path)
-        at = open_at(self._sources.root, folder)
-        if at is None:
-            return NOT_THERE
-        with opened(at):
-            facts = facts_of(at, name)
-        return NOT_THERE if facts is None else facts.st_ctime_ns
 
     def _standing(self, folder: str, gone: set[str]) -> str:
         """The nearest folder upward that is there and stays: a draft is made in it."""
@@ -115,6 +112,8 @@ class Writer:
                 os.symlink(read_link(self._sources.upper, change.path) or "", name, dir_fd=at)
                 if self._placer.owner is not None:
                     os.chown(name, *self._placer.owner, dir_fd=at, follow_symlinks=False)
+            elif change.path in self._merged:
+                self._write(self._merged[change.path], at, name)
             else:
                 self._copy(change, at, name)
             facts = os.stat(name, dir_fd=at, follow_symlinks=False)
@@ -130,6 +129,15 @@ class Writer:
                 os.fchown(target, *self._placer.owner)
             # SECURITY: everybody on the host may write it only if they could before.
             os.fchmod(target, change.mode & (0o775 | self._others_write(change.path)))
+
+    def _write(self, merged: Merged, at: int, name: str) -> None:
+        with open(
+            name, "xb", opener=lambda path, _: os.open(path, _CREATE, 0o600, dir_fd=at)
+        ) as file:
+            file.write(merged.content)
+            if self._placer.owner is not None:
+                os.fchown(file.fileno(), *self._placer.owner)
+            os.fchmod(file.fileno(), merged.mode)
 
     def _others_write(self, path: str) -> int:
         folder, name = split(path)
