@@ -1,30 +1,26 @@
-"""The worlds of the egress tests: one that tests share and find empty, one that a test may break.
+"""The worlds of these tests: those that a file shares and finds empty, one that a test may break.
 
-In: a temporary folder. Out: World fixtures. Never: a daemon left running.
+In: a temporary folder. Out: World and Registries fixtures; a file may have its own of one name.
+Never: a daemon left running.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, remove_tree
+from tests.conftest import Home
 from tests.escape.egress_world import World, opened
+from tests.escape.registry_world import Registries, registries
+from tests.escape.worlds import new_world
 
 
 @pytest.fixture(scope="module")
 def shared_world(programs: Path) -> Iterator[World]:
     """One daemon and its outside for a whole file. Use `world`."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    names = ("home", "runtime", "state", "cache", "x")
-    made = Home(*(folder / name[0] for name in names))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    with opened(made) as world:
+    with new_world() as world:
         yield world
-    remove_tree(folder)
 
 
 @pytest.fixture
@@ -40,3 +36,18 @@ def own_world(home: Home, programs: Path) -> Iterator[World]:
     assert programs.is_dir()
     with opened(home) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared(programs: Path) -> Iterator[Registries]:
+    """Registries of a whole file. Use `outside`."""
+    assert programs.is_dir()
+    with registries() as made:
+        yield made
+
+
+@pytest.fixture
+def outside(shared: Registries) -> Registries:
+    """The registries of this file, in which nothing has arrived yet."""
+    shared.world.internet.forget()
+    return shared

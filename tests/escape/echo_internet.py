@@ -29,6 +29,8 @@ ROTATED: Final = "rotated-0123456789abcdefABCDE"
 class EchoInternet(TlsInternet):
     """Serves every name of NAMES."""
 
+    names = NAMES
+
     def _accept(self, server: socket.socket) -> None:
         if server.getsockname()[1] != 443:
             super()._accept(server)

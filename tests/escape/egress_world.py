@@ -66,7 +66,9 @@ class Packet:
 
 
 class Internet:
-    """All servers of the world, in one thread."""
+    """All servers of the world, in one thread. `names` are at PUBLIC to begin with."""
+
+    names: tuple[str, ...] = ("good.test",)
 
     def __init__(self, sockets: list[socket.socket], read_audit: Callable[[], str]) -> None:
         self.zone: dict[str, list[str]] = {}
@@ -92,7 +94,7 @@ class Internet:
             seen.clear()
         self.zone.clear()
         self.aliases.clear()
-        self.zone["good.test"] = [PUBLIC]
+        self.zone.update({name: [PUBLIC] for name in self.names})
 
     def close(self) -> None:
         """End the thread and close every socket."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.escape.egress_world import PUBLIC, Arrival
+from tests.escape.egress_world import Arrival
 from tests.escape.tls_internet import TlsInternet
 from tests.gateway.certificates import authority, server
 
@@ -109,6 +109,7 @@ class Script:
 class RegistryInternet(TlsInternet):
     """Registries at PUBLIC, on port 443."""
 
+    names = ("good.test", *HOSTS)
     script = Script()  # of all tests of a process: they run one after the other
 
     def forget(self) -> None:
@@ -116,8 +117,6 @@ class RegistryInternet(TlsInternet):
         super().forget()
         self.script.replies.clear()
         self.script.asked.clear()
-        for name in HOSTS:
-            self.zone[name] = [PUBLIC]
 
     def _accept(self, listening: socket.socket) -> None:
         if listening.getsockname()[1] != 443:

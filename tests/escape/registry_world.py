@@ -5,14 +5,12 @@ Never: a network rule; the policies here allow no host by themselves.
 """
 
 import contextlib
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.conftest import Home, remove_tree
-from tests.escape.egress_world import OPERATOR, Report, World, opened
+from tests.escape.egress_world import Report, World
 from tests.escape.registry_internet import (
     FETCH,
     ROOTS,
@@ -22,6 +20,7 @@ from tests.escape.registry_internet import (
     sha256,
     unique,
 )
+from tests.escape.worlds import new_world
 
 LOCKS: Final = {
     "npm": "package-lock.json",
@@ -107,6 +106,24 @@ class Registries:
         found: list[Fetched] = self.ask(policy, lock, *((host, path) for path in paths)).result
         return found
 
+    def serves_cold_and_warm(self, place: str, client: Callable[..., Report]) -> None:
+        """A real client works in two sandboxes, one after the other; `place` is asked for once."""
+        for _ in range(2):
+            said = client()
+            assert said.result[0] == 0, said.result[1]
+            assert not said.denials()
+        assert self.script.count(place) == 1
+
+    def serves_offline_once_warmed(
+        self, policy: str, lock: str, tells: str, client: Callable[..., Report]
+    ) -> None:
+        """A real client works with the registry gone, after `cache warm`, which tells so much."""
+        status, out, err = self.warm(policy, lock)
+        assert (status, out.partition(",")[0]) == (0, tells), err
+        self.script.replies.clear()
+        said = client(flags=("--offline",))
+        assert said.result[0] == 0, said.result[1]
+
     def run(
         self,
         policy: str,
@@ -129,15 +146,5 @@ def registries(
     config: str = "", internet: type[RegistryInternet] = RegistryInternet
 ) -> Iterator[Registries]:
     """Registries whose certificates the daemon trusts, taken down at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    trust = folder / "roots.pem"
-    trust.write_text(ROOTS.certificate)
-    try:
-        text = f"{OPERATOR}  trust: [{trust}]\napprovals: notice\n{config}"
-        with opened(made, text, internet) as world:
-            yield Registries(world)
-    finally:
-        remove_tree(folder)
+    with new_world(f"approvals: notice\n{config}", internet, ROOTS.certificate) as world:
+        yield Registries(world)

@@ -3,15 +3,14 @@
 Promises E18-E25 and E34 inside TLS, and E40. Where a machine lacks a client, its line is skipped.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, remove_tree
-from tests.escape.egress_world import OPERATOR, PUBLIC, World, opened, policy
+from tests.escape.egress_world import PUBLIC, World, policy
 from tests.escape.tls_internet import NAMES, ROOTS, TlsInternet
+from tests.escape.worlds import new_world
 
 pytestmark = pytest.mark.escape
 
@@ -50,24 +49,8 @@ def run(words):
 def shared_world(programs: Path) -> Iterator[World]:
     """One daemon that trusts the test's authority."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    trust = folder / "roots.pem"
-    trust.write_text(ROOTS.certificate)
-    with opened(made, f"{OPERATOR}  trust: [{trust}]\n", TlsInternet) as world:
-        yield world
-    remove_tree(folder)
-
-
-@pytest.fixture
-def world(shared_world: World) -> World:
-    """The world of this file, in which nothing has arrived yet."""
-    shared_world.internet.forget()
-    for name in NAMES:
-        shared_world.internet.zone[name] = [PUBLIC]
-    return shared_world
+    with new_world(internet=TlsInternet, roots=ROOTS.certificate) as made:
+        yield made
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -4,8 +4,6 @@ Promises R1 to R11, R13 to R15; those of Python are in test_registries_pypi.py.
 """
 
 import gzip
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,24 +20,9 @@ from tests.escape.registry_internet import (
     tarball,
     unique,
 )
-from tests.escape.registry_world import NPM, Registries, asking, registries, registry_policy
+from tests.escape.registry_world import NPM, Registries, asking, registry_policy
 
 pytestmark = pytest.mark.escape
-
-
-@pytest.fixture(scope="module")
-def shared(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
-@pytest.fixture
-def outside(shared: Registries) -> Registries:
-    """Registries in which nothing has arrived yet."""
-    shared.world.internet.forget()
-    return shared
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ By requests of our own, and by cargo itself. Promises R1, R2, R10, R13 for regis
 """
 
 import json
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import pytest
 from tests.escape.egress_world import Report
 from tests.escape.registry_internet import Reply, sha256, unique
 from tests.escape.registry_modules import INDEX, STATIC, Crate, have_crates
-from tests.escape.registry_world import CARGO, Registries, registries, registry_policy
+from tests.escape.registry_world import CARGO, Registries, registry_policy
 
 pytestmark = pytest.mark.escape
 
@@ -45,18 +45,9 @@ def run(*words):
 """
 
 
-@pytest.fixture(scope="module")
-def outside(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
 @pytest.fixture
 def pad(outside: Registries) -> Crate:
     """A crate of this test alone, of which the registry has two versions."""
-    outside.world.internet.forget()
     made = Crate(unique("left_pad"))
     have_crates(outside.script, made.name, {"1.0.0": made.good, "1.0.1": made.newer})
     return made
@@ -145,19 +136,13 @@ def test_a_download_is_followed_to_a_host_of_the_registry_only(
 
 
 def test_cargo_fetches_and_checks_cold_and_warm(outside: Registries, pad: Crate) -> None:
-    for _ in range(2):
-        said = cargo(outside, pad, "fetch", "--locked")
-        assert said.result[0] == 0, said.result[1]
-        assert not said.denials()
-    assert outside.script.count(f"{STATIC}{pad.path}") == 1
+    fetch = partial(cargo, outside, pad, "fetch", "--locked")
+    outside.serves_cold_and_warm(f"{STATIC}{pad.path}", fetch)
 
 
 def test_a_cache_that_was_warmed_is_enough_for_cargo(outside: Registries, pad: Crate) -> None:
-    status, out, err = outside.warm(CARGO, pad.lock)
-    assert (status, out.partition(",")[0]) == (0, "1 package: 2 files"), err
-    outside.script.replies.clear()
-    said = cargo(outside, pad, "fetch", "--locked", flags=("--offline",))
-    assert said.result[0] == 0, said.result[1]
+    fetch = partial(cargo, outside, pad, "fetch", "--locked")
+    outside.serves_offline_once_warmed(CARGO, pad.lock, "1 package: 2 files", fetch)
 
 
 def test_cargo_builds_with_what_is_locked(outside: Registries, pad: Crate) -> None:

@@ -4,8 +4,6 @@ Their words are those of docs/registries.md. Dependencies that lead elsewhere: p
 """
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -22,7 +20,7 @@ from tests.escape.registry_internet import (
     tarball,
     unique,
 )  # fmt: skip
-from tests.escape.registry_world import NPM, PYPI, Registries, registries
+from tests.escape.registry_world import NPM, PYPI, Registries
 
 pytestmark = pytest.mark.escape
 
@@ -37,34 +35,24 @@ _NPM: Final = "'npm', '--no-fund', '--registry', 'https://npm.test/'"
 CI: Final = f"{RUN}\nresult = run({_NPM}, 'ci')"
 
 
-@pytest.fixture(scope="module")
-def shared(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
 @pytest.fixture
-def pad(shared: Registries) -> Package:
+def pad(outside: Registries) -> Package:
     """A package of this test alone, which the registry has in two versions."""
-    shared.world.internet.forget()
     made = Package(unique("pad"))
     newer = tarball(made.name, "1.3.1")
     page = packument(made.name, {"1.3.0": made.data, "1.3.1": newer})
-    shared.script.answers(f"npm.test/{made.name}", Reply(page, kind="application/json"))
-    shared.script.answers(made.place, Reply(made.data))
-    shared.script.answers(made.place.replace("1.3.0", "1.3.1"), Reply(newer))
+    outside.script.answers(f"npm.test/{made.name}", Reply(page, kind="application/json"))
+    outside.script.answers(made.place, Reply(made.data))
+    outside.script.answers(made.place.replace("1.3.0", "1.3.1"), Reply(newer))
     return made
 
 
 @pytest.fixture
-def project(shared: Registries) -> Project:
+def project(outside: Registries) -> Project:
     """A Python project of this test alone, which index and file host have."""
-    shared.world.internet.forget()
     made = Project(unique("some_pkg"))
-    shared.script.answers(f"index.test/simple/{made.name}/", made.page)
-    shared.script.answers(f"files.test{made.file}", Reply(made.wheel))
+    outside.script.answers(f"index.test/simple/{made.name}/", made.page)
+    outside.script.answers(f"files.test{made.file}", Reply(made.wheel))
     return made
 
 
@@ -86,26 +74,26 @@ def pip(outside: Registries, lock: str, *words: str) -> Report:
     return outside.run(PYPI, f"{RUN}\nresult = run(*{argv!r})", lock)
 
 
-def test_npm_ci_works_without_any_network_rule(shared: Registries, pad: Package) -> None:
+def test_npm_ci_works_without_any_network_rule(outside: Registries, pad: Package) -> None:
     program = f"{CI}\nresult += run('node', '-p', 'require(\"{pad.name}\")')"
-    status, said, node, printed = npm(shared, pad, program).result
+    status, said, node, printed = npm(outside, pad, program).result
     assert (status, node) == (0, 0), said
     assert printed == f"{pad.name}\n"
-    assert npm(shared, pad, program).result[0] == 0
-    assert shared.script.count(pad.place) == 1
+    assert npm(outside, pad, program).result[0] == 0
+    assert outside.script.count(pad.place) == 1
 
 
-def test_pip_works_without_any_network_rule(shared: Registries, project: Project) -> None:
-    said = pip(shared, project.lock, "--require-hashes", "-r", "requirements.txt")
+def test_pip_works_without_any_network_rule(outside: Registries, project: Project) -> None:
+    said = pip(outside, project.lock, "--require-hashes", "-r", "requirements.txt")
     assert said.result[0] == 0, said.result[1]
     assert f"Successfully installed {project.name}-1.0" in said.result[1]
 
 
 def test_npm_shows_the_reason_of_a_package_that_is_not_locked(
-    shared: Registries, pad: Package
+    outside: Registries, pad: Package
 ) -> None:
     program = f"{RUN}\nresult = run({_NPM}, 'install', '{pad.name}@1.3.1')"
-    said = npm(shared, pad, program)
+    said = npm(outside, pad, program)
     sentence = f"{pad.name} 1.3.1 is not in package-lock.json"
     assert said.result[0] != 0
     assert f"lockfile_violation: {sentence}" in said.result[1]
@@ -115,26 +103,26 @@ def test_npm_shows_the_reason_of_a_package_that_is_not_locked(
     assert sentence in said.stderr
 
 
-def test_npm_shows_that_a_package_was_tampered_with(shared: Registries, pad: Package) -> None:
-    shared.script.answers(pad.place, Reply(pad.tampered))
-    said = npm(shared, pad, CI)
+def test_npm_shows_that_a_package_was_tampered_with(outside: Registries, pad: Package) -> None:
+    outside.script.answers(pad.place, Reply(pad.tampered))
+    said = npm(outside, pad, CI)
     assert said.result[0] != 0
     sentence = f"integrity_mismatch: {pad.name} 1.3.0 is not what it must be: npm.test sent"
     assert sentence in said.result[1]
 
 
 def test_pip_shows_the_reason_of_a_package_that_is_not_locked(
-    shared: Registries, project: Project
+    outside: Registries, project: Project
 ) -> None:
-    said = pip(shared, f"other==1.0 --hash=sha256:{'0' * 64}", project.name)
+    said = pip(outside, f"other==1.0 --hash=sha256:{'0' * 64}", project.name)
     assert said.result[0] != 0
     assert f"lockfile_violation: {project.name} 1.0 is not in requirements.txt" in said.result[1]
 
 
-def test_pip_shows_that_a_package_was_tampered_with(shared: Registries, project: Project) -> None:
-    shared.script.answers(f"files.test{project.file}", Reply(project.sdist))
+def test_pip_shows_that_a_package_was_tampered_with(outside: Registries, project: Project) -> None:
+    outside.script.answers(f"files.test{project.file}", Reply(project.sdist))
     lock = f"{project.name}==1.0 --hash=sha256:{sha256(project.wheel)}\n"
-    said = pip(shared, lock, "--require-hashes", "-r", "requirements.txt")
+    said = pip(outside, lock, "--require-hashes", "-r", "requirements.txt")
     assert said.result[0] != 0
     sentence = f"integrity_mismatch: {project.name} 1.0 is not what it must be: files.test sent"
     assert sentence in said.result[1]
@@ -148,25 +136,25 @@ def test_pip_shows_that_a_package_was_tampered_with(shared: Registries, project:
     ],
 )  # fmt: skip
 def test_a_dependency_that_leads_elsewhere_gets_nowhere(
-    shared: Registries, pad: Package, spec: str
+    outside: Registries, pad: Package, spec: str
 ) -> None:
     """R5."""
     wanted = f"{pad.name}@{spec.replace('PAD', pad.name)}"
     program = f"{RUN}\nresult = run({_NPM}, 'install', {wanted!r})"
-    said = npm(shared, pad, program, package_lock({}))
+    said = npm(outside, pad, program, package_lock({}))
     assert said.result[0] != 0
-    assert {each.host for each in shared.script.asked} <= {"npm.test"}
-    assert shared.script.count(pad.place) == 0
-    assert shared.world.reached(port=80) == []
+    assert {each.host for each in outside.script.asked} <= {"npm.test"}
+    assert outside.script.count(pad.place) == 0
+    assert outside.world.reached(port=80) == []
 
 
-def test_a_page_that_names_another_host_leads_nowhere(shared: Registries, pad: Package) -> None:
+def test_a_page_that_names_another_host_leads_nowhere(outside: Registries, pad: Package) -> None:
     """R6: dist.tarball of the registry's own page points to a stranger."""
     page = packument(pad.name, {"1.3.0": pad.data}, host="evil.test")
-    shared.script.answers(f"npm.test/{pad.name}", Reply(page, kind="application/json"))
-    shared.script.answers(f"evil.test{pad.file}", Reply(pad.data))
+    outside.script.answers(f"npm.test/{pad.name}", Reply(page, kind="application/json"))
+    outside.script.answers(f"evil.test{pad.file}", Reply(pad.data))
     program = f"{RUN}\nresult = run({_NPM}, 'install', '{pad.name}@1.3.0')"
     entry = {"version": "1.3.0", "integrity": integrity(pad.data)}
-    said = npm(shared, pad, program, package_lock({pad.name: entry}, wants(pad)))
-    assert {each.host for each in shared.script.asked} <= {"npm.test"}
+    said = npm(outside, pad, program, package_lock({pad.name: entry}, wants(pad)))
+    assert {each.host for each in outside.script.asked} <= {"npm.test"}
     assert said.result[0] == 0 or said.denials("host_not_allowed")

@@ -1,35 +1,18 @@
 """A cooldown in real sandboxes: what is too young is not listed and not fetched."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.escape.registry_internet import FETCH, Package, Reply, packument, sha256, unique
-from tests.escape.registry_world import Registries, registries, registry_policy
+from tests.escape.registry_world import Registries, registry_policy
 
 pytestmark = pytest.mark.escape
 
 TODAY = datetime.now(tz=UTC)  # noqa: TID251 -- the gateway looks at the machine's clock
 YOUNG, OLD = TODAY - timedelta(hours=1), TODAY - timedelta(days=30)
 COOLED = registry_policy(mode="", more="cooldown: 7d")
-
-
-@pytest.fixture(scope="module")
-def shared(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
-@pytest.fixture
-def outside(shared: Registries) -> Registries:
-    """Registries in which nothing has arrived yet."""
-    shared.world.internet.forget()
-    return shared
 
 
 def publish(outside: Registries) -> tuple[Package, Package]:

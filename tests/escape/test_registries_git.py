@@ -79,7 +79,7 @@ class Repository:
 
 
 @pytest.fixture(scope="module")
-def outside(programs: Path) -> Iterator[Registries]:
+def shared(programs: Path) -> Iterator[Registries]:
     """Git hosts of this file."""
     assert programs.is_dir()
     GitInternet.folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
@@ -95,7 +95,6 @@ def lib(outside: Registries) -> Repository:
     """A repository of this test alone."""
     if shutil.which("git") is None:
         pytest.skip("this machine lacks git")
-    outside.world.internet.forget()
     return Repository()
 
 

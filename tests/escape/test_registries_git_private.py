@@ -22,7 +22,7 @@ OTHER: Final = "ghp_9876543210abcdefghijABCDEFGHIJ012345"
 
 
 @pytest.fixture(scope="module")
-def outside(programs: Path) -> Iterator[Registries]:
+def shared(programs: Path) -> Iterator[Registries]:
     """Git hosts of this file, and an operator with tokens for them."""
     assert programs.is_dir()
     folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
@@ -45,7 +45,6 @@ def lib(outside: Registries) -> Repository:
     """A repository of this test alone, which VALUE opens."""
     if not shutil.which("git"):
         pytest.skip("this machine lacks git")
-    outside.world.internet.forget()
     made = Repository()
     GitInternet.private[made.name] = f"Bearer {VALUE}"
     return made

@@ -4,7 +4,7 @@ By requests of our own, and by go itself. Promises R1, R2, R9, R13 for Go's modu
 """
 
 import struct
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import pytest
 from tests.escape.egress_world import Report
 from tests.escape.registry_internet import Reply, sha256, unique
 from tests.escape.registry_modules import INDEX, PROXY, Module, go_mod, have_modules, module
-from tests.escape.registry_world import GO, Registries, registries, registry_policy
+from tests.escape.registry_world import GO, Registries, registry_policy
 
 pytestmark = pytest.mark.escape
 
@@ -28,18 +28,9 @@ def run(*words):
 """
 
 
-@pytest.fixture(scope="module")
-def outside(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
 @pytest.fixture
 def lib(outside: Registries) -> Module:
     """A module of this test alone, of which the proxy has two versions."""
-    outside.world.internet.forget()
     made = Module(f"mods.example/Team/{unique('lib')}")
     have_modules(outside.script, made.name, {"v1.0.0": made.good, "v1.1.0": made.newer})
     return made
@@ -148,19 +139,13 @@ def test_a_checksum_database_is_read_by_itself_and_through_a_proxy(
 
 
 def test_go_builds_with_what_is_locked_cold_and_warm(outside: Registries, lib: Module) -> None:
-    for _ in range(2):
-        said = go(outside, lib, "build", "./...")
-        assert said.result[0] == 0, said.result[1]
-        assert not said.denials()
-    assert outside.script.count(f"{PROXY}{lib.zip}") == 1
+    build = partial(go, outside, lib, "build", "./...")
+    outside.serves_cold_and_warm(f"{PROXY}{lib.zip}", build)
 
 
 def test_a_cache_that_was_warmed_is_enough_for_go(outside: Registries, lib: Module) -> None:
-    status, out, err = outside.warm(GO, lib.sum)
-    assert (status, out.partition(",")[0]) == (0, "1 package: 3 files"), err
-    outside.script.replies.clear()
-    said = go(outside, lib, "build", "./...", flags=("--offline",))
-    assert said.result[0] == 0, said.result[1]
+    build = partial(go, outside, lib, "build", "./...")
+    outside.serves_offline_once_warmed(GO, lib.sum, "1 package: 3 files", build)
 
 
 def test_go_agrees_about_every_digest(outside: Registries, lib: Module) -> None:

@@ -61,13 +61,6 @@ def shared(programs: Path) -> Iterator[Registries]:
 
 
 @pytest.fixture
-def outside(shared: Registries) -> Registries:
-    """Registries in which nothing has arrived yet."""
-    shared.world.internet.forget()
-    return shared
-
-
-@pytest.fixture
 def pad(outside: Registries) -> Package:
     """A private package of this test alone: VALUE opens it, and OTHER does not."""
     made = Package(unique("private"))

@@ -1,29 +1,11 @@
 """A hostile Python index and file host, in sandboxes that have nothing but them. Promise R12."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.escape.registry_internet import Project, Reply, sha256, unique, wheel
-from tests.escape.registry_world import PYPI, Registries, registries
+from tests.escape.registry_world import PYPI, Registries
 
 pytestmark = pytest.mark.escape
-
-
-@pytest.fixture(scope="module")
-def shared(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
-@pytest.fixture
-def outside(shared: Registries) -> Registries:
-    """Registries in which nothing has arrived yet."""
-    shared.world.internet.forget()
-    return shared
 
 
 @pytest.fixture

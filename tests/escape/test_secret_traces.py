@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,9 +18,9 @@ import pytest
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import BY_NAME, Call
 from cleanroom.errors import CleanroomError
-from tests.conftest import Home, remove_tree
-from tests.escape.egress_world import OPERATOR, PUBLIC, Process, World, eventually, opened, policy
+from tests.escape.egress_world import Process, World, eventually, policy
 from tests.escape.tls_internet import ROOTS, TlsInternet
+from tests.escape.worlds import new_world
 
 pytestmark = pytest.mark.escape
 
@@ -105,20 +104,14 @@ def holding(*words: str, **environment: str) -> Iterator[Process]:
 
 
 @pytest.fixture
-def world(home: Home, programs: Path) -> Iterator[World]:
+def world(programs: Path, tmp_path: Path) -> Iterator[World]:
     """A daemon whose operator has the value in a file beside everything else."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    (folder / "roots.pem").write_text(ROOTS.certificate)
-    (folder / "value").write_bytes(VALUE + b"\n")
-    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    secrets = f"secrets:\n  forge: {{file: {folder}/value, hosts: [good.test]}}\n"
-    with opened(made, f"{OPERATOR}  trust: [{folder}/roots.pem]\n{secrets}", TlsInternet) as world:
-        world.internet.zone["good.test"] = [PUBLIC]
-        yield world
-    remove_tree(folder)
+    file = tmp_path / "value"
+    file.write_bytes(VALUE + b"\n")
+    secrets = f"secrets:\n  forge: {{file: {file}, hosts: [good.test]}}\n"
+    with new_world(secrets, TlsInternet, ROOTS.certificate) as made:
+        yield made
 
 
 def arrived(world: World) -> int:

@@ -29,6 +29,8 @@ _PAGES: Final = {  # path: type and body
 class TlsInternet(Internet):
     """Serves pages over TLS; the server at stale.test's address shows an expired certificate."""
 
+    names: tuple[str, ...] = NAMES
+
     def _accept(self, server: socket.socket) -> None:
         if server.getsockname()[1] != 443:
             super()._accept(server)
