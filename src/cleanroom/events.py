@@ -29,7 +29,7 @@ class NetworkEvent:
     Of packages, `artifact` says which ("left-pad 1.3.0"), `strength` and `pin` what it is held to
     ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
     ("hit", "miss", "stale"), `digest` what it is ("sha256:<hex>"), `address` who was dialled for it
-    ("" if nobody was).
+    ("" if nobody was). `mirror` is who is asked instead of `name`, by the operator's word.
     """
 
     phase: str
@@ -55,6 +55,7 @@ class NetworkEvent:
     pin: str = ""
     cache: str = ""
     digest: str = ""
+    mirror: str = ""
 
 
 @dataclass(frozen=True, slots=True)

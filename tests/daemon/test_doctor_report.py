@@ -69,6 +69,7 @@ def test_the_json_form_is_versioned_and_holds_the_same() -> None:
             }
         ],
         "firecracker": [{"name": "KVM", "present": False, "detail": "there is no /dev/kvm"}],
+        "mirrors": [],
         "repairs": [
             {"title": "install x", "command": "sudo install x", "done": False, "failure": ""}
         ],

@@ -5,6 +5,7 @@ import pytest
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.secrets import check_given, check_options, sends_of
 from cleanroom.daemon.settings import SecretSource, Settings
+from cleanroom.decide.mirror import Mirror
 from cleanroom.errors import CleanroomError, Code
 from tests.policy.reading import compiled
 
@@ -58,3 +59,16 @@ def test_the_operators_hosts_are_for_credentials_only(more: str) -> None:
     assert sends_of(policy, RunOptions(), SETTINGS, ("a",)) == {"a": ("one.example",)}
     flag = RunOptions(secrets={"a": ["one.example"]})
     assert sends_of(policy, flag, SETTINGS, ("a",)) == {"a": ()}
+
+
+def test_a_mirror_of_a_registry_wants_its_value() -> None:
+    text = "version: 1\nregistries: {npm: {enable: true, allowed_hosts: [npm.example]}}\n"
+    policy = compiled(text)
+    mirror = Mirror("npm.example", "https://m.example", "company")
+    check_given(policy, {"mirror:company"}, [mirror])
+    check_given(policy, (), [Mirror("npm.example", "https://m.example")])
+    check_given(policy, (), [Mirror("other.example", "https://m.example", "company")])
+    with pytest.raises(CleanroomError) as caught:
+        check_given(policy, {"company"}, [mirror])
+    assert caught.value.code is Code.SECRET_UNAVAILABLE
+    assert "mirror of npm.example" in caught.value.message

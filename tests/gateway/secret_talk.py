@@ -31,6 +31,10 @@ class Keys:
     held: dict[SecretRef, bytes] = field(default_factory=lambda: {REF: VALUE})
     taken: list[tuple[SecretRef, object]] = field(default_factory=list)
     ended: Deny | None = None
+    operators: dict[str, bytes] = field(default_factory=dict)
+
+    def of_operator(self, value_id: str) -> bytes | None:
+        return self.operators.get(value_id)
 
     @property
     def found(self) -> Finder:
@@ -47,6 +51,7 @@ class Keys:
     @property
     def echoes(self) -> Echoes:
         words = [Word(value, ref.placeholder.encode()) for ref, value in self.held.items()]
+        words += [Word(value, b"***") for value in self.operators.values()]
         return Echoes(word for word in words if word.value)
 
 

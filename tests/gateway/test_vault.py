@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from cleanroom.decide.mirror import binding_of
 from cleanroom.decide.model import Deny
 from cleanroom.decide.oauth2 import Minted
 from cleanroom.decide.secret import SecretRef
@@ -187,3 +188,20 @@ def test_earlier_tokens_are_searched_for_up_to_a_bound_and_wiped() -> None:
     secrets.renew("gh", Minted(b"a late token", 5.0))
     assert secrets.echoes.replace(b"a late token") == b"a late token"
     assert not secrets.has("gh")
+
+
+def test_a_value_of_the_operator_is_no_placeholder_and_no_policys_word() -> None:
+    clock = Clock()
+    secrets, _ = held(clock)
+    bound = secrets.found.refs
+    assert secrets.of_operator("mirror:a") is None
+    assert isinstance(secrets.add(binding_of("mirror:a"), secret(b"of the operator")), SecretRef)
+    assert secrets.found.refs == bound
+    assert secrets.of_operator("mirror:a") == b"of the operator"
+    assert b"of the operator" not in secrets.echoes.replace(b"it is of the operator.")
+    clock.now = 86_400.0
+    secrets.narrow([])
+    assert secrets.take_lost() == GH.allowed_hosts
+    assert secrets.of_operator("mirror:a") == b"of the operator"
+    secrets.close()
+    assert secrets.of_operator("mirror:a") is None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.match import Address
+from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import Foreign
 from cleanroom.events import NetworkEvent
@@ -38,6 +39,7 @@ class World:
     reactor: Reactor
     allowances: Allowances = field(default_factory=Allowances)
     guard: Guard = field(default_factory=lambda: make_guard(["127.0.0.0/8", "::1"], []))
+    mirrors: Mirrors = field(default_factory=dict)
     writes: bool = True  # whether the daemon acknowledges
     upstream: tuple[str, int] = (LOOPBACK, 1)
     events: list[NetworkEvent] = field(default_factory=list)

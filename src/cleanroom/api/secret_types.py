@@ -42,8 +42,18 @@ class SecretNeed(Message, frozen=True):
     unapproved: list[str] = field(default_factory=list)
 
 
+class MirrorNeed(Message, frozen=True):
+    """A secret that the operator's mirrors of some hosts want, and its name in the hand-over."""
+
+    id: str
+    value_id: str
+    mirror_of: list[str]
+    source: SecretSource | None = None
+
+
 class SecretNeeds(Message, frozen=True):
     """Every binding. `taken` False: the run goes into a sandbox that has its values already."""
 
     secrets: list[SecretNeed]
     taken: bool = True
+    mirrors: list[MirrorNeed] = field(default_factory=list)

@@ -138,6 +138,7 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["pin"] = event.pin
     members["cache"] = event.cache
     members["digest"] = event.digest
+    members["mirror"] = event.mirror
     if event.ends_sandbox:
         members["ends_sandbox"] = True
     if event.through_proxy:

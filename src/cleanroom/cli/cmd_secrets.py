@@ -26,6 +26,7 @@ class Found(NamedTuple):
     workspace: str
     given: dict[str, Source]
     needs: list[Reply]
+    mirrors: list[Reply]
 
 
 def _parser(name: str, summary: str, example: str) -> Parser:
@@ -74,7 +75,7 @@ def _find(options: argparse.Namespace, shell: Shell) -> Found:
     with shell.connect(options) as connection:
         connection.check_owner()
         needs = connection.call(Call("secret_needs", body=body))
-    return Found(workspace.root, given, needs.items("secrets"))
+    return Found(workspace.root, given, needs.items("secrets"), needs.items("mirrors"))
 
 
 def list_all(options: argparse.Namespace, shell: Shell) -> int:
@@ -112,24 +113,34 @@ def list_all(options: argparse.Namespace, shell: Shell) -> int:
 def check(options: argparse.Namespace, shell: Shell) -> int:
     """Read each value and let go of it; 1 if a required one cannot be used."""
     found = _find(options, shell)
-    rows = []
-    for need in found.needs:
-        problem = ""
-        try:
-            os.close(read_secret(need, found.given, shell, found.workspace))
-        except Refused as error:
-            problem = error.message
-        rows.append((need, problem))
-    missing = any(problem and need.flag("required") for need, problem in rows)
+    rows = [(need, _problem(need, found.given, found, shell)) for need in found.needs]
+    mirrors = [(need, _problem(need, {}, found, shell)) for need in found.mirrors]
+    missing = any(why and need.flag("required") for need, why in rows)
+    missing = missing or any(why for _, why in mirrors)
     if options.json:
         shell.screen.json(
-            {"secrets": [{"id": need.text("id"), "problem": why} for need, why in rows]}
+            {
+                "secrets": [{"id": need.text("id"), "problem": why} for need, why in rows],
+                "mirrors": [{"id": need.text("id"), "problem": why} for need, why in mirrors],
+            }
         )
         return int(missing)
     for need, why in rows:
         optional = "" if need.flag("required") else " (not required)"
         shell.screen.out(f"{need.text('id')}: {why or 'its value can be used'}{optional}")
+    for need, why in mirrors:
+        where = f"the mirror of {', '.join(need.texts('mirror_of'))}"
+        shell.screen.out(f"{need.text('id')} ({where}): {why or 'its value can be used'}")
     return int(missing)
+
+
+def _problem(need: Reply, given: dict[str, Source], found: Found, shell: Shell) -> str:
+    """Read a value and let go of it; return why it cannot be used, "" if it can."""
+    try:
+        os.close(read_secret(need, given, shell, found.workspace))
+    except Refused as error:
+        return error.message
+    return ""
 
 
 def test(options: argparse.Namespace, shell: Shell) -> int:

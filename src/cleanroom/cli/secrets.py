@@ -50,8 +50,9 @@ class Values:
         """
         said = Reply.of(request)
         # The client reads no YAML. Where escapes hide the word, a required secret has no value,
-        # and the daemon refuses to start.
-        if not self._given and "secrets" not in said.item("policy").text("text", ""):
+        # and the daemon refuses to start. Registries may be asked at a mirror that wants one.
+        text = said.item("policy").text("text", "")
+        if not self._given and "secrets" not in text and "registries" not in text:
             return request
         connection.check_owner()
         asked = {name: request[name] for name in ("workspace", "policy", "options")}
@@ -81,6 +82,10 @@ class Values:
                 continue
             self._open.callback(os.close, descriptor)
             descriptors[need.text("id")] = descriptor
+        for need in needs.items("mirrors"):
+            descriptor = read_secret(need, {}, self._shell, workspace)
+            self._open.callback(os.close, descriptor)
+            descriptors[need.text("value_id")] = descriptor
         return self._open.enter_context(HandOver(path, descriptors)).ticket
 
 

@@ -23,7 +23,7 @@ from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
 T = TypeVar("T")
 
 PREFIX: Final = "CLEANROOM_"
-_WHOLE: Final = ("secrets",)  # mappings that are one value
+_WHOLE: Final = ("secrets", "mirrors")  # mappings that are one value
 _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 
 

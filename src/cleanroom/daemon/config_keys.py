@@ -6,6 +6,7 @@ In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 from typing import Final, cast, get_args
 
 from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.daemon.config_mirrors import MIRRORS, read_mirrors
 from cleanroom.daemon.config_secrets import FOREIGN_CREDENTIALS, SECRETS
 from cleanroom.daemon.config_services import HOST_SERVICES
 from cleanroom.daemon.settings import (
@@ -340,6 +341,7 @@ CACHE: Final = Key(
 
 
 def _build(fields: Fields) -> Settings:
+    secrets = fields.read(SECRETS)
     return Settings(
         tools=fields.read(TOOLS),
         approvals=fields.read(APPROVALS),
@@ -349,12 +351,13 @@ def _build(fields: Fields) -> Settings:
         workspace=fields.read(WORKSPACE),
         mise=fields.read(MISE),
         cache=fields.read(CACHE),
-        secrets=fields.read(SECRETS),
+        secrets=secrets,
+        mirrors=read_mirrors(fields, frozenset(secret_id for secret_id, _ in secrets)),
     )
 
 
 CONFIG: Final[Section[Settings]] = Section(
-    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, WORKSPACE, MISE, CACHE, SECRETS),
+    (TOOLS, APPROVALS, GATEWAY, LIMITS, DAEMON, WORKSPACE, MISE, CACHE, SECRETS, MIRRORS),
     _build,
     elsewhere={"private_hosts": "it belongs under 'gateway'"},
 )

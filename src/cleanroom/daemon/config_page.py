@@ -45,6 +45,18 @@ secrets:
   index: {keyring: {service: index, username: someone}}
 ```
 
+`mirrors` says where registries are asked instead of at their own hosts: policies and lock files
+keep the public names. `auth` is a secret's id from `secrets` above: a bearer token, or with `user`
+that user's password. How it works: docs/registries.md.
+
+```yaml
+secrets:
+  company: {file: /home/someone/.secrets/artifacts}
+mirrors:
+  npm.registry.example: {url: https://artifacts.corp.example/api/npm/npm, auth: company}
+  index.example: {url: https://artifacts.corp.example/api/pypi/pypi, auth: company, user: robot}
+```
+
 `gateway.host_services` shows services of this host, such as a local model server or a database, to
 sandboxes whose policy allows the name and port. Nothing else of the loopback is reached, and each
 connection is judged and audited under that name:
@@ -56,9 +68,9 @@ gateway:
     db.internal:5432: "[::1]:5432"
 ```
 
-Every key is enforced. `gateway.private_hosts` and `gateway.host_services` are the settings that
-widen what a policy can reach, and a policy must still allow the name: no repository can name an
-exception for itself.
+Every key is enforced. `gateway.private_hosts`, `gateway.host_services` and `mirrors` are the
+settings that widen what a policy can reach, and a policy must still allow the name: no repository
+can name an exception for itself.
 A file in `gateway.trust` may hold certificates only; they are trusted by the gateway and are part
 of the bundle that programs inside a sandbox see.
 """

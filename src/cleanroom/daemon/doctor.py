@@ -26,6 +26,7 @@ from cleanroom.daemon.doctor_fix import (
     run_as_root,
 )
 from cleanroom.daemon.doctor_host import firecracker_items, restricts_user_namespaces
+from cleanroom.daemon.doctor_mirrors import mirror_items
 from cleanroom.daemon.doctor_report import Repair, Report, render_json, render_text
 from cleanroom.errors import CleanroomError
 
@@ -66,7 +67,8 @@ async def _report(options: argparse.Namespace) -> Report:
         if options.fix and os.geteuid() == 0:
             repaired = await carry_out(plan(this_machine()), run_as_root)
         report = await examine(backends, this_machine())
-        return replace(report, repairs=repaired) if repaired else report
+        mirrors = mirror_items(os.environ, os.geteuid())
+        return replace(report, mirrors=mirrors, repairs=repaired or report.repairs)
 
 
 def _parser() -> argparse.ArgumentParser:

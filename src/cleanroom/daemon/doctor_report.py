@@ -38,6 +38,7 @@ class Report:
     backends: tuple[tuple[str, Probe], ...]
     firecracker: tuple[HostItem, ...]
     repairs: tuple[Repair, ...] = ()
+    mirrors: tuple[HostItem, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -61,10 +62,8 @@ def render_json(report: Report) -> str:
             }
             for name, probe in report.backends
         ],
-        "firecracker": [
-            {"name": item.name, "present": item.present, "detail": item.detail}
-            for item in report.firecracker
-        ],
+        "firecracker": _items(report.firecracker),
+        "mirrors": _items(report.mirrors),
         "repairs": [
             {
                 "title": repair.title,
@@ -78,6 +77,10 @@ def render_json(report: Report) -> str:
     return json.dumps(document, indent=2)
 
 
+def _items(items: tuple[HostItem, ...]) -> list[dict[str, object]]:
+    return [{"name": item.name, "present": item.present, "detail": item.detail} for item in items]
+
+
 def render_text(report: Report) -> str:
     """Return the report as a person reads it; every line that is not ready names its repair."""
     lines = []
@@ -85,6 +88,9 @@ def render_text(report: Report) -> str:
         lines += _backend_lines(name, probe)
     lines.append("for Firecracker runs (information only, no runtime here needs them):")
     lines += [f"  {_mark(item)} {item.name:<12} {item.detail}" for item in report.firecracker]
+    if report.mirrors:
+        lines.append("mirrors of registries, by config.yaml:")
+        lines += [f"  {_mark(item)} {item.name}: {item.detail}" for item in report.mirrors]
     if report.repairs:
         lines.append("repairs:")
         lines += [f"  {_outcome(repair)}" for repair in report.repairs]

@@ -31,6 +31,7 @@ from cleanroom.daemon.gateway_process import launch_of
 from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.decide.mirror import Mirror
 from cleanroom.errors import Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
@@ -49,13 +50,12 @@ SKEW_S: Final = 86_400  # how wrong a sandbox's clock may be for its authority t
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """What every gateway process is given: the certificates (PEM) that upstreams are verified by,
-    the time, and the content cache.
-    """
+    """What every gateway is given; `roots` are PEM: by them upstreams are verified."""
 
     roots: str
     clock: Clock
     content: Content
+    mirrors: tuple[Mirror, ...] = ()
 
 
 class GatewayLink:
@@ -141,8 +141,7 @@ class GatewayLink:
     ) -> str:
         """Have the gateway keep a secret's value for a sandbox; return what stands for it inside.
 
-        `descriptor`: an anonymous file, read from its beginning, closed here whatever happens. The
-        secret's time begins now. Raises Refused(secret_unavailable), Fault(gateway_lost).
+        `descriptor`: an anonymous file, closed here. Raises Refused(secret_unavailable), Fault.
         """
         key = (sandbox_id, binding.secret_id)
         held: asyncio.Future[control.SecretHeld] = self._loop.create_future()
@@ -279,6 +278,7 @@ class GatewayLink:
                 resolvers=settings.resolvers,
                 proxy=settings.proxy,
                 foreign_credentials=settings.foreign_credentials,
+                mirrors=self._supplies.mirrors,
             )
         )
 

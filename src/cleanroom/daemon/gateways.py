@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cleanroom.daemon.parts import GatewayLink, Lost, RecordEvent, Service, StartGateway
+from cleanroom.decide.mirror import binding_of, is_of_operator
 from cleanroom.errors import CleanroomError
 from cleanroom.policy.model import CompiledPolicy
 
@@ -68,6 +69,8 @@ class Gateways:
             for binding in policy.secrets
             if (value := values.get(binding.secret_id)) is not None
         ]
+        for name in filter(is_of_operator, values):
+            await link.hold_secret(sandbox_id, binding_of(name), os.dup(values[name]))
         door = link.door(sandbox_id, policy, offline=offline)
         return Service(door, authority, tuple(placeholders))
 

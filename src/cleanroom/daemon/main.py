@@ -46,7 +46,8 @@ def real_host(paths: Paths, config: Config) -> Host:
     settings = config.settings
     facts = read_host(settings.tools, settings.gateway.trust)
     content = Content(paths.content, settings.cache.size, lambda: clock.now().timestamp())
-    supplies = Supplies(facts.ca_bundle.decode("ascii", "replace"), clock, content)
+    roots = facts.ca_bundle.decode("ascii", "replace")
+    supplies = Supplies(roots, clock, content, settings.mirrors)
 
     async def start_gateway(record: RecordEvent, lost: Lost) -> GatewayLink:
         return await GatewayLink.start(settings.gateway, record, lost, supplies)

@@ -23,6 +23,7 @@ from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED, Sandboxes
 from cleanroom.daemon.settings import MiseSettings
 from cleanroom.daemon.workspace_mark import workspace_mark
+from cleanroom.decide.mirror import is_of_operator
 from cleanroom.errors import Code, Fault, Refused
 from cleanroom.policy.model import MisePolicy
 from cleanroom.sandbox import mise
@@ -135,7 +136,12 @@ class Mise:
             making = replace(equipment, layers=str(stage), is_bootstrap=True)
             asked = creation.options
             options = RunOptions(backend=asked.backend, isolation=asked.isolation)
-            own = replace(creation, options=options, ephemeral=True, equipment=making, values={})
+            # Of values only those of mirrors: nothing stands for them inside.
+            values = {
+                name: creation.values[name] for name in filter(is_of_operator, creation.values)
+            }
+            own = replace(creation, options=options, ephemeral=True, equipment=making)
+            own = replace(own, values=values)
             run = await self._bootstrap(own, start)
             if run.record.exit_code != 0:
                 raise await _not_installed(equipment.plan, run)

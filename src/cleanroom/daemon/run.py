@@ -110,7 +110,7 @@ async def create_sandbox(
     creation: Creation, host: Host, watch: Stopwatch
 ) -> tuple[LiveSandbox, tuple[str, ...]]:
     """Make a sandbox with the tools that its repository asks for; also what is to be told."""
-    check_given(creation.policy, creation.values)
+    check_given(creation.policy, creation.values, host.config.settings.mirrors)
 
     async def start(request: ExecutionRequest, sandbox: LiveSandbox) -> LiveRun:
         return await start_execution(request, host, sandbox)

@@ -4,15 +4,22 @@ In: a policy, what the caller's flags and the operator's configuration say. Out:
 approval has to be asked for. Never: a value; a host approved by nobody but the policy itself.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 
-from cleanroom.api.secret_types import SecretNeed, SecretNeeds, SecretNeedsRequest, SecretSource
+from cleanroom.api.secret_types import (
+    MirrorNeed,
+    SecretNeed,
+    SecretNeeds,
+    SecretNeedsRequest,
+    SecretSource,
+)
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.approvals import Sends, Workspace, bound, not_agreed
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.settings import SecretSource as Source
 from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.taking import is_there
+from cleanroom.decide.mirror import Mirror, mirrors_for
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
 
@@ -33,6 +40,7 @@ async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> Sec
             sends = sends_of(policy, options, settings, found)
             await host.approvals.judge(at, policy, options.approved_policy, sends)
     every = sends_of(policy, options, settings, bound(policy))
+    mirrors = _mirrors(settings.mirrors, policy, sources)
     lacking = not_agreed((await host.approvals.look(at, policy)).agreed, every)
     return SecretNeeds(
         secrets=[
@@ -45,12 +53,13 @@ async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> Sec
                 required=binding.required,
                 kind=binding.kind,
                 header=binding.header,
-                source=_source(binding, sources),
+                source=_source(binding.secret_id, sources),
                 unapproved=list(lacking.get(binding.secret_id, ())),
             )
             for binding in policy.secrets
         ],
-        taken=taken and bool(policy.secrets),
+        taken=taken and bool(policy.secrets or mirrors),
+        mirrors=mirrors,
     )
 
 
@@ -99,8 +108,15 @@ def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
             raise UserError(Code.REQUEST_INVALID, message, "leave it out, or rename the binding's")
 
 
-def check_given(policy: CompiledPolicy, given: Container[str]) -> None:
-    """Raise Refused(secret_unavailable) for a required secret without a value."""
+def check_given(
+    policy: CompiledPolicy, given: Container[str], mirrors: Sequence[Mirror] = ()
+) -> None:
+    """Raise Refused(secret_unavailable) where a required secret, or a mirror's, has no value."""
+    for mirror in mirrors_for(mirrors, policy):
+        if mirror.value_id and mirror.value_id not in given:
+            message = f"cannot start: the secret '{mirror.auth}' of the mirror of {mirror.host}"
+            hint = "run: cleanroom secrets check"
+            raise Refused(Code.SECRET_UNAVAILABLE, f"{message} has no value", hint)
     for binding in policy.secrets:
         if binding.required and binding.secret_id not in given:
             message = f"cannot start: the secret '{binding.secret_id}' has no value"
@@ -114,8 +130,27 @@ def _check_host(binding: SecretBinding, host: str) -> None:
         raise UserError(Code.REQUEST_INVALID, f"{message} bind it there", f"it binds: {where}")
 
 
-def _source(binding: SecretBinding, sources: Mapping[str, Source]) -> SecretSource | None:
-    source = sources.get(binding.secret_id)
+def _mirrors(
+    mirrors: Sequence[Mirror], policy: CompiledPolicy, sources: Mapping[str, Source]
+) -> list[MirrorNeed]:
+    """Return each secret that mirrors of this policy's registries want, once."""
+    wanted: dict[str, list[Mirror]] = {}
+    for mirror in mirrors_for(mirrors, policy):
+        if mirror.auth:
+            wanted.setdefault(mirror.auth, []).append(mirror)
+    return [
+        MirrorNeed(
+            id=secret_id,
+            value_id=those[0].value_id,
+            mirror_of=[mirror.host for mirror in those],
+            source=_source(secret_id, sources),
+        )
+        for secret_id, those in wanted.items()
+    ]
+
+
+def _source(secret_id: str, sources: Mapping[str, Source]) -> SecretSource | None:
+    source = sources.get(secret_id)
     if source is None:
         return None
     return SecretSource(provider=source.provider, words=list(source.words))

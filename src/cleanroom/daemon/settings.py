@@ -1,13 +1,14 @@
 """The daemon's settings as values; config.py reads them, everything else only sees these.
 
 In: nothing. Out: Settings with its defaults. Never: a policy; nothing here widens one but
-`gateway.private_hosts`, `gateway.host_services` and `gateway.foreign_credentials`, which the
-operator alone can name.
+`gateway.private_hosts`, `gateway.host_services`, `gateway.foreign_credentials` and `mirrors`, which
+the operator alone can name.
 """
 
 from dataclasses import dataclass, field
 
 from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.decide.mirror import Mirror
 
 MIB = 1024 * 1024
 
@@ -99,3 +100,4 @@ class Settings:
     mise: MiseSettings = field(default_factory=MiseSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     secrets: tuple[tuple[str, SecretSource], ...] = ()
+    mirrors: tuple[Mirror, ...] = ()

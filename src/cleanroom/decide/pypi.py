@@ -22,7 +22,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 _SDISTS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
 _OLD_BINARIES: Final = (".egg", ".exe", ".msi", ".rpm", ".dmg", ".deb")
-_SIDE_FILES: Final = (".metadata", ".asc", ".provenance")
+SIDE_FILES: Final = (".metadata", ".asc", ".provenance")
 _VERSION: Final = re.compile(
     r"v?(?P<epoch>[0-9]+!)?(?P<release>[0-9]+(?:\.[0-9]+)*)"
     r"(?:[-_.]?(?P<pre>a|b|c|rc|alpha|beta|pre|preview)[-_.]?(?P<pre_n>[0-9]*))?"
@@ -40,7 +40,7 @@ def ask_pypi(target: str) -> Question:
         return path
     parts = path[1:].removesuffix("/").split("/")
     file = parts[-1]
-    for suffix in _SIDE_FILES:
+    for suffix in SIDE_FILES:
         if file.endswith(suffix) and isinstance(
             found := _file(file.removesuffix(suffix), path), Artifact
         ):

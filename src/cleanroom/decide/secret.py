@@ -108,6 +108,10 @@ class Keyring(Protocol):
         """
         ...
 
+    def of_operator(self, value_id: str) -> bytes | None:
+        """Return a value that a mirror of the operator's wants; None if it is not here."""
+        ...
+
     @property
     def echoes(self) -> Echoes:
         """What replaces the values in answers."""

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from cleanroom.decide.mirror import Mirror
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
@@ -38,6 +39,7 @@ class Configure(Message, frozen=True):
     "NAME:PORT" inside and the loopback "ADDRESS:PORT" it means. `resolvers`:
     addresses "IP" or "IP:PORT" / "[IP6]:PORT"; empty means the host's own resolver. `proxy`:
     "HOST:PORT" of a CONNECT proxy, or "". `foreign_credentials`: bound hosts, "strip" or "pass".
+    `mirrors`: asked instead of registries' hosts.
     """
 
     host_networks: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Configure(Message, frozen=True):
     proxy: str = ""
     host_services: tuple[tuple[str, str], ...] = ()
     foreign_credentials: tuple[tuple[str, str], ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
 
 
 class Trust(Message, frozen=True):
@@ -70,7 +73,8 @@ class HoldSecret(Message, frozen=True):
     """Keep the value that comes in one anonymous file, for this sandbox; its time begins now.
 
     It may come before the door. A token that has to be minted is asked for at once, unless the
-    sandbox is `offline`; SecretHeld comes when it is there.
+    sandbox is `offline`; SecretHeld comes when it is there. One of a mirror
+    (decide/mirror.py) has a binding to nothing.
     """
 
     sandbox_id: str

@@ -146,6 +146,7 @@ class Wait:
             accept,
             offline=self._want.offline,
             credential=self._want.credential,
+            mirrors=self._want.mirrors,
         )
         self._asking = self._dates.source.fetch(page, self)
 

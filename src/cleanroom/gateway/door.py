@@ -7,13 +7,14 @@ one sandbox in another's.
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Final, Protocol
 
 from cleanroom.decide.address import Guard
 from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.match import Address
+from cleanroom.decide.mirror import Mirror, Mirrors
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.secret import Foreign
 from cleanroom.decide.tcp import decide_connection, decide_dial
@@ -31,6 +32,7 @@ from cleanroom.gateway.layers.custody import Custody, Untouched, Watched
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
 from cleanroom.gateway.layers.lending import Lending
+from cleanroom.gateway.layers.mirroring import Mirrored, Mirroring
 from cleanroom.gateway.layers.opened import OpenedLayer, Sessions
 from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.layers.report import verdict_event
@@ -63,6 +65,9 @@ class Surroundings(Protocol):
     def foreign(self) -> Mapping[str, Foreign]:
         """What the operator says of other credentials to bound hosts."""
         ...
+
+    @property
+    def mirrors(self) -> Mirrors: ...
 
     @property
     def allowances(self) -> Allowances: ...
@@ -254,6 +259,13 @@ class Door:
         """Return what judges each address that `name` resolves to."""
         return lambda address: decide_dial(self._policy, self._around.guard, name, address, port)
 
+    def judge_mirror(self, mirror: Mirror) -> Callable[[Address], Deny | None]:
+        """Return what judges each address of a mirror, whose name is the operator's own word."""
+        guard = self._around.guard
+        named = replace(guard, private_names=guard.private_names | {mirror.name})
+        name, port = mirror.name, mirror.port
+        return lambda address: decide_dial(self._policy, named, name, address, port)
+
     def hold(self, size: int) -> bool:
         """Account bytes of unjudged heads and bodies."""
         self._spent.head_bytes += size
@@ -319,13 +331,24 @@ class Door:
         inside: Layer = HttpLayer(policy, target, Speech.HTTPS, custody)
         if registry_of(policy, target.name) is not None:
             visit = Visit(
-                self._sandbox_id, policy, self.registries, self.reactor.today, self._given.offline
+                self._sandbox_id,
+                policy,
+                self.registries,
+                self.reactor.today,
+                self._given.offline,
+                self._mirroring(),
             )
             inside = RegistryLayer(visit, target, allow, self._registry_custody(target))
         return OpenedLayer(target, allow, sessions, inside)
 
+    def _mirroring(self) -> Mirroring | None:
+        mirrors = self._around.mirrors
+        return Mirroring(self._secrets, mirrors) if mirrors else None
+
     def _registry_custody(self, target: Target) -> Custody:
         bindings = bindings_of(self._policy, target.name, target.port)
+        if target.name in self._around.mirrors:
+            return Mirrored(self._secrets, target, verified=True)
         if bindings:
             # The request is built anew there: a credential that is not lent cannot pass.
             stripped = self._foreign(target) is Foreign.STRIP

@@ -15,11 +15,12 @@ from cleanroom.decide.upload_pack import TALK
 from cleanroom.errors import Code
 from cleanroom.gateway.delivery import Delivery, Order, Verified
 from cleanroom.gateway.ending import Ending
-from cleanroom.gateway.forms import form_of, refine_of
+from cleanroom.gateway.forms import form_of
 from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.memory import Held, Memory
 from cleanroom.gateway.mismatch import mismatch
 from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.refining import refining
 from cleanroom.gateway.shared import OK, Older, Shared, said_of
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Answer, Served, Taker, Want
@@ -287,9 +288,7 @@ class Errand:
     def _asked(self, *, is_ok: bool) -> dict[str, Any]:
         want = self._want
         return {
-            "refine": refine_of(want.grant, want.accept, self._cache.reactor.wall_s())
-            if is_ok
-            else None,
+            "refine": refining(want, self._cache.reactor.wall_s()) if is_ok else None,
             "method": want.method,
             "range": want.range,
             "if_none_match": want.if_none_match,

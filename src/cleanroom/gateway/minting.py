@@ -120,7 +120,8 @@ class Asking:
         if isinstance(outcome, Failed):
             self._deny(outcome.deny, outcome.address)
             return
-        self._line = Line(self._around, (self._whose.sandbox_id, self._whose.at.host), outcome)
+        at = self._whose.at
+        self._line = Line(self._around, (self._whose.sandbox_id, at.host, at.port), outcome)
         self._line.serve(self._go_on)
         self._go_on()
 

@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
+from cleanroom.decide.mirror import HTTPS_PORT, NO_MIRRORS, Mirrors, make_mirrors
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import Foreign, SecretRef
 from cleanroom.decide.services import read_services
@@ -41,7 +42,6 @@ from cleanroom.gateway.wire import Target
 from cleanroom.policy.hosts import InvalidHostError
 
 _ENDS_S: Final = 0.02  # nobody waits for the report of an end: it goes with others
-HTTPS_PORT: Final = 443
 _READ_BYTES: Final = 256 * 1024
 _MOST_UNSENT: Final = 64 * 1024 * 1024  # a daemon this far behind does not write the audit
 _MOST_DESCRIPTORS: Final = 60  # in one recvmsg; the kernel's own limit is 253
@@ -60,6 +60,7 @@ class Gateway:
         self.reactor = Reactor()
         self.guard = Guard()
         self.foreign: Mapping[str, Foreign] = {}
+        self.mirrors: Mirrors = NO_MIRRORS
         self.allowances = allowances or Allowances()
         self._link = link
         self._inbox = control.Inbox()
@@ -137,14 +138,18 @@ class Gateway:
         return dialling
 
     def dial_registry(
-        self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
+        self, want: Want, done: Callable[[Reached | Failed], None]
     ) -> Cancellable | None:
         """Implement Doors of gateway/upstream.py."""
+        sandbox_id, mirror = want.sandbox_id, want.mirror
         door = self._doors.get(sandbox_id)
         if door is None or self._given_to(sandbox_id).offline:
             return None
-        target = Target(host, "", HTTPS_PORT, 0)
-        return self.dial(sandbox_id, target, door.judge(host, HTTPS_PORT), done)
+        if mirror is not None:
+            target = Target(mirror.name, "", mirror.port, 0)
+            return self.dial(sandbox_id, target, door.judge_mirror(mirror), done)
+        target = Target(want.host, "", HTTPS_PORT, 0)
+        return self.dial(sandbox_id, target, door.judge(want.host, HTTPS_PORT), done)
 
     def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
         """Implement Doors of gateway/upstream.py."""
@@ -210,6 +215,7 @@ class Gateway:
             self.guard = replace(guard, services=read_services(message.host_services))
             self.foreign = {host: Foreign(word) for host, word in message.foreign_credentials}
             self._proxy = parse_proxy(message.proxy) if message.proxy else None
+            self.mirrors = make_mirrors(message.mirrors)
             places = tuple(parse_place(text) for text in message.resolvers)
         except (ValueError, InvalidHostError) as error:
             raise control.ControlError(str(error)) from error

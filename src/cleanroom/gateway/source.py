@@ -7,11 +7,12 @@ The content cache and the pool of upstream connections are both Sources; one sta
 other, and the conversation knows neither.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.echo import Sieve
+from cleanroom.decide.mirror import Mirror, Mirrors
 from cleanroom.decide.model import Deny
 
 
@@ -51,11 +52,17 @@ class Want:
     if_none_match: str = ""
     offline: bool = False  # nothing may be asked of an upstream
     credential: Credential | None = None
+    mirrors: Mirrors = field(default_factory=dict)  # of its registry's hosts
 
     @property
     def identity(self) -> str:
         """With whose credentials it is asked for, "" with none."""
         return self.credential.identity if self.credential is not None else ""
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """Where the operator has this host asked instead."""
+        return self.mirrors.get(self.host)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
-from urllib.parse import urljoin, urlsplit
 
 from cleanroom.decide.artifact import Grant, Refusal
 from cleanroom.decide.echo import repeats
@@ -24,6 +23,7 @@ from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
 from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
+from cleanroom.gateway.places import Place, named, place_of, redirected
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Answer, Served, Taker, Want
 
@@ -34,7 +34,6 @@ SILENCE_S: Final = 30.0  # of an upstream that is being asked
 _READ_BYTES: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ENDED: Final = Deny(Code.CANCELED, "the sandbox has ended")  # says nothing of the upstream
-_Place = tuple[str, str]  # sandbox and host
 
 
 class Surroundings(Protocol):
@@ -51,9 +50,9 @@ class Doors(Surroundings, Protocol):
     """What an upstream needs of its gateway: judged by the sandbox's own policy."""
 
     def dial_registry(
-        self, sandbox_id: str, host: str, done: Callable[[Reached | Failed], None]
+        self, want: Want, done: Callable[[Reached | Failed], None]
     ) -> Cancellable | None:
-        """Begin to connect to a registry's host; None: there is no such sandbox any more."""
+        """Begin to connect to whom a Want is asked of; None: its sandbox has ended."""
         ...
 
     def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
@@ -66,7 +65,7 @@ class Upstream:
 
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
-        self._idle: dict[_Place, list[Line]] = {}
+        self._idle: dict[Place, list[Line]] = {}
         self._live: set[Asking] = set()
 
     def fetch(self, want: Want, taker: Taker) -> "Asking":
@@ -84,7 +83,7 @@ class Upstream:
         for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
             asking.give_up(_ENDED)
 
-    def take(self, place: _Place) -> "Line | None":
+    def take(self, place: Place) -> "Line | None":
         """Return a connection that may still be good."""
         idle = self._idle.get(place)
         return idle.pop() if idle else None
@@ -113,7 +112,7 @@ class Upstream:
 class Line:
     """One TLS connection to an upstream; tells `changed` when there is something to do."""
 
-    def __init__(self, doors: Surroundings, place: _Place, reached: Reached) -> None:
+    def __init__(self, doors: Surroundings, place: Place, reached: Reached) -> None:
         self.place = place
         self.served = Served(address=reached.address, through_proxy=reached.through_proxy)
         self.is_used = False  # it has answered before
@@ -173,7 +172,7 @@ class Asking:
         if self._is_over:
             return
         self._exchange, self._is_asked = Exchange(self.want.method), False
-        line = self._pool.take((self.want.sandbox_id, self.want.host))
+        line = self._pool.take(place_of(self.want))
         if line is None:
             self._dial()
         else:
@@ -213,8 +212,7 @@ class Asking:
 
     def _dial(self) -> None:
         self._watch()
-        want = self.want
-        self._dialling = self._pool.doors.dial_registry(want.sandbox_id, want.host, self._dialled)
+        self._dialling = self._pool.doors.dial_registry(self.want, self._dialled)
         if self._dialling is None:
             self.give_up(_ENDED)
 
@@ -223,8 +221,7 @@ class Asking:
         if isinstance(outcome, Failed):
             self.give_up(outcome.deny)
             return
-        place = (self.want.sandbox_id, self.want.host)
-        self._use(Line(self._pool.doors, place, outcome))
+        self._use(Line(self._pool.doors, place_of(self.want), outcome))
 
     def _use(self, line: Line) -> None:
         self._line = line
@@ -237,7 +234,7 @@ class Asking:
         self._timer = self._pool.doors.reactor.later(SILENCE_S, self._silent)
 
     def _silent(self) -> None:
-        self.give_up(_unreachable(f"{self.want.host} did not answer in time"))
+        self.give_up(_unreachable(f"{named(self.want)} did not answer in time"))
 
     # --- the exchange ---------------------------------------------------------------------
 
@@ -251,12 +248,12 @@ class Asking:
             self._broken(line, "the connection was cut")
         except TlsError as error:
             if error.certificate:
-                reason = f"the certificate of {self.want.host} cannot be verified: {error.why}"
+                reason = f"the certificate of {named(self.want)} cannot be verified: {error.why}"
                 self.give_up(Deny(Code.UPSTREAM_CERTIFICATE_INVALID, reason))
             else:
                 self._broken(line, error.why)
         except MalformedError as error:
-            reason = f"the answer of {self.want.host} is not beyond doubt HTTP/1.1: {error}"
+            reason = f"the answer of {named(self.want)} is not beyond doubt HTTP/1.1: {error}"
             self.give_up(Deny(Code.UPSTREAM_UNREACHABLE, reason))
 
     def _exchange_bytes(self, line: Line) -> None:
@@ -326,7 +323,7 @@ class Asking:
             self._leave(line, keep=False)  # it was stale: asked anew, once for each kept one
             self._pool.doors.reactor.soon(self.start)
             return
-        self.give_up(_unreachable(f"no whole answer from {self.want.host}: {why}"))
+        self.give_up(_unreachable(f"no whole answer from {named(self.want)}: {why}"))
 
     # --- redirects ------------------------------------------------------------------------
 
@@ -346,7 +343,7 @@ class Asking:
 
     def _judge(self, location: str) -> Want | Deny:
         want = self.want
-        place = _place_of(want, location)
+        place = redirected(want, location)
         if want.credential is not None and repeats(
             want.credential.sieve(), location, *(place or ())
         ):
@@ -369,18 +366,6 @@ class Asking:
             reason = f"{want.host} redirects {want.grant.label} to {grant.label}"
             return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
         return replace(want, host=host, grant=replace(want.grant, path=grant.path))
-
-
-def _place_of(want: Want, location: str) -> tuple[str, str] | None:
-    """Return host and target of a redirect; None if it is no plain https URL."""
-    try:
-        parts = urlsplit(urljoin(f"https://{want.host}{want.grant.path}", location))
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme != "https" or port not in (None, 443) or "@" in parts.netloc:
-        return None
-    return (parts.hostname or "", parts.path or "/")
 
 
 def _unreachable(reason: str) -> Deny:

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from cleanroom.decide.echo import Echoes, Word
 from cleanroom.decide.kinds import KINDS
+from cleanroom.decide.mirror import is_of_operator
 from cleanroom.decide.model import Deny
 from cleanroom.decide.oauth2 import Minted, why_unmintable
 from cleanroom.decide.placeholder import ENTROPY_BYTES, MOST, placeholder_like
@@ -120,7 +121,7 @@ class SandboxSecrets:
         shape = value if binding.oauth2 is None else token
         ref = SecretRef(placeholder_like(shape, os.urandom(ENTROPY_BYTES)), binding)
         self._held[ref] = _Held(secret, self._now() + binding.ttl_s)
-        self.found = Finder(self._held)
+        self._find()
         self._echoes = None
         return ref
 
@@ -180,6 +181,12 @@ class SandboxSecrets:
         self.expire()
         return self._ended.get(host)
 
+    def of_operator(self, value_id: str) -> bytes | None:
+        """Implement Keyring."""
+        found = (held for ref, held in self._held.items() if ref.binding.secret_id == value_id)
+        held = next(found, None)
+        return None if held is None or held.why_not else held.secret.reveal()
+
     @property
     def echoes(self) -> Echoes:
         """Implement Keyring."""
@@ -213,6 +220,8 @@ class SandboxSecrets:
         kept = {binding.secret_id: binding for binding in bindings}
         for ref in list(self._held):
             binding = kept.get(ref.binding.secret_id)
+            if is_of_operator(ref.binding.secret_id):
+                continue  # no policy's word
             if binding is None:
                 self._end("the policy no longer binds it", ref)
                 continue
@@ -221,13 +230,17 @@ class SandboxSecrets:
             self._lose("the policy no longer binds it to this host", ref, gone)
             narrower = replace(ref, binding=replace(binding, allowed_hosts=hosts))
             self._held[narrower] = self._held.pop(ref)
-        self.found = Finder(self._held)
+        self._find()
 
     def close(self) -> None:
         """Wipe everything. Idempotent."""
         for ref in self._held:
             self._end("its sandbox has ended", ref)
         self.take_lost()
+
+    def _find(self) -> None:
+        # What stands for the operator's values is not known inside, so nobody looks for it.
+        self.found = Finder(r for r in self._held if not is_of_operator(r.binding.secret_id))
 
     def _end(self, why: str, ref: SecretRef) -> None:
         held = self._held[ref]

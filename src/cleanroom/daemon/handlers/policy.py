@@ -29,6 +29,7 @@ from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
 from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
 from cleanroom.daemon.policy_reports import changes_of, check_of, report_of, rule_of
+from cleanroom.decide.mirror import mirrors_for
 from cleanroom.decide.tcp import decide_target
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.explain import explain as explain_plan
@@ -68,7 +69,11 @@ async def explain(call: Call) -> web.StreamResponse:
         PolicyExplanation(
             policy_hash=policy.policy_hash,
             lines=list(plan.lines()),
-            notes=[*notes, *plan.notes],
+            notes=[
+                *notes,
+                *(each.text for each in mirrors_for(call.host.config.settings.mirrors, policy)),
+                *plan.notes,
+            ],
         )
     )
 

@@ -19,12 +19,14 @@ from cleanroom.api import codec
 from cleanroom.api.problem import problem_of
 from cleanroom.api.secret_types import SecretNeedsRequest
 from cleanroom.daemon.call import Call, answer
+from cleanroom.daemon.config_mirrors import MAX_MIRRORS
 from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.secrets import needs_of_run
 from cleanroom.errors import CleanroomError, Code, Fault, UserError
 from cleanroom.policy.parse_secrets import MAX_SECRETS
 
 _LINE_LIMIT: Final = 16 * 1024
+_MOST: Final = MAX_SECRETS + MAX_MIRRORS
 _LINE_S: Final = 30.0  # a client writes its line at once
 _HEADERS: Final = {"Connection": "Upgrade", "Upgrade": "cleanroom-secrets"}
 
@@ -97,7 +99,7 @@ async def _bytes(own: socket.socket, received: list[int]) -> bytes:
     loop = asyncio.get_running_loop()
     while True:
         try:
-            data, descriptors, _, _ = socket.recv_fds(own, _LINE_LIMIT, MAX_SECRETS)
+            data, descriptors, _, _ = socket.recv_fds(own, _LINE_LIMIT, _MOST)
         except BlockingIOError:
             ready: asyncio.Future[None] = loop.create_future()
             loop.add_reader(own.fileno(), _set, ready)

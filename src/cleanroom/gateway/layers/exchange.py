@@ -45,8 +45,9 @@ def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
 
     A value that is no plain text is left out: it changes the form only.
     """
+    mirror = want.mirror
     fields = [
-        ("Host", want.host),
+        ("Host", mirror.label if mirror is not None else want.host),
         ("User-Agent", "cleanroom"),
         ("Accept-Encoding", "identity"),
         ("Accept", want.accept if _VALUE.fullmatch(want.accept) else "*/*"),
@@ -59,7 +60,8 @@ def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
     if grant.body:
         fields.append(("Content-Type", "application/x-git-upload-pack-request"))
         fields.append(("Content-Length", str(len(grant.body))))
-    lines = [f"{want.method} {grant.path} HTTP/1.1"]
+    prefix = mirror.prefix if mirror is not None else ""
+    lines = [f"{want.method} {prefix}{grant.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in fields]
     head = b"\r\n".join([*(line.encode("ascii") for line in lines), *credentials, b"", b""])
     return head + grant.body

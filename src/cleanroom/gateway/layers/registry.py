@@ -16,6 +16,7 @@ from typing import Final, assert_never
 
 from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
 from cleanroom.decide.http import decide_host_header
+from cleanroom.decide.mirror import NO_MIRRORS
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.upload_pack import advertised, decide_talk
 from cleanroom.errors import Code
@@ -33,9 +34,10 @@ from cleanroom.gateway.layers.http_denial import (
     status_of,
 )
 from cleanroom.gateway.layers.lending import Lending, Search
+from cleanroom.gateway.layers.mirroring import Mirroring
 from cleanroom.gateway.layers.report import Told, verdict_event
 from cleanroom.gateway.layers.upload import Upload, UploadError
-from cleanroom.gateway.source import Answer, Served, Want
+from cleanroom.gateway.source import Answer, Credential, Served, Want
 from cleanroom.gateway.wire import (
     Abort,
     Begun,
@@ -77,6 +79,7 @@ class Visit:
     registries: Registries
     today: Callable[[], str]
     offline: bool = False
+    mirroring: Mirroring | None = None  # None: the operator has no mirrors
 
 
 @dataclass(slots=True)
@@ -191,17 +194,25 @@ class RegistryLayer:
             if_none_match=fields.get("if-none-match", ""),
             offline=visit.offline,
         )
-        self._asked = _Asked(request, grant)
+        search: Search | None = None
+        lent: Credential | Deny | None = None
         if isinstance(self._custody, Lending):
-            loan = self._custody.lend(request, raw, grant.path)
-            if isinstance(loan, Deny):
-                self._asked = None
-                return self._refuse(Refusal(loan, label=grant.label), request)
+            lent = self._custody.lend(request, raw, grant.path)
+            search = self._custody.search(grant)
+        mirroring = visit.mirroring
+        mirrors = mirroring.of(grant.hosts) if mirroring is not None else NO_MIRRORS
+        if mirroring is not None and mirrors and not isinstance(lent, Deny):
+            lent = mirroring.lend(grant, mirrors, self._target.name, lent)
+            search = search or mirroring.search(grant, mirrors)
+        if isinstance(lent, Deny):
+            return self._refuse(Refusal(lent, label=grant.label), request)
+        want = replace(want, credential=lent, mirrors=mirrors)
+        if search is not None:
             # What is searched is had whole, and nothing says what its bytes were.
-            want = replace(want, credential=loan, range="", if_none_match="")
-            self._asked.search = self._custody.search(grant)
+            want = replace(want, range="", if_none_match="")
+        self._asked = _Asked(request, grant, search=search)
         self._is_last = self._is_last or not request.persistent
-        told = _told(request, grant)
+        told = self._told(request, grant)
         told["reason"] = self._warning(grant)
         event = verdict_event(self._target, Protocol.HTTPS, self._allow, **told)
         return [Pause(Side.SANDBOX), Report(event), *_held(len(grant.body)), Fetch(want)]
@@ -234,7 +245,7 @@ class RegistryLayer:
         write = _DENIALS.get(manager, denial_response)
         head_only = request is not None and request.method == "HEAD"
         answer = write(refusal.deny, status=refusal.status, head_only=head_only)
-        told = _told(request, None)
+        told = self._told(request, None)
         told["artifact"] = refusal.label
         report = Report(verdict_event(self._target, Protocol.HTTPS, refusal.deny, **told))
         return [report, Send(Side.SANDBOX, answer), *self._over(Finish())]
@@ -305,18 +316,24 @@ class RegistryLayer:
             status = status_of(deny)
             return self._refuse(Refusal(deny, status, asked.grant.label), asked.request)
         # The client must not take what it has for whole.
-        told = _told(asked.request, asked.grant)
+        told = self._told(asked.request, asked.grant)
         event = verdict_event(self._target, Protocol.HTTPS, deny, **told)
         return [Report(event), *self._over(Abort())]
 
     # --- reports -----------------------------------------------------------------------------
 
     def _served(self, asked: _Asked, served: Served) -> NetworkEvent:
-        told = _told(asked.request, asked.grant)
+        told = self._told(asked.request, asked.grant)
         told["phase"], told["bytes_in"] = "served", asked.sent
         told["through_proxy"] = served.through_proxy
         told["cache"], told["digest"] = served.cache, served.digest
         return verdict_event(self._target, Protocol.HTTPS, self._allow, served.address, **told)
+
+    def _told(self, request: RequestHead | None, grant: Grant | None) -> Told:
+        told = _told_of(request, grant)
+        if self._visit.mirroring is not None:
+            told["mirror"] = self._visit.mirroring.label(self._target.name)
+        return told
 
     def _warning(self, grant: Grant) -> str:
         registry = self._visit.registries.get(self._target.name)
@@ -327,7 +344,7 @@ class RegistryLayer:
         return [command]
 
 
-def _told(request: RequestHead | None, grant: Grant | None) -> Told:
+def _told_of(request: RequestHead | None, grant: Grant | None) -> Told:
     """Say what was asked for, which artifact it is about, and what that is held to."""
     told: Told = {}
     if request is not None:

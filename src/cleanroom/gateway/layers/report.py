@@ -24,6 +24,7 @@ class Told(TypedDict, total=False):
     pin: str
     cache: str
     digest: str
+    mirror: str
 
 
 def verdict_event(

@@ -1,0 +1,113 @@
+"""Mirrors: places and links under public names, and no other."""
+
+import pytest
+
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.mirror import (
+    Mirror,
+    binding_of,
+    is_of_operator,
+    make_mirrors,
+    mirrors_for,
+    mirrors_of,
+    public_place,
+    renaming,
+)
+from tests.policy.reading import compiled
+
+NPM = Mirror("npm.example", "https://m.corp.example/api/npm", "a")
+INDEX = Mirror("index.example", "https://m.corp.example/api/pypi", "a", "me")
+FILES = Mirror("files.example", "https://m.corp.example/api/pypi")
+ROOT = Mirror("root.example", "https://own.corp.example:8443")
+EVERY = make_mirrors([NPM, INDEX, FILES, ROOT])
+PAGE = Grant("npm", "metadata", "/ms", "ms")
+
+
+def test_a_mirror_says_who_is_dialled() -> None:
+    assert (NPM.name, NPM.port, NPM.label, NPM.prefix) == (
+        "m.corp.example", 443, "m.corp.example", "/api/npm",
+    )  # fmt: skip
+    assert (ROOT.port, ROOT.label, ROOT.prefix) == (8443, "own.corp.example:8443", "")
+    assert (NPM.value_id, ROOT.value_id) == ("mirror:a", "")
+    assert NPM.text.endswith("with the operator's secret 'a' as a bearer token")
+    assert INDEX.text.endswith("as the password of me")
+    assert ROOT.text == "root.example is asked at its mirror https://own.corp.example:8443"
+
+
+def test_a_value_of_a_mirror_is_bound_to_nothing() -> None:
+    binding = binding_of(NPM.value_id)
+    assert is_of_operator(binding.secret_id)
+    assert not is_of_operator("mirror")
+    assert (binding.allowed_hosts, binding.env, binding.target) == ((), "", ())
+
+
+def test_mirrors_of_a_policy_are_those_of_its_enabled_registries() -> None:
+    policy = compiled(
+        "version: 1\nregistries:\n"
+        "  npm: {enable: true, allowed_hosts: [npm.example]}\n"
+        "  pypi: {enable: false, allowed_hosts: [index.example]}\n"
+    )
+    assert mirrors_for(EVERY.values(), policy) == (NPM,)
+    assert mirrors_of(EVERY, ["npm.example", "other.example"]) == {"npm.example": NPM}
+    assert mirrors_of({}, ["npm.example"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("at", "path", "asked", "place"),
+    [
+        (("m.corp.example", 443), "/api/npm/ms", "npm.example", ("npm.example", "/ms")),
+        (("m.corp.example", 443), "/api/npm", "npm.example", ("npm.example", "/")),
+        (("m.corp.example", 443), "/api/npm2/ms", "npm.example", ("", "")),
+        (("m.corp.example", 8443), "/api/npm/ms", "npm.example", ("", "")),
+        (("m.corp.example", 443), "/api/pypi/x", "index.example", ("index.example", "/x")),
+        (("m.corp.example", 443), "/api/pypi/x", "files.example", ("files.example", "/x")),
+        (("m.corp.example", 443), "/api/pypi/x", "npm.example", ("files.example", "/x")),
+        (("own.corp.example", 8443), "/x", "npm.example", ("root.example", "/x")),
+        (("other.example", 443), "/api/npm/ms", "npm.example", ("", "")),
+    ],
+)
+def test_a_place_at_a_mirror_has_a_public_name(
+    at: tuple[str, int], path: str, asked: str, place: tuple[str, str]
+) -> None:
+    assert public_place(EVERY, asked, at, path) == place
+
+
+def test_the_longest_prefix_is_meant() -> None:
+    inner = Mirror("inner.example", "https://m.corp.example/api/npm/inner")
+    both = make_mirrors([NPM, inner])
+    place = public_place(both, "npm.example", ("m.corp.example", 443), "/api/npm/inner/x")
+    assert place == ("inner.example", "/x")
+
+
+@pytest.mark.parametrize(
+    ("page", "renamed"),
+    [
+        (b'"https://m.corp.example/api/npm/ms/-/ms-1.tgz"', b'"https://npm.example/ms/-/ms-1.tgz"'),
+        (rb'"https:\/\/m.corp.example\/api\/npm\/ms"', rb'"https:\/\/npm.example\/ms"'),
+        (b"<https://m.corp.example/api/npm>", b"<https://npm.example>"),
+        (b"https://own.corp.example:8443/x", b"https://root.example/x"),
+        (b"https://m.corp.example/api/npm2/ms", b"https://m.corp.example/api/npm2/ms"),
+        (b"https://m.corp.example/api/npm-x", b"https://m.corp.example/api/npm-x"),
+        (b"https://own.corp.example:84430/x", b"https://own.corp.example:84430/x"),
+        (b"https://xm.corp.example/api/npm/", b"https://xm.corp.example/api/npm/"),
+        (b"http://m.corp.example/api/npm/", b"http://m.corp.example/api/npm/"),
+    ],
+)
+def test_links_have_public_names_and_nothing_else_is_changed(page: bytes, renamed: bytes) -> None:
+    rename = renaming(EVERY, PAGE, "npm.example")
+    assert rename is not None
+    assert rename(b"a " + page + b" z") == b"a " + renamed + b" z"
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant("npm", "artifact", "/ms/-/ms-1.tgz", "ms", "1"),
+        Grant("go", "metadata", "/m.example/x/@v/list", "m.example/x"),
+        Grant("git", "metadata", "/a.git/info/refs", "a.git"),
+        Grant("pypi", "metadata", "/x-1-py3-none-any.whl.metadata", "x"),
+    ],
+)
+def test_what_has_a_digest_or_no_links_stays_as_it_is(grant: Grant) -> None:
+    assert renaming(EVERY, grant, "npm.example") is None
+    assert renaming({}, PAGE, "npm.example") is None
