@@ -16,7 +16,17 @@ SLOW = frozenset(
     (
         *("asyncio", "http", "http.client", "pydantic", "rich", "httpx", "aiohttp", "yaml"),
         *("importlib.metadata", "msgspec", "sqlite3", "subprocess", "logging", "dataclasses"),
-        *("inspect", "pathlib", "shutil", "tempfile", "ssl", "email", "difflib", "argparse"),
+        *(
+            "inspect",
+            "pathlib",
+            "shutil",
+            "tempfile",
+            "ssl",
+            "email",
+            "difflib",
+            "argparse",
+            "socket",
+        ),
         *("cleanroom.api.types", "cleanroom.policy", "cleanroom.daemon"),
     )
 )

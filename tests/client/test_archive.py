@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cleanroom.client.archive import Upgraded, receive, send
+from cleanroom.client.archive import receive, send
+from cleanroom.client.blocking import Upgraded
 from cleanroom.client.calls import RemoteError
 from cleanroom.errors import Code, Fault
 from tests.client.scripted import Peer

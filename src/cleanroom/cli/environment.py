@@ -12,10 +12,11 @@ from cleanroom.cli.parser import variable_name
 from cleanroom.client.files import SMALL, read_limited
 from cleanroom.errors import Code, UserError
 
-_SECRET_NAME: Final = re.compile(
+# Compiled when they are used: most commands set no variable.
+_TELLING_NAME: Final = (
     r"(?i)(token|secret|passw(or)?d|credential|api_?key|access_?key|private_?key|auth)"
 )
-_SECRET_VALUE: Final = re.compile(
+_TELLING_VALUE: Final = (
     r"gh[pousr]_|github_pat_|glpat-|sk-|xox[abprs]-|AKIA[0-9A-Z]{16}|npm_[A-Za-z0-9]{30}"
     r"|pypi-|eyJ[A-Za-z0-9_-]+\.|-----BEGIN |[a-z+]+://[^/\s:@]+:[^/\s@]+@"
 )
@@ -42,7 +43,7 @@ def look_like_credentials(given: Mapping[str, str]) -> list[str]:
     return [
         name
         for name, value in given.items()
-        if value and (_SECRET_NAME.search(name) or _SECRET_VALUE.match(value))
+        if value and (re.search(_TELLING_NAME, name) or re.match(_TELLING_VALUE, value))
     ]
 
 

@@ -5,16 +5,13 @@ taken for the end, or more than a few pieces in memory.
 """
 
 import json
-import socket
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from cleanroom.client import frames
-from cleanroom.client.blocking import READ_SIZE
+from cleanroom.client.blocking import READ_SIZE, Upgraded
 from cleanroom.client.calls import RemoteError, read_json
 from cleanroom.errors import Code, Fault
-
-Upgraded = tuple[socket.socket, bytes]
 
 
 def receive(upgraded: Upgraded) -> Iterator[bytes]:

@@ -8,12 +8,11 @@ import json
 import os
 import select
 import signal
-import socket
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 from cleanroom.client import frames
-from cleanroom.client.blocking import READ_SIZE
+from cleanroom.client.blocking import READ_SIZE, Upgraded
 from cleanroom.client.calls import RemoteError, read_json
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
@@ -83,7 +82,7 @@ class Attachment:
 
     def __init__(
         self,
-        upgraded: tuple[socket.socket, bytes],
+        upgraded: Upgraded,
         stdin: int | None,
         sink: Sink,
         interrupts: Interrupts,

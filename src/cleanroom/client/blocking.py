@@ -4,8 +4,9 @@ In: an endpoint's path. Out: replies, streams of lines, an upgraded socket. Neve
 second connection for what one can do.
 """
 
+# The C half of `socket`: the other half is enums and selectors, 1.5 ms of every command.
+import _socket
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -30,11 +31,11 @@ def nobody_waits(_name: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-Upgraded = tuple[socket.socket, bytes]  # the socket, and what came with the answer
+Upgraded = tuple[_socket.socket, bytes]  # the socket, and what came with the answer
 
 
-def _connected(path: str, patience_s: float) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _connected(path: str, patience_s: float) -> _socket.socket:
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         sock.settimeout(CONNECT_TIMEOUT_S)
         sock.connect(path)
@@ -48,7 +49,7 @@ def _connected(path: str, patience_s: float) -> socket.socket:
 class Connection:
     """A kept-alive connection; one call at a time. A context manager."""
 
-    def __init__(self, sock: socket.socket, path: str = "") -> None:
+    def __init__(self, sock: _socket.socket, path: str = "") -> None:
         self._socket = sock
         self.path = path
         self._where = ""  # the request under way, for messages
@@ -94,7 +95,7 @@ class Connection:
             raise Refused(Code.SECRET_UNAVAILABLE, message, "use your own: cleanroom serve")
 
     def _peer(self, offset: int) -> int:
-        packed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        packed = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         return int.from_bytes(packed[offset : offset + 4], sys.byteorder)
 
     def call(self, call: Call) -> Reply:

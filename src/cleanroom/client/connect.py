@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from cleanroom import __version__
-from cleanroom.client.autostart import Starter
 from cleanroom.client.blocking import Connection, Waiting, nobody_waits
 from cleanroom.client.calls import Call
 from cleanroom.client.endpoint import Endpoint, find_endpoint
@@ -81,6 +80,8 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
         raise Refused(
             Code.BACKEND_TRANSPORT_ERROR, message, f"cleanroom serve --listen {endpoint.url}"
         )
+    from cleanroom.client.autostart import Starter  # noqa: PLC0415 -- only who starts one pays
+
     with Starter(endpoint, caller.environ) as starter:
         connection = _try(endpoint)  # another command may have started one while this one waited
         if connection is None:

@@ -15,7 +15,7 @@ from cleanroom.client.files import first_value, read_small
 
 WORD_LIMIT: Final = 256  # of api/message.py, as the next
 PATH_LIMIT: Final = 131_072
-_URL: Final = re.compile(r"(https?)://(?:[^/@\s]*@)?([^/?#@\s]+)(/[^?#\s]*)?")
+_URL: Final = r"(https?)://(?:[^/@\s]*@)?([^/?#@\s]+)(/[^?#\s]*)?"
 
 
 def client_facts(environ: Mapping[str, str], home: str) -> dict[str, object]:
@@ -54,7 +54,7 @@ def registries(environ: Mapping[str, str], home: str) -> dict[str, str]:
 
 def without_credentials(url: str) -> str:
     """Return scheme, host, port and path of an http URL; "" for anything else."""
-    found = _URL.fullmatch(url.strip())
+    found = re.fullmatch(_URL, url.strip()) if url else None
     return f"{found[1]}://{found[2]}{found[3] or '/'}" if found else ""
 
 
@@ -111,6 +111,8 @@ def _uv_file(text: str) -> str:
 
     Not a TOML parser: it reads the two shapes uv documents, one key a line.
     """
+    if not text:
+        return ""
     for following in re.split(r"(?m)^\s*\[\[index\]\]\s*$", text)[1:]:
         block = following.split("\n[", 1)[0]
         url = re.search(r'(?m)^\s*url\s*=\s*"([^"\n]*)"', block)
@@ -123,13 +125,16 @@ def _uv_file(text: str) -> str:
 def _yarn(environ: Mapping[str, str], home: str) -> Iterator[str]:
     """Both yarns: the modern one's variable and file, then the classic one's."""
     yield environ.get("YARN_NPM_REGISTRY_SERVER", "")
-    modern = re.search(
-        r"(?m)^npmRegistryServer:\s*[\"']?([^\"'\s#]+)", read_small(f"{home}/.yarnrc.yml")
-    )
-    yield modern[1] if modern else ""
+    yield _found(r"(?m)^npmRegistryServer:\s*[\"']?([^\"'\s#]+)", f"{home}/.yarnrc.yml")
     yield environ.get("YARN_REGISTRY", "")
-    classic = re.search(r'(?m)^registry\s+"?([^"\s]+)', read_small(f"{home}/.yarnrc"))
-    yield classic[1] if classic else ""
+    yield _found(r'(?m)^registry\s+"?([^"\s]+)', f"{home}/.yarnrc")
+
+
+def _found(pattern: str, path: str) -> str:
+    """Return the group of a pattern in a file. Most have no such file: nothing is compiled then."""
+    text = read_small(path)
+    found = re.search(pattern, text) if text else None
+    return found[1] if found else ""
 
 
 def git_identity(environ: Mapping[str, str], home: str) -> tuple[str, str]:

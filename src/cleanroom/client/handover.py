@@ -6,6 +6,7 @@ byte of a value sent; a daemon of another user.
 
 import json
 import socket
+from array import array
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -50,7 +51,8 @@ class HandOver:
         silent = "it did not answer"
         line = json.dumps(list(descriptors)).encode() + b"\n"
         try:
-            sent = socket.send_fds(self._socket, [line], list(descriptors.values()))
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors.values())
+            sent = self._socket.sendmsg([line], [rights])
             self._socket.sendall(line[sent:])
             answer = b""
             while not answer.endswith(b"\n"):

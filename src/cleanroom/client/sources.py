@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Refused, UsageError
 
-_FLAG: Final = re.compile(
+_FLAG: Final = (  # compiled when it is used: most commands do not
     r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"(?P<given>=(?:fd:(?P<fd>[0-9]{1,4})|(?P<env>[A-Za-z_][A-Za-z0-9_]*)))?"
     r"(?:@(?P<hosts>[A-Za-z0-9.,-]+))?"
@@ -44,7 +44,7 @@ def given_secrets(flags: Sequence[str]) -> dict[str, Source]:
     """Return what `--secret` says. Raises UsageError."""
     given: dict[str, Source] = {}
     for flag in flags:
-        found = _FLAG.fullmatch(flag)
+        found = re.fullmatch(_FLAG, flag)
         if found is None or found["id"] in given or not _is_whole(found):
             message = "cannot read --secret: it names a variable or a descriptor, once an id"
             raise UsageError(Code.REQUEST_INVALID, message, _SHAPE)

@@ -68,18 +68,29 @@ class LocalWorkspaces:
 
     async def mark(self, workspace: str) -> str:
         """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
-        await asyncio.to_thread(judge_workspace, workspace, os.geteuid(), self._closed.homes)
-        return await asyncio.to_thread(workspace_mark, workspace)
+
+        def judged() -> str:
+            judge_workspace(workspace, os.geteuid(), self._closed.homes)
+            return workspace_mark(workspace)
+
+        return await asyncio.to_thread(judged)
 
     async def prepare(self, order: Order, folder: Path) -> Prepared:
         """Make the view and the plan in `folder`. Raises UserError, Refused or Fault."""
-        await asyncio.to_thread(judge_workspace, order.workspace, os.geteuid(), self._closed.homes)
-        view, *mounts = await self._views(order.options, order.workspace, folder)
+
+        def judged() -> tuple[WorkspaceView, ...]:
+            judge_workspace(order.workspace, os.geteuid(), self._closed.homes)
+            return self._views(order.options, order.workspace, folder)
+
+        async with self._one_scan:
+            view, *mounts = await asyncio.to_thread(judged)
         client = client_environment(order.facts)
         host = trusting(self._host, order.authority)
         spec = build_spec(order.policy, order.sandbox_id, view, host, client)
         wanted = [overlay for mount in mounts for overlay in mount.overlays]
-        spec = add_places(spec, [*wanted, *await asyncio.to_thread(self._volumes_of, order)])
+        if order.options.volumes:
+            wanted += await asyncio.to_thread(self._volumes_of, order)
+        spec = add_places(spec, wanted)
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         notes = tuple(note for each in (view, *mounts) for note in each.notes)
@@ -89,8 +100,13 @@ class LocalWorkspaces:
 
     async def renew(self, prepared: Prepared, workspace: str, folder: Path) -> Prepared:
         """Look again at what must not be seen; before the view is mounted anew. Raises Fault."""
-        await asyncio.to_thread(drop_copies, folder)
-        views = await self._views(prepared.options, workspace, folder)
+
+        def anew() -> tuple[WorkspaceView, ...]:
+            drop_copies(folder)
+            return self._views(prepared.options, workspace, folder)
+
+        async with self._one_scan:
+            views = await asyncio.to_thread(anew)
         return replace(prepared, notes=tuple(note for each in views for note in each.notes))
 
     def _volumes_of(self, order: Order) -> list[Overlay]:
@@ -122,18 +138,13 @@ class LocalWorkspaces:
         sides = Sides(workspace, folder, machine, prepared.spec.environment, left_out)
         return Follower(sides, Watch() if watch else None)
 
-    async def _views(
+    def _views(
         self, options: RunOptions, workspace: str, folder: Path
     ) -> tuple[WorkspaceView, ...]:
-        """Make the workspace's view, then those of the mounts."""
-        writable = options.workspace_mode != "ro"
+        """Make the workspace's view, then those of the mounts; in a thread, one at a time."""
         into = folder, self._cache
-        async with self._one_scan:
-            view = await asyncio.to_thread(prepare, workspace, *into, writable=writable)
-            mounts = await asyncio.to_thread(
-                mount_views, options.mounts, workspace, self._closed, into
-            )
-        return view, *mounts
+        view = prepare(workspace, *into, writable=options.workspace_mode != "ro")
+        return view, *mount_views(options.mounts, workspace, self._closed, into)
 
     def command(self, prepared: Prepared, wanted: Wanted) -> Command:
         """Return what the agent is to start. Raises UserError."""
