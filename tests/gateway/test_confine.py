@@ -29,6 +29,12 @@ ATTEMPTS = {
 }
 # These end or change the process even where they may, so nothing is proven before.
 IRREVERSIBLE = {"start a program", "make a namespace"}
+# What one that is alone cannot do either.
+ATTEMPTS_ALONE = {
+    "open a socket": "socket.socket()",
+    "open two": "socket.socketpair()",
+    "read a file that anybody may read": "open('/etc/passwd').read()",
+}
 PROGRAM = """
 import ctypes, os, socket, sys, threading
 sys.path.insert(0, {package!r})
@@ -45,6 +51,8 @@ def attempt():
         return error.errno
     return 0
 ask_host("localhost")
+if sys.argv[2] == "alone":
+    confine(*map(int, sys.argv[3:5]) if len(sys.argv) > 3 else (None, None), is_alone=True)
 if sys.argv[2] == "confined":
     confine(*map(int, sys.argv[3:5])) if len(sys.argv) > 3 else confine(None, None)
     ask_host("localhost")
@@ -77,6 +85,14 @@ def test_a_confined_process_cannot(tmp_path: Path, what: str) -> None:
     assert refused.split()[1] in ("1", "13"), refused  # EPERM, EACCES
 
 
+@pytest.mark.parametrize("what", ATTEMPTS | ATTEMPTS_ALONE)
+def test_a_process_that_is_alone_cannot(tmp_path: Path, what: str) -> None:
+    attempt = (ATTEMPTS | ATTEMPTS_ALONE)[what]
+    if what in ATTEMPTS_ALONE:
+        assert run(tmp_path, attempt, "confined").startswith("did 0 ")
+    assert run(tmp_path, attempt, "alone").split()[1] in ("1", "13")
+
+
 def test_root_becomes_whom_the_daemon_named(tmp_path: Path) -> None:
     me = run(tmp_path, "pass", "free")
     if "(0, 0, 0)" not in me:
@@ -86,9 +102,12 @@ def test_root_becomes_whom_the_daemon_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("is_alone", [False, True])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_the_filter_ends_in_allow_and_kills_foreign_machines(machine: str) -> None:
-    program = build_filter(machine)
+def test_the_filter_ends_in_allow_and_kills_foreign_machines(
+    machine: str, *, is_alone: bool
+) -> None:
+    program = build_filter(machine, is_alone=is_alone)
     steps = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
     assert steps[2] == (6, 0, 0, 0x80000000)
     assert steps[-1] == (6, 0, 0, 0x7FFF0000)

@@ -2,11 +2,13 @@ import json
 
 import pytest
 
+from cleanroom.lockfile.formats import try_to_read
 from cleanroom.policy import pins
 from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.model import ArtifactPin, UnpinnedArtifact
 from cleanroom.policy.parse import parse_policy
-from cleanroom.policy.pins import Pinned, lock_patterns, pin_policy
+from cleanroom.policy.pins import Pinned, lock_patterns
+from cleanroom.policy.pins import pin_policy as pin
 from cleanroom.policy.problems import PolicyErrors
 from cleanroom.policy.written import Policy
 from tests.lockfile.reading import SRI, A
@@ -37,6 +39,10 @@ def entry(**fields: object) -> dict[str, object]:
 
 def allowed(pinned: Pinned) -> tuple[ArtifactPin, ...]:
     return compile_policy(pinned.policy).registries[0].artifact_allowlist
+
+
+def pin_policy(written: Policy, texts: dict[str, str]) -> Pinned:
+    return pin(written, {path: try_to_read(path, text) for path, text in texts.items()})
 
 
 def refused(written: Policy, texts: dict[str, str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Policy texts compiled once: the only way from a client's text to what is enforced.
 
 In: a PolicyText, with the texts of its lock files. Out: the CompiledPolicy and what a person should
-know of it, by digest from the cache. Never: a file opened, the client sends the texts; a large lock
-file read while others wait for the loop.
+know of it, by digest from the cache. Never: a file opened, the client sends the texts; a lock file
+read in this process (lock_reader.py).
 """
 
 import asyncio
@@ -11,11 +11,13 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from cleanroom.api.policy_types import PolicyText
+from cleanroom.daemon.lock_reader import read_apart
 from cleanroom.lockfile.paths import MAX_BYTES
 from cleanroom.policy.compile import compile_nothing, compile_policy
 from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
-from cleanroom.policy.pins import lock_patterns, pin_policy
+from cleanroom.policy.pins import Outcomes, lock_patterns, pin_policy
+from cleanroom.policy.written import Policy
 
 NO_POLICY: Final = (
     "no cleanroom.yaml here, so every connection is refused; write one with: cleanroom init"
@@ -43,7 +45,7 @@ class Policies:
         self._one_at_a_time = asyncio.Lock()
 
     async def compile(self, policy: PolicyText) -> Compiled:
-        """Return the compiled policy. Raises PolicyErrors with every fault of the texts.
+        """Return the compiled policy. Raises PolicyErrors with every fault of the texts, Fault.
 
         Its notes are those that every run says.
         """
@@ -59,11 +61,15 @@ class Policies:
                 digest = await asyncio.to_thread(_digest, policy)
                 made = self._cache.get(digest)
                 if made is None:
-                    made = await asyncio.to_thread(_compile, policy)
+                    written = parse_policy(policy.text, policy.path)
+                    found = await read_apart(policy.lockfiles)
+                    made = await asyncio.to_thread(_compile, written, found)
                 self._keep(digest, made)
         else:
             digest = _digest(policy)
-            made = self._cache.get(digest) or _compile(policy)
+            made = self._cache.get(digest)
+            if made is None:
+                made = _compile(parse_policy(policy.text, policy.path), {})
             self._keep(digest, made)
         return Compiled(made.policy, (*_origin(policy), *made.notes))
 
@@ -83,8 +89,8 @@ def lockfiles_of(policy: PolicyText) -> tuple[str, ...]:
     return lock_patterns(parse_policy(policy.text, policy.path))
 
 
-def _compile(policy: PolicyText) -> Compiled:
-    pinned = pin_policy(parse_policy(policy.text or "", policy.path), policy.lockfiles)
+def _compile(written: Policy, found: Outcomes) -> Compiled:
+    pinned = pin_policy(written, found)
     return Compiled(compile_policy(pinned.policy), pinned.notes)
 
 

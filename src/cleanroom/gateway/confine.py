@@ -1,7 +1,8 @@
 """Takes away from the gateway process what it does not need, after everything is imported.
 
 In: the uid and gid to become (a root daemon names them). Out: a process that cannot start another,
-write or create a file, signal, trace, mount, or read more of the disk than name resolution needs.
+write or create a file, signal, trace, mount, or read more of the disk than name resolution needs;
+one that is alone opens no file and no socket at all.
 Never: a weaker confinement in silence; each step raises OSError, but for Landlock where the kernel
 has none (files are then guarded by the uid and the filter alone).
 """
@@ -62,6 +63,10 @@ _DENIED: Final[tuple[tuple[str, int | None, int | None], ...]] = (
     ("fchmodat", 268, 53), ("fchmodat2", 452, 452), ("chown", 92, None), ("fchown", 93, 55),
     ("lchown", 94, None), ("fchownat", 260, 54), ("mknod", 133, None), ("mknodat", 259, 33),
 )  # fmt: skip
+# What a process that is alone has no use for either.
+_DENIED_ALONE: Final[tuple[tuple[str, int | None, int | None], ...]] = (
+    ("open", 2, None), ("openat", 257, 56), ("socket", 41, 198), ("socketpair", 53, 199),
+)  # fmt: skip
 # (audit architecture, column of the table, numbers of open and openat with their flags' place,
 # number of clone)
 _MACHINES: Final = {
@@ -83,8 +88,11 @@ _LANDLOCK_READ: Final = (1 << 2) | (1 << 3)  # read a file, list a folder
 _LANDLOCK_BENEATH: Final = 1
 
 
-def confine(uid: int | None, gid: int | None) -> None:
-    """Drop everything, in the only order that works. Raises OSError."""
+def confine(uid: int | None, gid: int | None, *, is_alone: bool = False) -> None:
+    """Drop everything, in the only order that works. Raises OSError.
+
+    `is_alone`: it goes on with the descriptors that it has.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _raise_descriptor_limit()
     if uid is not None and gid is not None:
@@ -93,11 +101,11 @@ def confine(uid: int | None, gid: int | None) -> None:
         os.setresuid(uid, uid, uid)
     _prctl(_PR_SET_DUMPABLE, 0)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _restrict_files()
-    _load_filter(build_filter(platform.machine()))
+    _restrict_files(() if is_alone else _READABLE_FOLDERS)
+    _load_filter(build_filter(platform.machine(), is_alone=is_alone))
 
 
-def build_filter(machine: str) -> bytes:
+def build_filter(machine: str, *, is_alone: bool = False) -> bytes:
     """Return the BPF program for this machine. Raises OSError on one without a table."""
     if machine not in _MACHINES:
         raise OSError(errno.ENOSYS, f"no system call table for {machine}")
@@ -106,7 +114,7 @@ def build_filter(machine: str) -> bytes:
         _step(_LOAD, _AT_ARCH), _step(_IF_EQUAL, arch, 1, 0), _step(_RETURN, _KILL),
         _step(_LOAD, _AT_NUMBER), _step(_IF_ANY_BIT, _X32, 0, 1), _step(_RETURN, _KILL),
     ]  # fmt: skip
-    for row in _DENIED:
+    for row in _DENIED + (_DENIED_ALONE if is_alone else ()):
         number = row[column]
         if number is not None:
             program += [_step(_IF_EQUAL, int(number), 0, 1), _step(_RETURN, _EPERM)]
@@ -141,13 +149,13 @@ def _load_filter(program: bytes) -> None:
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)
 
 
-def _restrict_files() -> None:
+def _restrict_files(folders: tuple[str, ...]) -> None:
     attributes = struct.pack("=Q", _LANDLOCK_ALL_ACCESS)
     ruleset = _libc.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0)
     if ruleset < 0 and ctypes.get_errno() in (errno.ENOSYS, errno.EOPNOTSUPP):
         return
     _check(ruleset)
-    for folder in _READABLE_FOLDERS:
+    for folder in folders:
         try:
             descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:

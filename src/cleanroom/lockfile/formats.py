@@ -89,3 +89,11 @@ def read_lockfile(name: str, text: str) -> Reading:
             message = f"cannot read it: its format is unknown (known: {', '.join(READERS)})"
         raise LockfileError(message)
     return reader(text)
+
+
+def try_to_read(path: str, text: str) -> Reading | LockfileError:
+    """Return what a file pins by its path and text, or why it cannot be read."""
+    try:
+        return read_lockfile(format_of(path), text)
+    except LockfileError as error:
+        return error

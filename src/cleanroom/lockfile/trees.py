@@ -18,6 +18,7 @@ _COMMAS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*+[}\]])', re.D
 _LINE: Final = re.compile(r"\(at line (\d+), column (\d+)\)")
 # tomllib takes the square of a dotted key's length
 _LONG_KEY: Final = re.compile(r"(?:\.[ \t]{0,8}[A-Za-z0-9_\"'-]{1,64}[ \t]{0,8}){33}")
+_MOST_DOTS: Final = 32  # of a line, before it is looked at for such a key: few have more
 _MISSES: Final = 16
 
 
@@ -51,7 +52,8 @@ def _blank_comma(match: re.Match[str]) -> str:
 
 def read_toml(text: str) -> Table:
     """Return the table that the text is. Raises LockfileError."""
-    long = _LONG_KEY.search(text)
+    has_dots = any(line.count(".") > _MOST_DOTS for line in text.split("\n"))
+    long = _LONG_KEY.search(text) if has_dots else None
     if long is not None:
         message = "cannot read it as TOML: a dotted key has more than 32 parts"
         raise LockfileError(message, text.count("\n", 0, long.start()) + 1)

@@ -1,8 +1,8 @@
-"""(Policy, texts of lock files) -> the policy with the pins of each registry.
+"""(Policy, lock files) -> the policy with the pins of each registry.
 
-In: a policy as written; texts by path, relative to the policy. Out: Pinned, or every lock file that
-cannot be read with its place. Never: a host that only a lock file names; a policy that enforces
-lock files of which none is there.
+In: a policy as written; what was read of each lock file, by its path relative to the policy. Out:
+Pinned, or every lock file that cannot be read with its place. Never: a host that only a lock file
+names; a policy that enforces lock files of which none is there.
 """
 
 import dataclasses
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from cleanroom.lockfile.digests import without_weak
-from cleanroom.lockfile.formats import format_of, read_lockfile
 from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength
 from cleanroom.lockfile.names import host_of, registry_package
 from cleanroom.lockfile.paths import MAX_FILES, beside, matches
@@ -21,7 +20,7 @@ from cleanroom.policy.written import Policy
 
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 
-Texts = Mapping[str, str]
+Outcomes = Mapping[str, Reading | LockfileError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,14 @@ def lock_patterns(policy: Policy) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def pin_policy(policy: Policy, texts: Texts) -> Pinned:
+def pin_policy(policy: Policy, found: Outcomes) -> Pinned:
     """Return the policy with what the lock files pin. Raises PolicyErrors."""
     problems: list[Problem] = []
     notes: list[str] = []
     registries = []
     for registry in policy.registries:
         if _holds(registry):
-            readings = dict(_readings(registry, texts, problems, notes))
+            readings = dict(_readings(registry, found, problems, notes))
             if not readings and not problems:
                 problems.append(_none(policy, registry))
             registries.append(_with_pins(registry, readings))
@@ -74,10 +73,10 @@ def _none(policy: Policy, registry: RegistryPolicy) -> Problem:
 
 
 def _readings(
-    registry: RegistryPolicy, texts: Texts, problems: list[Problem], notes: list[str]
+    registry: RegistryPolicy, found: Outcomes, problems: list[Problem], notes: list[str]
 ) -> Iterator[tuple[str, Reading]]:
     """Yield each file that the registry's patterns, or files already read, name."""
-    waiting = _named(registry, texts, notes)
+    waiting = _named(registry, found, notes)
     seen: set[str] = set()
     while waiting:
         path = waiting.pop(0)
@@ -88,30 +87,29 @@ def _readings(
             message = f"cannot read more than {MAX_FILES} lock files for one registry"
             problems.append(Problem(path, 1, 1, message))
             return
-        try:
-            reading = read_lockfile(format_of(path), texts[path])
-        except LockfileError as error:
-            problems.append(Problem(path, error.line, error.column, error.message))
+        reading = found[path]
+        if isinstance(reading, LockfileError):
+            problems.append(Problem(path, reading.line, reading.column, reading.message))
             continue
         yield path, reading
         for include in reading.includes:
             other = beside(path, include)
-            if other in texts:
+            if other in found:
                 waiting.append(other)
             else:
                 notes.append(f"{path} names {include[:80]}, which was not read and pins nothing")
 
 
-def _named(registry: RegistryPolicy, texts: Texts, notes: list[str]) -> list[str]:
+def _named(registry: RegistryPolicy, found: Outcomes, notes: list[str]) -> list[str]:
     """Return the files that the patterns name; note each pattern that names none."""
     named: list[str] = []
     for pattern in _patterns(registry):
-        found = sorted(path for path in texts if matches(pattern, path))
-        if not found:
+        paths = sorted(path for path in found if matches(pattern, path))
+        if not paths:
             notes.append(
                 f"registries.{registry.manager}: {pattern} does not exist and pins nothing"
             )
-        named += found
+        named += paths
     return named
 
 

@@ -1,0 +1,41 @@
+"""The reader of lock files, in a process of its own: `python -m cleanroom.lockfile_main [UID GID]`.
+
+In: texts on standard input, as lockfile/lines.py packs them; for a root daemon, whom to become.
+Out: its lines on standard output; exit status 3 if the memory was not enough. Never: a text read
+before it has given up every right; a file, a socket or another process.
+"""
+
+import gc
+import importlib
+import os
+import sys
+
+from cleanroom.gateway.confine import confine
+from cleanroom.lockfile.formats import try_to_read
+from cleanroom.lockfile.lines import OUT_OF_MEMORY, begin, encode, unpack
+
+
+def main(arguments: list[str]) -> int:
+    """Read what came, in the order of the paths."""
+    uid, gid = (int(text) for text in arguments) if arguments else (None, None)
+    if uid is None and os.geteuid() == 0:
+        sys.stderr.write("cleanroom reader: started as root without a uid to become\n")
+        return 1
+    importlib.import_module("unicodedata")  # urlsplit's, for some addresses; later is too late
+    confine(uid, gid, is_alone=True)
+    gc.disable()  # it lives as long as its texts
+    out = sys.stdout.buffer
+    try:
+        texts = unpack(sys.stdin.buffer.read())
+        for path in sorted(texts):
+            out.write(begin(path))
+            out.flush()  # who ends this process sees where it was
+            out.writelines(encode(try_to_read(path, texts.pop(path))))
+    except MemoryError:
+        return OUT_OF_MEMORY
+    out.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
