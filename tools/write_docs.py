@@ -11,7 +11,7 @@ from cleanroom import codes
 from cleanroom.api import openapi
 from cleanroom.cli import reference as cli_page
 from cleanroom.daemon import config_page
-from cleanroom.policy import reference, schema
+from cleanroom.policy import agents_page, reference, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +22,7 @@ def rendered() -> dict[str, str]:
         "docs/cli.md": cli_page.render_markdown(),
         "docs/codes.md": codes.render_markdown(),
         "docs/policy.md": reference.render_markdown(),
+        "docs/agents.md": agents_page.render_markdown(),
         "docs/config.md": config_page.render_markdown(),
         "docs/cleanroom.schema.json": schema.render_json(),
         "docs/openapi.json": openapi.render(),

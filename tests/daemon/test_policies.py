@@ -133,3 +133,16 @@ def test_the_client_is_told_which_files_to_send() -> None:
     assert lockfiles_of(PolicyText()) == ()
     with pytest.raises(PolicyErrors):
         lockfiles_of(text("version: 2\n"))
+
+
+def test_what_an_agent_adds_is_enforced_and_not_what_is_approved() -> None:
+    with_agent = PolicyText(path="cleanroom.yaml", text="version: 1\n", agent="claude/claude")
+    plain, found, nothing = compiled(text(), with_agent, PolicyText(agent="claude/claude"))
+    assert plain.policy is plain.written
+    assert found.written == plain.policy
+    assert [rule.value for rule in found.policy.network.allow_rules] == ["api.anthropic.com"]
+    assert [each.secret_id for each in found.policy.secrets] == ["claude"]
+    (note,) = found.notes
+    assert "--agent adds the hosts and the secret of claude/claude" in note
+    assert nothing.policy.secrets == found.policy.secrets
+    assert nothing.written.network.allow_rules == ()

@@ -15,13 +15,24 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import quote
 
+from cleanroom.policy.agents import RECIPES
 from tests.escape.egress_world import Arrival
 from tests.escape.tls_internet import TlsInternet
 from tests.gateway.certificates import authority, server
 
 # The first is where the secret may go; the others are allowed too, one of them relayed.
 NAMES: Final = ("good.test", "other.test", "relayed.test")
-ROOTS: Final = authority(*NAMES)
+# What the recipes of coding agents reach.
+AGENT_HOSTS: Final = tuple(
+    dict.fromkeys(
+        host
+        for recipe in RECIPES.values()
+        for hosts in (*(each.hosts for each in recipe.credentials), recipe.hosts)
+        for host in hosts
+    )
+)
+_EVERY: Final = (*NAMES, *AGENT_HOSTS)
+ROOTS: Final = authority(*_EVERY)
 MINTED: Final = "minted-0123456789abcdefABCDEF"
 ROTATED: Final = "rotated-0123456789abcdefABCDE"
 
@@ -42,7 +53,7 @@ class EchoInternet(TlsInternet):
 
 
 def _choose(stream: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
-    stream.context = server(name or "good.test", *NAMES)
+    stream.context = server(name or "good.test", *_EVERY)
 
 
 def _serve(raw: socket.socket, arrival: Arrival) -> None:
@@ -130,6 +141,24 @@ def elsewhere(request: bytes) -> Iterator[bytes]:
     yield _whole(b"", place, status="307 Temporary Redirect")
 
 
+def message(_: bytes) -> Iterator[bytes]:
+    """Say what an Anthropic-style client expects."""
+    said = {"type": "text", "text": "hello from outside"}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    body = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [said]}
+    rest = {"stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
+    yield _whole(json.dumps({**body, **rest}).encode(), "Content-Type: application/json")
+
+
+def completion(_: bytes) -> Iterator[bytes]:
+    """Say what an OpenAI-style client expects."""
+    said = {"role": "assistant", "content": "hello from outside"}
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    body = {"id": "c-1", "object": "chat.completion", "created": 1, "model": "m"}
+    text = json.dumps({**body, "choices": [choice]}).encode()
+    yield _whole(text, "Content-Type: application/json")
+
+
 def package(_: bytes) -> Iterator[bytes]:
     yield _whole(b'{"name":"pkg","versions":{},"dist-tags":{}}', "Content-Type: application/json")
 
@@ -156,6 +185,8 @@ ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/elsewhere": elsewhere,
     b"/pkg": package,
     b"/simple/pkg/": index,
+    b"/v1/messages": message,
+    b"/v1/chat/completions": completion,
     b"/oauth/token": minted,
     b"/oauth/none": unminted,
 }

@@ -21,6 +21,7 @@ class PolicyText(Message, frozen=True):
     lockfiles: Annotated[dict[HostPath, LockText], Meta(max_length=MAX_FILES)] = field(
         default_factory=dict
     )  # path relative to the workspace -> text, of those that it names
+    agent: Word = ""  # "RECIPE/SECRET": what `exec --agent` adds to this run, on a person's word
 
 
 class PolicyRequest(Message, frozen=True):

@@ -10,12 +10,11 @@ import sys
 from typing import Final
 
 from cleanroom.cli.parser import Options, Parser
-from cleanroom.cli.secrets import Values
+from cleanroom.cli.secrets import Values, values_given
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
-from cleanroom.client.sources import given_secrets
 from cleanroom.errors import Code
 
 VARIABLE: Final = "CLEANROOM_APPROVED_POLICY"
@@ -91,7 +90,7 @@ def create_run(
     connection: Connection, request: dict[str, object], options: Options, shell: Shell
 ) -> Reply:
     """Start the run; where something has to be approved and somebody is there, ask them first."""
-    with Values(shell, given_secrets(options.secret)) as values:
+    with Values(shell, values_given(options, shell)) as values:
         try:
             return connection.call(Call("create_run", body=values.add_to(connection, request)))
         except RemoteError as error:

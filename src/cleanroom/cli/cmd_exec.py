@@ -33,14 +33,13 @@ from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Options, Parser, sandbox_name, seconds
 from cleanroom.cli.render import SCHEMA_VERSION
-from cleanroom.cli.secrets import add_secret_flag, secret_options
+from cleanroom.cli.secrets import add_agent_flag, add_secret_flag, secret_options, values_given
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.attach import Left
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
 from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
-from cleanroom.client.sources import given_secrets
 from cleanroom.errors import CleanroomError, Code, UsageError, UserError
 
 # What a sandbox has to install tools for, which takes minutes the first time (docs/mise.md).
@@ -81,6 +80,7 @@ def parsers() -> tuple[Parser, ...]:
     parser.values("-e --env", "K[=V]", "set a variable; K alone takes your value")
     parser.values("--env-file", "FILE", "set variables from lines NAME=VALUE")
     add_secret_flag(parser)
+    add_agent_flag(parser)
     parser.value("--timeout", "TIME", "end it after 90s, 10m, 1h (exit 124)")
     add_folder_flags(parser)
     _add_sandbox_flags(parser)
@@ -171,7 +171,7 @@ def run_request(
         "sandbox": sandbox_name(options.sandbox),
         "cwd": options.workdir,
         "environment": given,
-        "secrets": secret_options(given_secrets(options.secret)),
+        "secrets": secret_options(values_given(options, shell)),
         "keep": options.keep,
         "keep_on_failure": options.keep_on_failure,
         "idle_s": seconds(options.idle) if options.idle else None,
@@ -188,11 +188,16 @@ def run_request(
     }
     if streams.terminal is not None:
         wanted["rows"], wanted["columns"] = streams.terminal.size
+    policy = shell.policy(workspace, options)
+    if options.agent:
+        from cleanroom.cli.agent import add_agent  # noqa: PLC0415 -- only with agents
+
+        policy = add_agent(options, shell, policy, wanted)
     return {
         "workspace": workspace.root,
         "subfolder": workspace.subfolder,
         "command": command,
-        "policy": shell.policy(workspace, options),
+        "policy": policy,
         "options": {name: value for name, value in wanted.items() if value},
         "facts": client_facts(shell.environ, shell.home),
     }

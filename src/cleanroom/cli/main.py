@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "volumes": "list, remove folders that outlive sandboxes",
     "executions": "list, get, cancel executions; their output",
     "secrets": "list, check, test: what the policy binds, and whether it is there",
+    "agents": "list the coding agents that exec --agent knows",
     "audit": "what was allowed and denied",
     "serve": "run the daemon",
     "config": "settings in force, and where each comes from",

@@ -33,6 +33,9 @@ JSON_SHAPES: Final = {
     "apply": "An ApplyReport.",
     "secrets list": "`secrets`: `id`, `env`, `hosts`, `source` in words, `unapproved` hosts.",
     "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
+    "agents list": "`agents`: `name`, `title`, `command`, `hosts`, `credentials` (`secret`, "
+    "`variable` inside, `outside` variables, `header`, `hosts`, `login_file`, `login_pointer`), "
+    "`environment`, `volume`, `notes`.",
     "port": "A Port; without one: a PortList.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
     "sandboxes create": "A Sandbox.",

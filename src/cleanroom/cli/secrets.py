@@ -10,18 +10,35 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from cleanroom.cli.parser import Parser
+from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.shell import Shell
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
-from cleanroom.client.sources import Source, no_source, source_of
+from cleanroom.client.sources import Source, given_secrets, no_source, source_of
 from cleanroom.errors import Refused
 
 
 def add_secret_flag(parser: Parser) -> None:
     """Add `--secret`."""
     parser.values("--secret", "ID=VAR[@HOST]", "the value of a bound secret; @HOST: go there once")
+
+
+def add_agent_flag(parser: Parser) -> None:
+    """Add `--agent`."""
+    parser.value("--agent", "NAME", "with a coding agent's hosts, login and home (agents list)")
+
+
+def values_given(options: Options, shell: Shell) -> dict[str, Source]:
+    """Return what `--secret` and `--agent` say of values. Raises UsageError, UserError."""
+    given = given_secrets(options.secret)
+    agent = getattr(options, "agent", None)  # not a flag of every command that makes a run
+    if agent:
+        from cleanroom.cli.agent import agent_named  # noqa: PLC0415 -- only with agents
+
+        source = agent_named(agent, given, shell).source
+        given[source.secret_id] = source
+    return given
 
 
 def secret_options(given: Mapping[str, Source]) -> dict[str, list[str]]:

@@ -59,6 +59,15 @@ def sealed_value(source: Source, around: Surroundings, kind: str = "static") -> 
     return _sealed(value)
 
 
+def leads_somewhere(path: str, pointer: str) -> bool:
+    """Tell whether a JSON file has a text or an object at a pointer."""
+    try:
+        _pointed(_file(path, MOST_JSON), pointer)
+    except _Unreadable:
+        return False
+    return True
+
+
 def _refused(source: Source, why: str) -> Refused:
     message = f"cannot use the secret '{source.secret_id}' ({source.text()}): {why}"
     return Refused(Code.SECRET_UNAVAILABLE, message, "cleanroom secrets check")

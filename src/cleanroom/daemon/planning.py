@@ -15,12 +15,12 @@ from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 async def plan_run(request: RunRequest, host: Host, who: str) -> RunPlan:
     """Return the plan. Raises as a run would, but for capabilities: those are listed."""
-    policy, notes = await host.policies.study(request.policy)
+    policy, notes, written = await host.policies.study(request.policy)
     options = settle(request.options, host.config.settings)
     sandbox_stays(options)
     place = await host.backends.place(policy, options)
     check_options(policy, options)
-    finding = await host.approvals.look(Workspace(request.workspace, who), policy)
+    finding = await host.approvals.look(Workspace(request.workspace, who), written)
     asked = [f"{finding.reason}: {NEXT}"] if finding.reason else []
     asked += [
         f"port {each.port} would be at 127.0.0.1:{each.host_port or '(any that is free)'}"

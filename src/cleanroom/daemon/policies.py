@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from cleanroom.api.policy_types import PolicyText
 from cleanroom.daemon.lock_reader import read_apart
 from cleanroom.lockfile.paths import MAX_BYTES
+from cleanroom.policy.agents import with_agent
 from cleanroom.policy.compile import compile_nothing, compile_policy
 from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
@@ -26,15 +27,20 @@ SHADOWED: Final = "cleanroom.yaml is used, and .buildkite/cleanroom.yaml beside 
 # Of a request with a policy: JSON writes a quote or a line end of a lock file as two bytes.
 MAX_POLICY_BODY: Final = MAX_BYTES + MAX_BYTES // 2
 
+EMPTY: Final = "version: 1\n"  # as good as no policy
 _CACHED: Final = 64
 _CACHED_PINS: Final = 200_000
 
 
 class Compiled(NamedTuple):
-    """What is enforced, and what a person should be told of where it came from."""
+    """What is enforced, and what a person should be told of where it came from.
+
+    `written` is the policy without what `exec --agent` adds: what approvals are about.
+    """
 
     policy: CompiledPolicy
     notes: tuple[str, ...]
+    written: CompiledPolicy
 
 
 class Policies:
@@ -53,25 +59,27 @@ class Policies:
 
     async def study(self, policy: PolicyText) -> Compiled:
         """Return the compiled policy, also with notes about its lock files. Raises PolicyErrors."""
-        if policy.text is None:
-            return Compiled(compile_nothing(), _origin(policy))
+        if policy.text is None and not policy.agent:
+            nothing = compile_nothing()
+            return Compiled(nothing, _origin(policy), nothing)
+        text = EMPTY if policy.text is None else policy.text
         if policy.lockfiles:
             # One at a time: who comes late finds what the first has made.
             async with self._one_at_a_time:
                 digest = await asyncio.to_thread(_digest, policy)
                 made = self._cache.get(digest)
                 if made is None:
-                    written = parse_policy(policy.text, policy.path)
+                    parsed = parse_policy(text, policy.path)
                     found = await read_apart(policy.lockfiles)
-                    made = await asyncio.to_thread(_compile, written, found)
+                    made = await asyncio.to_thread(_compile, parsed, found, policy.agent)
                 self._keep(digest, made)
         else:
             digest = _digest(policy)
             made = self._cache.get(digest)
             if made is None:
-                made = _compile(parse_policy(policy.text, policy.path), {})
+                made = _compile(parse_policy(text, policy.path), {}, policy.agent)
             self._keep(digest, made)
-        return Compiled(made.policy, (*_origin(policy), *made.notes))
+        return made._replace(notes=(*_origin(policy), *made.notes))
 
     def _keep(self, digest: bytes, made: Compiled) -> None:
         self._cache[digest] = made
@@ -89,16 +97,19 @@ def lockfiles_of(policy: PolicyText) -> tuple[str, ...]:
     return lock_patterns(parse_policy(policy.text, policy.path))
 
 
-def _compile(written: Policy, found: Outcomes) -> Compiled:
-    pinned = pin_policy(written, found)
-    return Compiled(compile_policy(pinned.policy), pinned.notes)
+def _compile(policy: Policy, found: Outcomes, agent: str) -> Compiled:
+    pinned = pin_policy(policy, found)
+    written = compile_policy(pinned.policy)
+    if not agent:
+        return Compiled(written, pinned.notes, written)
+    return Compiled(compile_policy(with_agent(pinned.policy, agent)), pinned.notes, written)
 
 
 def _digest(policy: PolicyText) -> bytes:
     """Return what equal texts share: each length is written before its text."""
     digest = hashlib.sha256()
     lockfiles = (each for pair in sorted(policy.lockfiles.items()) for each in pair)
-    for word in (policy.path, policy.text or "", *lockfiles):
+    for word in (policy.path, policy.text or "", policy.agent, *lockfiles):
         data = word.encode("utf-8", "surrogatepass")
         digest.update(b"%d:" % len(data))
         digest.update(data)
@@ -110,5 +121,7 @@ def _pins(made: Compiled) -> int:
 
 
 def _origin(policy: PolicyText) -> tuple[str, ...]:
-    nothing = (NO_POLICY,) if policy.text is None else ()
-    return (*nothing, SHADOWED) if policy.shadowed else nothing
+    notes = [NO_POLICY] if policy.text is None else []
+    if policy.agent:
+        notes = [f"--agent adds the hosts and the secret of {policy.agent[:80]} to this run"]
+    return (*notes, SHADOWED) if policy.shadowed else tuple(notes)

@@ -50,7 +50,7 @@ class Start:
 async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     """Policy text in, a running command out: every `exec` goes through here, in this order."""
     watch = Stopwatch(host.clock)
-    policy, said = await host.policies.compile(request.policy)
+    policy, said, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)
     check_options(policy, options)
@@ -58,7 +58,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     at = Workspace(request.workspace, who)
     with host.handovers.values(options.handover) as values:
         sends = sends_of(policy, options, host.config.settings, values)
-        notes = await host.approvals.admit(at, policy, options.approved_policy, sends)
+        notes = await host.approvals.admit(at, written, options.approved_policy, sends)
         watch.lap("policy_resolution_ms")
         creation = Creation(
             request.workspace,

@@ -26,7 +26,7 @@ from cleanroom.policy.model import CompiledPolicy, SecretBinding
 
 async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> SecretNeeds:
     """Return every binding. Raises, if asked to, what the run itself would raise."""
-    policy, _ = await host.policies.compile(request.policy)
+    policy, _, written = await host.policies.compile(request.policy)
     options = request.options
     at = Workspace(request.workspace, who)
     check_options(policy, options)
@@ -38,10 +38,10 @@ async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> Sec
         if taken:
             found = {*options.secrets, *sources}  # a secret that nobody has goes nowhere
             sends = sends_of(policy, options, settings, found)
-            await host.approvals.judge(at, policy, options.approved_policy, sends)
+            await host.approvals.judge(at, written, options.approved_policy, sends)
     every = sends_of(policy, options, settings, bound(policy))
     mirrors = _mirrors(settings.mirrors, policy, sources)
-    lacking = not_agreed((await host.approvals.look(at, policy)).agreed, every)
+    lacking = not_agreed((await host.approvals.look(at, written)).agreed, every)
     return SecretNeeds(
         secrets=[
             SecretNeed(

@@ -56,7 +56,7 @@ async def prune(call: Call) -> web.StreamResponse:
 async def artifacts(call: Call) -> web.StreamResponse:
     """Return what the lock files of a policy pin: what `cache warm` asks for."""
     request = await call.read(PolicyRequest, MAX_POLICY_BODY)
-    policy, _ = await call.host.policies.compile(request.policy)
+    policy, _, _ = await call.host.policies.compile(request.policy)
     return answer(await asyncio.to_thread(pinned_artifacts, policy))
 
 

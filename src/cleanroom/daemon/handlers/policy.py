@@ -55,7 +55,7 @@ async def lockfiles(call: Call) -> web.StreamResponse:
 async def validate(call: Call) -> web.StreamResponse:
     """Return the effective plan, or every fault with its place."""
     request = await call.read(PolicyRequest, MAX_POLICY_BODY)
-    policy, notes = await call.host.policies.study(request.policy)
+    policy, notes, _ = await call.host.policies.study(request.policy)
     place = await call.host.backends.place(policy, RunOptions(backend=request.backend))
     return answer(report_of(policy, place, notes))
 
@@ -63,7 +63,7 @@ async def validate(call: Call) -> web.StreamResponse:
 async def explain(call: Call) -> web.StreamResponse:
     """Return the policy in sentences."""
     request = await call.read(PolicyRequest, MAX_POLICY_BODY)
-    policy, notes = await call.host.policies.study(request.policy)
+    policy, notes, _ = await call.host.policies.study(request.policy)
     plan = explain_plan(policy)
     return answer(
         PolicyExplanation(
@@ -81,7 +81,7 @@ async def explain(call: Call) -> web.StreamResponse:
 async def check(call: Call) -> web.StreamResponse:
     """Return the verdict on one target."""
     request = await call.read(PolicyCheckRequest, MAX_POLICY_BODY)
-    policy, _ = await call.host.policies.compile(request.policy)
+    policy, _, _ = await call.host.policies.compile(request.policy)
     try:
         verdict = decide_target(policy, request.host, request.port)
     except InvalidHostError as error:
@@ -94,7 +94,7 @@ async def check(call: Call) -> web.StreamResponse:
 async def suggest(call: Call) -> web.StreamResponse:
     """Return the smallest rules for what a run was refused, and the file with them."""
     request = await call.read(PolicySuggestRequest, MAX_POLICY_BODY)
-    policy, _ = await call.host.policies.compile(request.policy)
+    policy, _, _ = await call.host.policies.compile(request.policy)
     run = await _run_of(call, request)
     refusals = (_refusal(denial) for denial in runs.now(call, run).denied)
     suggestion = suggest_rules(refusals, policy)
@@ -117,8 +117,8 @@ async def suggest(call: Call) -> web.StreamResponse:
 async def diff(call: Call) -> web.StreamResponse:
     """Return what a newer text permits beyond an older one, and what no longer."""
     request = await call.read(PolicyDiffRequest, 2 * MAX_POLICY_BODY)
-    old, _ = await call.host.policies.compile(request.old)
-    new, _ = await call.host.policies.compile(request.new)
+    old, _, _ = await call.host.policies.compile(request.old)
+    new, _, _ = await call.host.policies.compile(request.new)
     found = await asyncio.to_thread(difference, old, new)
     return answer(
         PolicyDiff(
@@ -133,7 +133,7 @@ async def diff(call: Call) -> web.StreamResponse:
 async def approve(call: Call) -> web.StreamResponse:
     """Record that a person agreed to a policy for a folder, or only say what it would mean."""
     request = await call.read(ApprovalRequest, MAX_POLICY_BODY)
-    policy, _ = await call.host.policies.compile(request.policy)
+    _, _, policy = await call.host.policies.compile(request.policy)
     at = Workspace(request.workspace, call.who)
     if request.check:
         finding = await call.host.approvals.look(at, policy)

@@ -37,14 +37,14 @@ async def create(call: Call) -> web.StreamResponse:
     """Make a sandbox that stays until its time is over or it is stopped."""
     request = await call.read(SandboxRequest, MAX_POLICY_BODY)
     host = call.host
-    policy, _ = await host.policies.compile(request.policy)
+    policy, _, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)
     options = settle(request.options, host.config.settings)
     check_options(policy, options)
     at = Workspace(request.workspace, call.who)
     with host.handovers.values(options.handover) as values:
         sends = sends_of(policy, options, host.config.settings, values)
-        await host.approvals.admit(at, policy, options.approved_policy, sends)
+        await host.approvals.admit(at, written, options.approved_policy, sends)
         creation = Creation(
             request.workspace,
             policy,

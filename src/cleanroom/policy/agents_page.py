@@ -1,0 +1,77 @@
+"""docs/agents.md, made of the recipes.
+
+In: nothing. Out: the page. Never: a recipe that is not tested; tests/escape/test_agents.py reads
+the same table.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cleanroom.policy.agents import RECIPES, Credential, Recipe
+
+_HEAD: Final = """\
+# Coding agents
+
+Generated from the recipes: `make docs`. `cleanroom agents list` shows them.
+
+```bash
+cleanroom exec --agent claude -it -- claude
+cleanroom diff
+```
+
+`--agent NAME` is your word for this run: nothing of it has to be written in a policy or approved.
+
+- **Hosts**: the vendor's API gets a rule, and nothing else does. What the agent's work needs
+  (registries, git) is in `cleanroom.yaml`.
+- **Login**: the first that you have of the listed variables, then login files. It stays outside:
+  the agent has a placeholder in the variable, and the gateway swaps it in the one header, for the
+  one host ([secrets.md](secrets.md)). `--secret ID=VARIABLE` names another source, and so does
+  `secrets:` in [config.yaml](config.md) where you have none of them.
+- **Home**: the folder in which the agent keeps sessions and settings is a volume of the workspace,
+  `agent-NAME`, used by one sandbox at a time. Another one: `--volume NAME:/AT` with the same
+  place. Nothing of your own home is shown.
+- **Variables** that keep it from reporting and from updating itself; `-e` overrides.
+
+A deny rule of the policy that names such a host is a conflict, and nothing starts. The program
+itself has to be there: install it in the repository (`npx`, mise), or let `tools:` of config.yaml
+show the folder that has it.
+
+Verified for each recipe, in a real sandbox before a server that shows the vendor's name: the value
+arrives in the header below, once, and the sandbox never sees it. The request is made as the
+vendor's client libraries make it; the agents' own programs are not run by tests.
+"""
+
+
+def render_markdown() -> str:
+    """Return the page."""
+    return "\n".join([_HEAD, *(line for each in RECIPES.values() for line in _section(each))])
+
+
+def _section(recipe: Recipe) -> Iterator[str]:
+    yield f"## {recipe.title}\n"
+    yield f"    cleanroom exec --agent {recipe.name} -- {recipe.command}\n"
+    yield "| Secret | Variable inside | Sent in | To | Value outside |"
+    yield "| --- | --- | --- | --- | --- |"
+    for each in recipe.credentials:
+        hosts = ", ".join(each.hosts)
+        yield (
+            f"| `{each.secret_id}` | `{each.variable}` | `{each.field}` | {hosts} |"
+            f" {_outside(each)} |"
+        )
+    yield ""
+    if recipe.hosts:
+        yield f"Also reached: {', '.join(recipe.hosts)}.\n"
+    variables = ", ".join(f"`{name}={value}`" for name, value in recipe.environment)
+    yield f"Home: volume `agent-{recipe.name}` at `{recipe.home}`.\n"
+    if variables:
+        yield f"Variables: {variables}.\n"
+    for note in recipe.notes:
+        yield f"{note}\n"
+
+
+def _outside(credential: Credential) -> str:
+    places = [f"`${name}`" for name in (credential.variable, *credential.outside)]
+    if credential.login is not None:
+        path, pointer = credential.login
+        places.append(f"`~/{path}` at `{pointer}`")
+    return ", ".join(places)

@@ -1,0 +1,66 @@
+"""`exec --agent`: which login is used, and what the daemon is asked for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.client.scripted import Answer
+from tests.conftest import Home
+
+
+def asked(cli: CommandLine, *flags: str) -> dict[str, Any]:
+    """Return RunRequest of an exec with these flags; the daemon has the sandbox already."""
+    cli.script.answers["POST /v1/secrets/needs"] = Answer({"secrets": [], "taken": False})
+    assert cli("exec", *flags, "--", "true").status == 0
+    found: dict[str, Any] = cli.daemon.sent("POST", "/v1/runs").json()
+    return found
+
+
+def test_where_nothing_is_found_the_operator_may_know(cli: CommandLine, home: Home) -> None:
+    path = home.home / ".claude" / ".credentials.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    assert asked(cli, "--agent", "claude")["policy"]["agent"] == "claude/claude"
+
+
+def test_a_recipe_is_a_word_a_secret_variables_and_a_volume(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    request = asked(cli, "--agent", "claude", "-e", "DISABLE_AUTOUPDATER=0")
+    assert request["policy"]["agent"] == "claude/claude"
+    options = request["options"]
+    assert options["secrets"] == {"claude": ["api.anthropic.com"]}
+    assert options["environment"]["CLAUDE_CONFIG_DIR"] == "/home/cleanroom/.claude"
+    assert options["environment"]["DISABLE_AUTOUPDATER"] == "0"
+    assert options["volumes"] == [{"name": "agent-claude", "at": "/home/cleanroom/.claude"}]
+    assert "sk-ant" not in json.dumps(request)
+
+
+def test_a_login_file_is_used_where_no_variable_is_set(cli: CommandLine, home: Home) -> None:
+    path = home.home / ".claude" / ".credentials.json"
+    path.parent.mkdir()
+    path.write_text('{"claudeAiOauth": {"accessToken": "sk-ant-oat01-0123456789"}}')
+    request = asked(cli, "--agent", "claude")
+    assert request["policy"]["agent"] == "claude/claude-login"
+    assert request["options"]["secrets"] == {"claude-login": ["api.anthropic.com"]}
+
+
+def test_what_the_person_says_comes_first(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    volume = "mine:/home/cleanroom/.claude"
+    flags = ("--secret", "claude-login=MY_TOKEN", "--volume", volume)
+    request = asked(cli, "--agent", "claude", *flags)
+    assert request["policy"]["agent"] == "claude/claude-login"
+    assert request["options"]["secrets"] == {"claude-login": ["api.anthropic.com"]}
+    assert request["options"]["volumes"] == [{"name": "mine", "at": "/home/cleanroom/.claude"}]
+
+
+def test_an_unknown_agent_is_named_with_those_that_there_are(cli: CommandLine) -> None:
+    done = cli("exec", "--agent", "nobody", "--", "true")
+    assert done.status == 125
+    assert "there are: claude, codex" in done.err

@@ -1,0 +1,132 @@
+"""Recipes of coding agents in real sandboxes, before a server that shows their vendor's name.
+
+The request is made as the vendor's client libraries make it; the agents' own programs, a hundred
+megabytes each, are not run.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleanroom.policy.agents import RECIPES, Credential, Recipe
+from tests.conftest import Home, remove_tree
+from tests.escape import test_secrets
+from tests.escape.echo_internet import AGENT_HOSTS, ROOTS, EchoInternet
+from tests.escape.egress_world import OPERATOR, PUBLIC, World, opened
+
+pytestmark = pytest.mark.escape
+
+TOOLS = test_secrets.TOOLS.replace('os.environ["TOKEN"]', '""')
+
+VALUE = "sk-real-0123456789abcdefghijABCDEFGHIJ"
+EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
+VARIABLES: dict[str, str] = {}  # that the person has
+
+
+class Person(Home):
+    """Somebody with variables."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Implement Home."""
+        return {**super().environment, **VARIABLES}
+
+
+@pytest.fixture(scope="module")
+def shared_world(programs: Path) -> Iterator[World]:
+    """One daemon whose operator says nothing of secrets."""
+    assert programs.is_dir()
+    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
+    made = Person(*(folder / name for name in ("h", "r", "s", "c", "x")))
+    for path in (made.home, made.runtime, made.state, made.cache, made.config):
+        path.mkdir(mode=0o700)
+    (folder / "roots.pem").write_text(ROOTS.certificate)
+    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\n"
+    with opened(made, config, EchoInternet) as world:
+        yield world
+    remove_tree(folder)
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    """The world of this file, in which nothing has arrived yet."""
+    shared_world.internet.forget()
+    for name in AGENT_HOSTS:
+        shared_world.internet.zone[name] = [PUBLIC]
+    yield shared_world
+    VARIABLES.clear()
+    for _, credential in EVERY:
+        if credential.login is not None:
+            (shared_world.home.home / credential.login[0]).unlink(missing_ok=True)
+
+
+def log_in(world: World, path: str, pointer: str) -> None:
+    """Write a login file as the agent outside does."""
+    found: object = VALUE
+    for word in reversed(pointer.split("/")[1:]):
+        found = {word: found}
+    file = world.home.home / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found))
+
+
+def named(each: object) -> str:
+    return each.secret_id if isinstance(each, Credential) else ""
+
+
+@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=named)
+def test_an_agents_request_arrives_with_the_value_in_its_header(
+    world: World, recipe: Recipe, credential: Credential
+) -> None:
+    # In the last place where the value may be: a login file, else a variable.
+    if credential.login is not None:
+        log_in(world, *credential.login)
+    else:
+        VARIABLES[(credential.variable, *credential.outside)[-1]] = VALUE
+    scheme = "Bearer " if credential.field == "Authorization" else ""
+    said = world.run(
+        None,
+        f"""{TOOLS}
+holder = os.environ[{credential.variable!r}]
+os.makedirs({recipe.home!r} + "/kept", exist_ok=True)
+fields = {{{credential.field!r}: {scheme!r} + holder}}
+answers = [ask(host, headers=fields) for host in {credential.hosts!r}]
+others = [ask(host, headers={{}})[0] for host in {recipe.hosts!r}]
+variables = [os.environ[name] for name in {[name for name, _ in recipe.environment]!r}]
+result = [holder, answers, others, variables]
+""",
+        "--agent",
+        recipe.name,
+    )
+    holder, answers, others, variables = said.result
+    assert [answer[0] for answer in answers] == [200] * len(credential.hosts), said.audit
+    assert others == [200] * len(recipe.hosts)
+    assert variables == [value for _, value in recipe.environment]
+    wanted = f"\r\n{credential.field}: {scheme}{VALUE}\r\n".lower().encode()
+    received = [bytes(each.received).lower() for each in world.reached()]
+    assert sum(text.count(wanted) for text in received) == len(credential.hosts)
+    assert sum(text.count(VALUE.lower().encode()) for text in received) == len(credential.hosts)
+    assert VALUE not in json.dumps([said.result, said.audit]) + said.stderr
+    assert holder in answers[0][3]
+
+
+def test_without_a_login_nothing_starts(world: World) -> None:
+    running = world.start(None, f"{TOOLS}\nresult = 1", "--agent", "gemini")
+    _, err = running.process.communicate(timeout=120)
+    assert running.process.returncode == 125
+    assert b"secret_unavailable" in err
+    assert b"nothing says where its value is" in err
+
+
+def test_other_hosts_stay_closed_and_nothing_of_the_recipe_is_approved(world: World) -> None:
+    VARIABLES["GEMINI_API_KEY"] = VALUE
+    program = f"{TOOLS}\nresult = [ask('api.openai.com')[0], sorted(os.environ)]"
+    said = world.run("version: 1\n", program, "--agent", "gemini")
+    assert said.result[0] == 0
+    assert said.denials("host_not_allowed")
+    again = world.run("version: 1\n", program)
+    assert again.result[0] == 0
+    assert "GEMINI_API_KEY" not in again.result[1]

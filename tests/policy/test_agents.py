@@ -1,0 +1,65 @@
+"""Recipes of coding agents: each is whole, and adds to a policy what it says and nothing else."""
+
+import pytest
+
+from cleanroom.errors import UserError
+from cleanroom.policy.agents import RECIPES, Credential, Recipe, recipe_named, with_agent, word_of
+from cleanroom.policy.compile import compile_policy
+from cleanroom.policy.parse import parse_policy
+from cleanroom.policy.problems import PolicyErrors
+from cleanroom.policy.widening import difference
+
+EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
+HEAD = "version: 1\nsandbox:\n  network:\n    allow: [{host: a.example}]\n"
+
+
+@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=lambda each: str(each)[:40])
+def test_a_recipe_adds_its_hosts_and_one_binding(recipe: Recipe, credential: Credential) -> None:
+    policy = parse_policy(HEAD, "cleanroom.yaml")
+    written = compile_policy(policy)
+    made = compile_policy(with_agent(policy, word_of(recipe, credential)))
+    hosts = {rule.value for rule in made.network.allow_rules}
+    assert hosts == {"a.example", *credential.hosts, *recipe.hosts}
+    (binding,) = made.secrets
+    assert (binding.secret_id, binding.env) == (credential.secret_id, credential.variable)
+    assert binding.header == credential.field
+    assert binding.allowed_hosts == credential.hosts
+    assert made.policy_hash != written.policy_hash
+    changes = [change.text() for change in difference(written, made).wider]
+    assert len(changes) == len(hosts)  # a rule each but a.example, and the secret
+
+
+def test_every_recipe_says_what_a_person_needs() -> None:
+    ids = [credential.secret_id for _, credential in EVERY]
+    assert len(set(ids)) == len(ids)
+    for recipe in RECIPES.values():
+        assert recipe.command.startswith(recipe.name)
+        assert recipe.home.startswith("/home/cleanroom/.")
+        assert recipe.credentials
+
+
+def test_one_variable_has_one_placeholder() -> None:
+    text = (
+        "secrets:\n- {id: own, env: ANTHROPIC_API_KEY, allowed_hosts: [a.example]}\n"
+        "- {id: other, env: OTHER, allowed_hosts: [a.example]}\n"
+    )
+    policy = parse_policy(HEAD + text, "cleanroom.yaml")
+    made = compile_policy(with_agent(policy, "claude/claude"))
+    assert [each.secret_id for each in made.secrets] == ["claude", "other"]
+
+
+def test_a_deny_rule_is_not_overruled() -> None:
+    text = "version: 1\nsandbox:\n  network:\n    deny: [{host: api.anthropic.com}]\n"
+    policy = parse_policy(text, "cleanroom.yaml")
+    with pytest.raises(PolicyErrors):
+        compile_policy(with_agent(policy, "claude/claude"))
+
+
+@pytest.mark.parametrize("word", ["nobody/x", "claude", "claude/codex", ""])
+def test_a_word_that_names_no_recipe_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match="cannot"):
+        with_agent(parse_policy(HEAD, "cleanroom.yaml"), word)
+
+
+def test_a_recipe_is_found_by_its_name() -> None:
+    assert recipe_named("codex").title == "Codex"
