@@ -19,6 +19,9 @@ def _managers(monkeypatch: pytest.MonkeyPatch) -> None:
         cmd_init, "pip_defaults", lambda environ: ("https://pip.example/s", "files.example")
     )
     monkeypatch.setattr(cmd_init, "file_hosts", lambda index: ["asked.example"])
+    monkeypatch.setattr(cmd_init, "cargo_index", lambda environ: "https://index.example/")
+    monkeypatch.setattr(cmd_init, "crate_hosts", lambda index: ["crates.example"])
+    monkeypatch.setattr(cmd_init, "go_proxies", lambda environ: ["https://proxy.example/"])
 
 
 def made(cli: CommandLine) -> dict[str, object]:
@@ -93,3 +96,38 @@ def test_what_the_user_configured_is_not_a_default(
         "npm": ["n.example"],
         "pip": ["mine.example", "asked.example"],
     }
+
+
+def test_cargo_and_go_are_asked_where_they_find_packages(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(cli)
+    monkeypatch.delenv("GOPROXY", raising=False)
+    for name in ("Cargo.lock", "Cargo.toml", "go.mod", "go.sum"):
+        (cli.folder / name).write_text("")
+    cli("init", "--print")
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["managers"] == ["cargo", "go"]
+    assert facts["lockfiles"] == {"Cargo.lock": "", "go.sum": ""}
+    assert facts["defaults"] == {
+        "cargo": ["index.example", "crates.example"],
+        "go": ["proxy.example"],
+    }
+
+
+def test_what_is_configured_for_cargo_and_go_is_used(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(cli)
+    monkeypatch.setenv("GOPROXY", "https://mine.example,direct")
+    (cli.folder / "go.mod").touch()
+    (cli.folder / "Cargo.toml").touch()
+    (cli.folder / ".cargo").mkdir()
+    (cli.folder / ".cargo/config.toml").write_text(
+        '[source.crates-io]\nreplace-with = "own"\n'
+        '[source.own]\nregistry = "sparse+https://own.example/i/"\n'
+    )
+    assert "name that host too" in cli("init", "--print", "--offline").err
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["defaults"] == {}
+    assert facts["configured"] == {"cargo": ["own.example"], "go": ["mine.example"]}

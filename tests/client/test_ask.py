@@ -1,6 +1,7 @@
 """Package managers say which registry they use; an index says where its files are."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,8 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.client.ask import file_hosts, npm_registry, pip_defaults
+from cleanroom.client.ask import (
+    cargo_index,
+    crate_hosts,
+    file_hosts,
+    go_proxies,
+    npm_registry,
+    pip_defaults,
+)
 from cleanroom.client.init_facts import host_of
+
+CRATES = {
+    "/index/config.json": b'{"dl": "https://crates.example/{crate}/{version}.crate"}',
+    "/odd/config.json": b'{"dl": 1}',
+    "/list/config.json": b"[]",
+    "/text/config.json": b"no JSON",
+}
 
 
 class Index(BaseHTTPRequestHandler):
@@ -26,6 +41,11 @@ class Index(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", self.path)
             self.end_headers()
+            return
+        if self.path in CRATES:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(CRATES[self.path])
             return
         page = (
             '<a href="https://files.example/a/x-1.whl#sha256=0">x</a>'
@@ -85,3 +105,46 @@ def test_a_manager_that_fails_says_nothing(tmp_path: Path) -> None:
     npm.write_text("#!/bin/sh\necho https://wrong.example/; exit 1\n")
     npm.chmod(0o755)
     assert npm_registry({"PATH": str(tmp_path)}) == ""
+
+
+def test_a_sparse_index_names_the_host_of_its_crates(index: str) -> None:
+    assert crate_hosts(f"{index}/index/") == ["crates.example"]
+    for absent in ("odd", "list", "text", "absent"):
+        assert crate_hosts(f"{index}/{absent}") == []
+    assert crate_hosts("http://127.0.0.1:1/index") == []
+
+
+def test_cargo_says_what_it_could_not_fetch(tmp_path: Path) -> None:
+    cargo = tmp_path / "cargo"
+    cargo.write_text(
+        '#!/bin/sh\n[ "$PWD $CARGO_HTTP_PROXY" = "/ http://127.0.0.1:9" ] || exit 0\n'
+        "echo 'failed to download from `https://index.example/a/config.json`' >&2; exit 101\n"
+    )
+    cargo.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/bin", "CARGO_HTTP_PROXY": "http://proxy.example"}
+    assert cargo_index(environ) == "https://index.example/a"
+    cargo.write_text("#!/bin/sh\necho nothing of use\n")
+    assert cargo_index(environ) == ""
+    assert cargo_index({"PATH": "/nonexistent"}) == ""
+
+
+def test_go_says_what_it_uses(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    go.write_text('#!/bin/sh\necho "https://a.example|https://b.example/x,direct"\n')
+    go.chmod(0o755)
+    assert go_proxies({"PATH": f"{tmp_path}:/bin"}) == ["https://a.example/", "https://b.example/x"]
+    assert go_proxies({"PATH": "/nonexistent"}) == []
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="this machine lacks cargo")
+def test_the_real_cargo_says_its_index(tmp_path: Path) -> None:
+    found = cargo_index({**os.environ, "CARGO_HOME": str(tmp_path)})
+    assert "." in host_of(found)
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="this machine lacks go")
+def test_the_real_go_says_its_proxies(tmp_path: Path) -> None:
+    environ = {**os.environ, "GOENV": "off", "HOME": str(tmp_path)}
+    environ.pop("GOPROXY", None)
+    assert all("." in host_of(url) for url in go_proxies(environ))
+    assert go_proxies({**environ, "GOPROXY": "https://a.example,off"}) == ["https://a.example/"]

@@ -46,6 +46,7 @@ def home_with(tmp_path: Path, path: str, text: str) -> str:
         ),
         ("yarn", ".yarnrc.yml", 'npmRegistryServer: "https://r.example/n/"\n'),
         ("yarn", ".yarnrc", 'registry "https://r.example/n/"\n'),
+        ("go", ".config/go/env", "GOPROXY=off,https://u:p@r.example/n/|https://b.example\n"),
     ],
 )
 def test_a_registry_is_read_from_the_users_file(
@@ -65,13 +66,22 @@ def test_a_registry_is_read_from_the_users_file(
         ("uv", "UV_DEFAULT_INDEX"),
         ("yarn", "YARN_NPM_REGISTRY_SERVER"),
         ("yarn", "YARN_REGISTRY"),
+        ("go", "GOPROXY"),
     ],
 )
 def test_a_variable_wins(tmp_path: Path, manager: str, variable: str) -> None:
     home = home_with(tmp_path, ".npmrc", "registry=https://file.example/\n")
     home_with(tmp_path, ".config/pip/pip.conf", "[global]\nindex-url=https://file.example/\n")
     home_with(tmp_path, ".config/uv/uv.toml", 'index-url = "https://file.example/"\n')
+    home_with(tmp_path, ".config/go/env", "GOPROXY=https://file.example/\n")
     assert registries({variable: "https://u:p@v.example/"}, home)[manager] == "https://v.example/"
+
+
+@pytest.mark.parametrize("said", [{"GOPROXY": "direct"}, {"GOPROXY": ""}, {"GOENV": "off"}])
+def test_go_can_be_told_to_have_no_proxy(tmp_path: Path, said: dict[str, str]) -> None:
+    home = home_with(tmp_path, ".config/go/env", "GOPROXY=https://file.example/\n")
+    assert "go" in registries({}, home)
+    assert "go" not in registries(said, home)
 
 
 def test_sections_that_do_not_count_are_passed_over(tmp_path: Path) -> None:

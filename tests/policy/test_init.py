@@ -90,6 +90,22 @@ def test_who_has_lock_files_gets_registries_with_all_of_them() -> None:
     assert allowed(facts) == ["cargo.example:443"]
 
 
+def test_cargo_and_go_are_held_to_their_lock_files() -> None:
+    sources = 'source = "registry+https://index-in-git.example/i"\n'
+    sources += 'source = "sparse+https://own.example/i/"\nsource = "git+https://git.example/a"\n'
+    facts = InitFacts(
+        lockfiles=(("Cargo.lock", sources), ("go.sum", "")),
+        managers=("cargo", "go"),
+        configured={"go": ("proxy.example", "old.example:80")},
+        defaults={"cargo": ("index.example", "crates.example")},
+    )
+    assert registries(facts) == [
+        ("cargo", ("crates.example", "index.example", "own.example"), ("Cargo.lock",)),
+        ("go", ("proxy.example",), ("go.sum",)),
+    ]
+    assert allowed(facts) == ["git.example:443", "old.example:80"]
+
+
 def test_requirements_without_hashes_are_no_lock_file() -> None:
     facts = InitFacts(
         lockfiles=(("requirements.txt", ""),),

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanroom.policy.lock_hosts import LOCKFILES, MAX_TARGETS, hosts_in_lockfile, target_of
+from cleanroom.policy.lock_hosts import (
+    LOCKFILES,
+    MAX_TARGETS,
+    cargo_hosts,
+    hosts_in_lockfile,
+    target_of,
+)
 from tests.policy.reading import EXAMPLES, seconds_of
 
 FOUND = {
@@ -93,3 +99,12 @@ def test_a_target_is_a_host_a_host_with_port_or_a_url() -> None:
     assert target_of("http://u:p@a.example/x?y") == ("a.example", 80)
     assert target_of("not a host") is None
     assert target_of("a_b.example/") is None
+
+
+def test_a_cargo_lock_names_sparse_registries_git_hosts_and_indexes_that_nobody_asks() -> None:
+    text = (
+        'source = "registry+https://index-in-git.example/i"\n'
+        'source = "sparse+https://own.example/index/"\n'
+        'source = "git+https://git.example/a.git?rev=1#1"\n'
+    )
+    assert cargo_hosts(text) == ((("own.example", 443),), (("git.example", 443),))

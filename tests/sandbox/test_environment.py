@@ -63,12 +63,13 @@ def test_what_the_client_said_is_inside() -> None:
 def test_a_registry_reaches_the_variables_its_client_reads() -> None:
     url = "https://registry.example/simple"
     client = ClientEnvironment(
-        registries=tuple((name, url) for name in ("npm", "pip", "uv", "yarn", "other"))
+        registries=tuple((name, url) for name in ("npm", "pip", "uv", "yarn", "go", "other"))
     )
     assert {name for name, value in built(client).items() if value == url} == {
         "npm_config_registry",
         "PIP_INDEX_URL",
         "UV_DEFAULT_INDEX",
+        "GOPROXY",
         "YARN_REGISTRY",
         "YARN_NPM_REGISTRY_SERVER",
     }

@@ -12,9 +12,17 @@ from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_file import write_policy
 from cleanroom.cli.shell import Shell, add_daemon_flags
-from cleanroom.client.ask import file_hosts, npm_registry, pip_defaults
+from cleanroom.client.ask import (
+    cargo_index,
+    crate_hosts,
+    file_hosts,
+    go_proxies,
+    npm_registry,
+    pip_defaults,
+)
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import registries
+from cleanroom.client.init_cargo import cargo_configured
 from cleanroom.client.init_facts import (
     configured_hosts,
     git_remotes,
@@ -35,7 +43,7 @@ def init_parser() -> Parser:
     parser.value("-C", "DIR", "the folder whose repository is meant")
     parser.switch("--force", "replace the policy that is there")
     parser.switch("--print", "print it, write nothing")
-    parser.switch("--offline", "do not ask the package index where its files are")
+    parser.switch("--offline", "do not ask package indexes where their files are")
     parser.switch("--json", "one JSON object on stdout")
     add_daemon_flags(parser)
     return parser
@@ -77,6 +85,11 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
     if set(found) & set(PYTHON):
         named = registries(shell.environ, shell.home).get("pip", "")
         (configured if named else defaults)["pip"] = _pip_hosts(named, shell, offline=offline)
+    if "cargo" in found:
+        index = cargo_configured(root, shell.environ, shell.home)
+        (configured if index else defaults)["cargo"] = _cargo_hosts(index, shell, offline=offline)
+    if "go" in found and "go" not in configured:
+        defaults["go"] = _hosts(go_proxies(shell.environ))
     return {
         "project": root.name[:128],
         "lockfiles": lockfiles(root),
@@ -93,6 +106,19 @@ def _pip_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
     answered = [] if offline or not index else file_hosts(index)
     hosts = [host_of(index), *(answered or [files])]
     return [host for host in dict.fromkeys(hosts) if host]
+
+
+def _cargo_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
+    """Return the host of the sparse index, and the one that it serves crates from."""
+    index = named or cargo_index(shell.environ)
+    answered = [] if offline or not index else crate_hosts(index)
+    if index and not answered:
+        shell.screen.say("note: the index was not asked where its crates are: name that host too")
+    return list(dict.fromkeys([*_hosts([index]), *answered]))
+
+
+def _hosts(urls: list[str]) -> list[str]:
+    return [host for host in dict.fromkeys(map(host_of, urls)) if host]
 
 
 def parsers() -> tuple[Parser, ...]:

@@ -5,6 +5,7 @@ name a program of their own; a wait above TIMEOUT_S; a host known to us.
 """
 
 import http.client
+import json
 import re
 import shutil
 import ssl
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from cleanroom.client.facts import proxies_in
 from cleanroom.client.init_facts import host_of
 
 TIMEOUT_S: Final = 15.0
@@ -36,6 +38,9 @@ print(PyPI.simple_url, PyPI.file_storage_domain)
 _FILE: Final = re.compile(r"""["'](?P<url>[^"'\s<>]+?\.(?:whl|tar\.gz|zip))(?:[#"'])""")
 
 
+_INDEX: Final = re.compile(r"`(https://[^`\s]+)/config\.json`")  # in cargo's own words
+
+
 def npm_registry(environ: Mapping[str, str]) -> str:
     """Return the URL that npm says it uses, "" if there is no npm."""
     npm = shutil.which("npm", path=environ.get("PATH"))
@@ -52,8 +57,48 @@ def pip_defaults(environ: Mapping[str, str]) -> tuple[str, str]:
     return "", ""
 
 
-def _output(argv: list[str], environ: Mapping[str, str]) -> str:
-    """Return what a program prints; "" if it fails. It starts in /: see the module's Never."""
+def cargo_index(environ: Mapping[str, str]) -> str:
+    """Return the URL of cargo's own sparse index, "" if there is no cargo or none that says it.
+
+    No command of cargo prints it, so cargo is let look for a package through a proxy that is not
+    there, and says what it could not fetch.
+    """
+    cargo = shutil.which("cargo", path=environ.get("PATH"))
+    if not cargo:
+        return ""
+    nowhere = {"CARGO_HTTP_PROXY": "http://127.0.0.1:9", "CARGO_NET_RETRY": "0"}
+    alone = {"NO_PROXY": "", "no_proxy": "", "CARGO_TERM_COLOR": "never", "LC_ALL": "C"}
+    argv = [cargo, "info", "--registry", "crates-io", "cleanroom"]
+    found = _INDEX.search(_output(argv, {**environ, **nowhere, **alone}, fails=True))
+    return found[1] if found else ""
+
+
+def crate_hosts(index: str) -> list[str]:
+    """Return the host that a sparse index serves crates from, by its config.json.
+
+    Empty if the index cannot be asked.
+    """
+    try:
+        _, page = _fetch(f"{index.rstrip('/')}/config.json")
+        said = json.loads(page)
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        return []
+    where = said.get("dl") if isinstance(said, dict) else None
+    host = host_of(where) if isinstance(where, str) else ""
+    return [host] if host else []
+
+
+def go_proxies(environ: Mapping[str, str]) -> list[str]:
+    """Return the URLs of the module proxies that go says it uses; none if there is no go."""
+    go = shutil.which("go", path=environ.get("PATH"))
+    return proxies_in(_output([go, "env", "GOPROXY"], environ).strip()) if go else []
+
+
+def _output(argv: list[str], environ: Mapping[str, str], *, fails: bool = False) -> str:
+    """Return what a program prints; "" if it fails. It starts in /: see the module's Never.
+
+    `fails`: it is to fail, and what it says of that is returned too.
+    """
     try:
         done = subprocess.run(
             argv,
@@ -62,11 +107,12 @@ def _output(argv: list[str], environ: Mapping[str, str]) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TIMEOUT_S,
-            check=True,
+            check=not fails,
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.decode(errors="replace")
+    said = done.stdout + done.stderr if fails else done.stdout
+    return said.decode(errors="replace")
 
 
 def file_hosts(index: str, project: str = "pip") -> list[str]:

@@ -47,6 +47,7 @@ def registries(environ: Mapping[str, str], home: str) -> dict[str, str]:
         "pip": first_value(_pip(environ, home)),
         "uv": first_value(_uv(environ, home)),
         "yarn": first_value(_yarn(environ, home)),
+        "go": first_value(_go(environ, home)),
     }
     cleaned = {manager: without_credentials(url) for manager, url in found.items()}
     return {manager: url for manager, url in cleaned.items() if url}
@@ -135,6 +136,22 @@ def _found(pattern: str, path: str) -> str:
     text = read_small(path)
     found = re.search(pattern, text) if text else None
     return found[1] if found else ""
+
+
+def _go(environ: Mapping[str, str], home: str) -> Iterator[str]:
+    """The first proxy of GOPROXY: the environment's, else that of the file `go env -w` writes."""
+    said = environ.get("GOPROXY")
+    config = environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    path = environ.get("GOENV") or f"{config}/go/env"
+    if said is None and path != "off":
+        found = re.search(r"(?m)^GOPROXY=(.*)$", read_small(path))
+        said = found[1] if found else None
+    yield from proxies_in(said or "")
+
+
+def proxies_in(said: str) -> list[str]:
+    """Return the URLs in what GOPROXY says; `direct` and `off` are none."""
+    return list(filter(None, map(without_credentials, re.split(r"[,|]", said))))
 
 
 def git_identity(environ: Mapping[str, str], home: str) -> tuple[str, str]:

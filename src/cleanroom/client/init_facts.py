@@ -32,8 +32,13 @@ MANAGERS: Final = {
     "pylock.toml": "pip",
     "pyproject.toml": "pip",
     "setup.py": "pip",
+    "Cargo.lock": "cargo",
+    "Cargo.toml": "cargo",
+    "go.sum": "go",
+    "go.mod": "go",
 }
-MANIFESTS: Final = ("package.json", "pyproject.toml", "setup.py")
+MANIFESTS: Final = ("package.json", "pyproject.toml", "setup.py", "Cargo.toml", "go.mod")
+_SCHEME: Final = re.compile(r"[a-z+]*$")
 _SCP: Final = re.compile(r"(?:[^/@:\s]+@)?([A-Za-z0-9.-]+):(?!//)")
 
 
@@ -67,14 +72,17 @@ def _text(path: Path) -> str | None:
 
 def host_lines(text: str) -> str:
     """Return the lines with a URL, the first one for each beginning and host, cut short."""
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str, str], str] = {}
     # a lock file written without line ends still has one such key a package
     for line in text.replace('"resolved"', '\n"resolved"').splitlines():
         before, scheme, after = line.partition("://")
         if scheme:
             host = re.split(r"[/\s\"']", after, maxsplit=1)[0]
             word = before.split()[0] if before.split() else ""
-            seen.setdefault((word[:40], host), line[:LINE_LIMIT])
+            # `registry+https` and `git+https` at one host are two things.
+            found = _SCHEME.search(before)
+            kind = found[0][:20] if found else ""
+            seen.setdefault((word[:40], kind, host), line[:LINE_LIMIT])
     return "\n".join(seen.values())
 
 

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleanroom.policy.lock_hosts import Target, hosts_in_lockfile, kind_of, target_of
+from cleanroom.policy.lock_hosts import (
+    Target,
+    cargo_hosts,
+    hosts_in_lockfile,
+    kind_of,
+    target_of,
+)
 from cleanroom.policy.model import Rule, RuleKind
 from cleanroom.policy.parse_registries import MAX_HOSTS
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
@@ -53,6 +59,8 @@ _SAME_AS: Final = {
 _REGISTRIES: Final = {
     **dict.fromkeys(("npm", "yarn", "pnpm", "bun"), "npm"),
     **dict.fromkeys(("uv", "poetry", "pdm", "pipenv", "pip", "pypi"), "pypi"),
+    "cargo": "cargo",
+    "go": "go",
 }
 _LOCKED: Final = {
     "package-lock.json": "npm",
@@ -66,6 +74,8 @@ _LOCKED: Final = {
     "Pipfile.lock": "pypi",
     "pylock.toml": "pypi",
     "requirements.txt": "pypi",
+    "Cargo.lock": "cargo",
+    "go.sum": "go",
 }
 _HASHED: Final = "--hash"  # without one in it, requirements.txt may be a wish, not a lock file
 _HTTPS: Final = 443
@@ -165,10 +175,20 @@ def _reasons(facts: InitFacts) -> Iterator[Reason]:
             registry = _REGISTRIES.get(manager, "")
             yield from (Reason(origin, target, registry) for target in _targets(hosts))
     for path, text in facts.lockfiles:
-        name = path.rpartition("/")[2]
-        for target in hosts_in_lockfile(name, text):
-            registry = _LOCKED.get(kind_of(name), "")
-            yield Reason(f"packages named in {_one_line(path)}", target, registry)
+        for registry, targets in _named_in(path.rpartition("/")[2], text):
+            origin = f"packages named in {_one_line(path)}"
+            yield from (Reason(origin, target, registry) for target in targets)
+
+
+def _named_in(name: str, text: str) -> Iterator[tuple[str, tuple[Target, ...]]]:
+    """Yield the hosts that a lock file names, by the registry that they would be hosts of."""
+    registry = _LOCKED.get(kind_of(name), "")
+    if registry == "cargo":
+        sparse, others = cargo_hosts(text)
+        yield registry, sparse
+        yield "", others  # of git dependencies
+    else:
+        yield registry, hosts_in_lockfile(name, text)
 
 
 def _hosts_of(manager: str, facts: InitFacts) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -59,6 +59,18 @@ def hosts_in_lockfile(name: str, text: str) -> tuple[Target, ...]:
     return tuple(sorted(found))
 
 
+def cargo_hosts(text: str) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
+    """Return the targets of a Cargo.lock's sparse registries, and those of all else but indexes.
+
+    An index in git is where nobody goes: cargo asks the public one in its sparse form, whatever
+    lock files call it, and the cargo registry of a policy is a sparse one.
+    """
+    lines = [line for line in text.splitlines() if "registry+" not in line]
+    sparse = "\n".join(line for line in lines if "sparse+" in line)
+    others = "\n".join(line for line in lines if "sparse+" not in line)
+    return hosts_in_lockfile("Cargo.lock", sparse), hosts_in_lockfile("Cargo.lock", others)
+
+
 def target_of(text: str) -> Target | None:
     """Return the (host, port) of `host`, `host:port` or a URL; None if it names no host."""
     match = re.fullmatch(rf"{_URL}(?:[/?#]\S*)?", text if "://" in text else f"https://{text}")

@@ -63,6 +63,7 @@ _JAVA: Final = {"JAVA_TOOL_OPTIONS": f"-Djavax.net.ssl.trustStore={JAVA_TRUST}"}
 _REGISTRY_VARIABLES: Final = {
     "npm": ("npm_config_registry",),
     "pip": ("PIP_INDEX_URL",),
+    "go": ("GOPROXY",),
     "uv": ("UV_DEFAULT_INDEX",),
     "yarn": ("YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER"),
 }

@@ -78,7 +78,7 @@ class WorkspaceView:
 class ClientEnvironment:
     """What the client said of its user: nothing here is a secret.
 
-    `registries` maps npm, pip, uv, yarn to the URL that client uses, without userinfo.
+    `registries` maps npm, pip, uv, yarn, go to the URL that client uses, without userinfo.
     """
 
     path: str = ""
