@@ -1,5 +1,5 @@
 # Each target works as the first command in a fresh clone: it prepares what it needs.
-.PHONY: help install dev programs mise demo test try-again lint check bench nightly docs clean
+.PHONY: help install dev programs mise clients demo test try-again lint check bench nightly docs clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,6 +50,12 @@ build/mise/.ready: tools/mise/package.json tools/mise/package-lock.json
 	  npm ci --silent --ignore-scripts --no-audit --no-fund && break; [ $$try -lt 3 ] && sleep 2; done
 	@touch $@
 
+# Other package managers for the tests. What cannot be fetched, the tests say that the machine lacks.
+clients: build/clients/day/.ready
+
+build/clients/%/.ready: tools/clients/install tools/clients/%/package.json tools/clients/%/package-lock.json tools/clients/%/python.lock | $(VENV)/.runtime
+	@PIP="$(PIP)" tools/clients/install $*
+
 install: $(VENV)/.runtime programs
 	@echo "cleanroom is at $(VENV)/bin/cleanroom; to type just its name: export PATH=\"$(CURDIR)/$(VENV)/bin:\$$PATH\""
 
@@ -63,6 +69,7 @@ demo: install
 test: dev
 	@tools/check-system test
 	@$(MAKE) --no-print-directory mise  # here no test's time limit counts
+	-@$(MAKE) --no-print-directory clients
 	$(RUN) pytest $(PYTEST_ARGS)
 
 try-again: # after a run that failed: does each failed test pass five times by itself?
@@ -85,7 +92,7 @@ bench: install
 	@tools/check-system bench
 	$(PY) -m bench
 
-nightly: dev
+nightly: dev build/clients/day/.ready build/clients/night/.ready
 	CLEANROOM_NIGHTLY=1 $(PY) -m pytest -m "" --timeout=3600 tests
 
 docs: dev
