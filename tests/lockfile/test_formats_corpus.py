@@ -4,6 +4,7 @@ import pytest
 
 from cleanroom.lockfile.formats import read_lockfile
 from cleanroom.lockfile.model import LockfileError, Strength
+from tests.conftest import ROOT
 from tests.lockfile.corpus_table import BROKEN, CORPUS, FORMATS, ROWS, Row, text_of
 from tests.lockfile.independent import fixed_in
 
@@ -74,3 +75,32 @@ def test_no_credential_of_an_address_comes_back() -> None:
     for row in ROWS:
         reading = read_lockfile(FORMATS[row.folder], text_of(row.path))
         assert "dummy-token" not in repr(reading), row.file
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def line_of(folder: str) -> str:
+    """Return what docs/lockfiles.md says of the corpus files of one folder."""
+    rows = [row for row in ROWS if row.folder == folder]
+    broken = sum(file.split("/")[0] == folder for file in BROKEN)
+    pins = [
+        pin.strength
+        for row in rows
+        for pin in read_lockfile(FORMATS[folder], text_of(row.path)).pins
+    ]
+    counts = (
+        len(rows),
+        broken,
+        pins.count(Strength.LOCKFILE),
+        pins.count(Strength.FIRST_SEEN),
+        sum(row.refused for row in rows),
+        sum(row.local for row in rows),
+    )
+    return f"| {' | '.join([folder, *map(str, counts)])} |"
+
+
+@pytest.mark.parametrize("folder", FORMATS)
+def test_the_page_of_lock_files_has_the_corpus_as_it_is(folder: str) -> None:
+    page = (ROOT / "docs" / "lockfiles.md").read_text().splitlines()
+    assert line_of(folder) in page

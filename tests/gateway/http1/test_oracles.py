@@ -10,6 +10,7 @@ from functools import cache
 from random import Random
 
 import pytest
+from aiohttp.http_parser import HttpRequestParser
 
 from tests.gateway.http1 import mutations
 from tests.gateway.http1.node_oracle import node_methods, node_reads
@@ -85,6 +86,10 @@ def differences(seed: int, *, of_requests: bool) -> list[str]:
 def test_what_passes_is_cut_as_others_cut_it(of_requests: bool) -> None:  # noqa: FBT001 -- pytest's
     for seed in range(BATCHES):
         assert differences(seed, of_requests=of_requests) == []
+
+
+def test_the_oracle_is_llhttp_and_not_its_stand_in_in_python() -> None:
+    assert HttpRequestParser.__module__ == "aiohttp._http_parser"
 
 
 @pytest.mark.parametrize("framing", mutations.FRAMINGS)
