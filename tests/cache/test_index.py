@@ -8,7 +8,7 @@ from cleanroom.cache.index import Index
 from cleanroom.cache.model import Digests, Fields, Info, Key
 
 _KEY = Key("npm.example", "/ms", "json")
-_FIELDS = Fields("application/json", '"e"', "Mon")
+_FIELDS = Fields("application/json", '"e"', "Mon", "sender.example")
 
 
 def _digests(letter: str, size: int = 10) -> Digests:

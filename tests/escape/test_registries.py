@@ -251,6 +251,28 @@ def test_a_redirect_leads_only_where_the_same_package_may_be_had(
     assert outside.get(two, pad.lock, pad.file) == [pad.good]
 
 
+def test_what_a_redirect_brought_is_kept_for_those_who_may_follow_it(
+    outside: Registries, pad: Package
+) -> None:
+    """R10: a page has no digest, so another policy has what the host itself would send."""
+    page, path = f"npm.test/{pad.name}", f"/{pad.name}"
+    moved = Reply(status=302, fields=(f"Location: https://mirror.test{path}",))
+    outside.script.answers(page, moved)
+    outside.script.answers(f"mirror.test{path}", Reply(b'"from the mirror"'))
+    two, one = registry_policy(hosts="npm.test, mirror.test"), registry_policy()
+    brought = [200, "OK", sha256(b'"from the mirror"'), 17]
+    assert outside.get(two, pad.lock, path) == [brought]
+    offline = f"{asking(('npm.test', path))}"
+
+    def has(policy: str) -> object:
+        return outside.run(policy, offline, pad.lock, flags=("--offline",)).result
+
+    assert eventually(lambda: has(two) == [brought], 60)
+    assert has(one) != [brought]
+    outside.script.answers(page, Reply(b'"its own"'))
+    assert outside.get(one, pad.lock, path) == [[200, "OK", sha256(b'"its own"'), 9]]
+
+
 def test_one_sandbox_cannot_poison_what_another_gets(outside: Registries, pad: Package) -> None:
     """R11: whatever fields the first one sends, the second one has the registry's own page."""
     outside.script.answers(f"npm.test/{pad.name}", pad.page)

@@ -1,6 +1,7 @@
 """Sandboxes that wait for one fetch: what ends the first one ends no other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_page_from_elsewhere_is_for_the_sandbox_whose_policy_allowed_the_redir
 ) -> None:
     world.upstream.answers(
         "/ms",
-        Reply(b"from elsewhere", is_held=True, is_elsewhere=True),
+        Reply(b"from elsewhere", is_held=True, sender="elsewhere.example"),
         Reply(b"own", is_held=True),
     )
     first, same, other = Taken(), Taken(), Taken()
@@ -98,10 +99,34 @@ def test_a_page_from_elsewhere_is_for_the_sandbox_whose_policy_allowed_the_redir
 
 
 def test_a_pinned_artifact_from_elsewhere_is_shared(world: World) -> None:
-    world.upstream.answers(_PATH, Reply(_BYTES, is_elsewhere=True))
+    world.upstream.answers(_PATH, Reply(_BYTES, sender="elsewhere.example"))
     first, other = Taken(), Taken()
     world.cache.fetch(want(artifact(_BYTES)), first)
     world.cache.fetch(want(artifact(_BYTES), "sbx-b"), other)
     world.room.turn_until(lambda: first.is_over and other.is_over)
     assert other.body == _BYTES
     assert len(world.upstream.asked) == 1
+
+
+def test_what_is_kept_from_elsewhere_is_for_policies_that_name_where_it_came_from(
+    world: World,
+) -> None:
+    """Whether the store has it, or the gateway's memory."""
+    world.upstream.answers("/ms", Reply(b"brought", sender="elsewhere.example"), Reply(b"own"))
+    both = page()
+    both = replace(both, hosts=(*both.hosts, "elsewhere.example"))
+    assert world.get(want(both)).body == b"brought"
+    assert world.get(want(both, "sbx-b", offline=True)).body == b"brought"
+    assert world.get(want(page(), "sbx-b", offline=True)).deny is not None
+    assert world.get(want(page(), "sbx-b")).body == b"own"
+    world.settle()
+    assert world.get(want(both, offline=True)).body == b"own"
+
+
+def test_an_artifact_without_a_digest_is_so_too_and_a_pinned_one_is_for_all(world: World) -> None:
+    world.upstream.answers(_PATH, Reply(_BYTES, sender="elsewhere.example"))
+    loose, pinned = artifact(None), artifact(_BYTES)
+    both = replace(loose, hosts=(*loose.hosts, "elsewhere.example"))
+    assert world.get(want(both)).body == _BYTES
+    assert world.get(want(loose, "sbx-b", offline=True)).deny is not None
+    assert world.get(want(pinned, "sbx-b", offline=True)).body == _BYTES

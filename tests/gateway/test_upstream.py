@@ -231,10 +231,10 @@ def test_an_answer_says_whether_another_host_sent_it(scene: Scene) -> None:
     asked = scene.serve((redirect(b"/left-pad/"),), (OK, redirect(location)))
     scene.doors.others["npm.test"] = asked.place
     scene.serve((OK,), name="files.test")
-    for is_elsewhere in (False, True):
+    for sender in ("", "files.test"):
         taken = scene.fetch()
         assert taken.answer
-        assert taken.answer.is_elsewhere is is_elsewhere
+        assert taken.answer.sender == sender
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class Reply:
     cut: bool = False  # it fails after the body
     down: bool = False  # it cannot be reached
     is_held: bool = False  # it ends when the test says so
-    is_elsewhere: bool = False  # a redirect led to it
+    sender: str = ""  # a redirect led there
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Upstream:
             asked.taker.failed(Deny(Code.UPSTREAM_UNREACHABLE, f"{HOST} is down"))
             return
         length = len(reply.body) if reply.length == -1 else reply.length
-        asked.taker.begun(Answer(reply.status, reply.fields, length, reply.is_elsewhere))
+        asked.taker.begun(Answer(reply.status, reply.fields, length, reply.sender))
         _send(asked, reply.body)
 
         def finish() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from cleanroom.cache.model import Digests, Entry, Fields, Info, Key
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS blobs (
   sha256 TEXT PRIMARY KEY, sha512 TEXT NOT NULL, sha1 TEXT NOT NULL,
@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS blobs_by_use ON blobs (used_s);
 CREATE TABLE IF NOT EXISTS entries (
   host TEXT NOT NULL, path TEXT NOT NULL, form TEXT NOT NULL, identity TEXT NOT NULL,
   sha256 TEXT NOT NULL, content_type TEXT NOT NULL, etag TEXT NOT NULL,
-  last_modified TEXT NOT NULL, validated_s INTEGER NOT NULL,
+  last_modified TEXT NOT NULL, sender TEXT NOT NULL, validated_s INTEGER NOT NULL,
   PRIMARY KEY (host, path, form, identity)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_blob ON entries (sha256);
@@ -70,7 +70,8 @@ class Index:
         """Return what is known under `key`, and write down that it was used."""
         row = self._one(
             "SELECT b.sha256, b.sha512, b.sha1, b.size, b.used_s, e.content_type, e.etag,"
-            " e.last_modified, e.validated_s FROM entries e JOIN blobs b ON b.sha256 = e.sha256"
+            " e.last_modified, e.sender, e.validated_s"
+            " FROM entries e JOIN blobs b ON b.sha256 = e.sha256"
             " WHERE e.host = ? AND e.path = ? AND e.form = ? AND e.identity = ?",
             (key.host, key.path, key.form, key.identity),
         )
@@ -78,7 +79,7 @@ class Index:
             return None
         if now_s - row[4] > _USE_S:
             self._do("UPDATE blobs SET used_s = ? WHERE sha256 = ?", (now_s, row[0]))
-        return Entry(Digests(*row[:4]), Fields(*row[5:8]), row[8])
+        return Entry(Digests(*row[:4]), Fields(*row[5:9]), row[9])
 
     def add(self, key: Key, digests: Digests, fields: Fields, now_s: int) -> None:
         """Take note of a blob that is in place."""
@@ -89,10 +90,11 @@ class Index:
                 (digests.sha256, digests.sha512, digests.sha1, digests.size, now_s),
             )
             self._connection.execute(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(key.host, key.path, key.form, key.identity, digests.sha256),
-                    *(fields.content_type, fields.etag, fields.last_modified, now_s),
+                    *(fields.content_type, fields.etag, fields.last_modified),
+                    *(fields.sender, now_s),
                 ),
             )
 

@@ -23,11 +23,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What the upstream said of it: kept, and sent again with it."""
+    """What the upstream said of it: kept, and sent again with it.
+
+    `sender` is the host that it really came from, if a redirect led to another one; "" if not.
+    """
 
     content_type: str = ""
     etag: str = ""
     last_modified: str = ""
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)

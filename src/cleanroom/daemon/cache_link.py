@@ -171,7 +171,7 @@ class CacheLink:
     def _keep(self, message: wire.Keep, request: _Request, room: int) -> None:
         """Run in a thread of the keepers."""
         said, sha256 = message.said, message.sha256
-        fields = Fields(said.content_type, said.etag, said.last_modified)
+        fields = Fields(said.content_type, said.etag, said.last_modified, said.sender)
         wanted = (f"sha256:{sha256}",)
         try:
             store = self._store()
@@ -211,7 +211,7 @@ class CacheLink:
 
 def _stored(entry: Entry, age_s: float) -> wire.Stored:
     digests, fields = entry.digests, entry.fields
-    said = wire.Said(fields.content_type, fields.etag, fields.last_modified)
+    said = wire.Said(fields.content_type, fields.etag, fields.last_modified, fields.sender)
     return wire.Stored(digests.sha256, digests.sha512, digests.sha1, digests.size, said, age_s)
 
 

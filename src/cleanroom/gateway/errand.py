@@ -161,7 +161,7 @@ class Errand:
 
     def _may_take(self, stored: Stored) -> bool:
         grant = self._want.grant
-        if self._must_ask:
+        if self._must_ask or not self._may_have(stored.said.sender):
             return False
         if grant.kind != "artifact":
             return True
@@ -170,6 +170,10 @@ class Errand:
         if grant.digests:
             return stored.has_any(grant.digests)
         return self._first_seen in ("", stored.sha256)
+
+    def _may_have(self, sender: str) -> bool:
+        """SECURITY: where another's policy let a redirect lead, and no pin says what it brings."""
+        return bool(self._want.grant.digests) or not sender or sender in self._want.grant.hosts
 
     def _miss(self) -> None:
         shared = self._cache.flying(self._berth)
@@ -242,8 +246,7 @@ class Errand:
     def grow(self, shared: Shared, answer: Answer) -> None:
         """Implement Waiting."""
         grant, is_ok = self._want.grant, answer.status == OK
-        if answer.is_elsewhere and not grant.digests and shared.want.sandbox_id != self.sandbox_id:
-            # SECURITY: another's policy allowed that redirect, and no pin says what it must bring.
+        if not self._may_have(answer.sender) and shared.want.sandbox_id != self.sandbox_id:
             shared.leave(self)
             self._must_ask = True
             self.go_alone()

@@ -208,8 +208,10 @@ def said_of(answer: Answer | None) -> Said:
     """Return what is kept of what an upstream said."""
     if answer is None:
         return Said()
-    names = ("content-type", "etag", "last-modified")
-    return Said(*(answer.field(name)[:1024] for name in names))
+    kind, etag, modified = (
+        answer.field(name)[:1024] for name in ("content-type", "etag", "last-modified")
+    )
+    return Said(kind, etag, modified, answer.sender)
 
 
 def _nothing(_said: str) -> None:

@@ -75,7 +75,7 @@ class Answer:
     status: int
     fields: tuple[tuple[str, str], ...]
     length: int | None
-    is_elsewhere: bool = False  # a redirect led to another host, which sent it
+    sender: str = ""  # the host that sent it, if a redirect led to another one
 
     def field(self, name: str) -> str:
         """Return the first value of a field, "" if there is none."""

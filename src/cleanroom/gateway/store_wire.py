@@ -20,11 +20,12 @@ class Packet(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unk
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What the upstream said of what it sent."""
+    """What the upstream said of what it sent, and its host if that is not the one asked for."""
 
     content_type: str = ""
     etag: str = ""
     last_modified: str = ""
+    sender: str = ""
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -294,8 +294,9 @@ class Asking:
             if progress.answer is not None and self._redirects_to(line, progress.answer):
                 return
             if progress.answer is not None:
-                is_elsewhere = self.want.host != self._host
-                self._taker.begun(replace(progress.answer, is_elsewhere=is_elsewhere))
+                host = self.want.host
+                sender = "" if host == self._host else host
+                self._taker.begun(replace(progress.answer, sender=sender))
             for piece in progress.payload:
                 self._taker.more(piece)
         session, exchange = line.session, self._exchange
