@@ -23,6 +23,7 @@ from cleanroom.backends.base import (
     StartTimings,
 )
 from cleanroom.backends.base import Sandbox as Machine
+from cleanroom.daemon import parts
 from cleanroom.daemon.parts import Follower, Lost, Order, Prepared, RecordEvent, Synced, Wanted
 from cleanroom.decide.placeholder import placeholder_like, why_unusable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
@@ -366,9 +367,9 @@ class FakeWorkspaces:
         changes = [Change(path=path, kind="added", size=1) for path in touched]
         return ChangeSet(run_id="", sandbox_id="", changes=changes)
 
-    async def count(self, folder: Path) -> int:
+    async def count(self, folder: Path) -> parts.Counted:
         """Return how many were touched."""
-        return len((await self.changes(folder)).changes)
+        return parts.Counted(len((await self.changes(folder)).changes))
 
     async def patch(self, folder: Path) -> str:
         """Return one line a touched file."""

@@ -109,3 +109,15 @@ def test_a_git_link_to_somebody_elses_repository_shows_nothing(person: Person) -
     )
     assert "S3CRET" not in done.stdout
     assert done.returncode != 0
+
+
+def test_what_git_ignores_is_kept_for_whoever_names_it(person: Person) -> None:
+    (person.work / ".gitignore").write_text("made/\n")
+    done = person.types("exec", "--", "mkdir made; echo one > made/file")
+    assert done.returncode == 0, done.stderr
+    shown = person.types("diff", "--stat")
+    assert "left out made/file: ignored by git: not listed" in shown.stderr
+    assert "name them to apply them" in person.types("apply").stderr
+    assert not (person.work / "made").exists()
+    assert person.types("apply", "made").returncode == 0
+    assert (person.work / "made/file").read_text() == "one\n"

@@ -157,7 +157,8 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -
         if sandbox.share is not None:
             await sandbox.share.settle()
         await host.sandboxes.count_changes(sandbox)
-    run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changed_files)
+    if sandbox.changes is not None:
+        run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changes.changed)
 
 
 async def _expect_client(host: Host, run: LiveRun) -> None:

@@ -6,7 +6,7 @@ In: nothing. Out: Protocols and the values they exchange. Never: an implementati
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cleanroom.api.change_types import ApplyReport, ApplyRequest, ChangeSet
 from cleanroom.api.types import ClientFacts, RunOptions
@@ -156,6 +156,13 @@ class Follower(Protocol):
         ...
 
 
+class Counted(NamedTuple):
+    """How many files a sandbox changed: those that count, and those that git ignores."""
+
+    changed: int
+    ignored: int = 0
+
+
 class Workspaces(Protocol):
     """Copy-on-write views of workspaces, and what was changed in them."""
 
@@ -195,7 +202,7 @@ class Workspaces(Protocol):
         """Return what was changed; ids are left empty."""
         ...
 
-    async def count(self, folder: Path) -> int:
+    async def count(self, folder: Path) -> Counted:
         """Count the changed files, and keep what they were before. Raises Fault."""
         ...
 

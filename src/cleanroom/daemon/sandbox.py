@@ -21,7 +21,7 @@ from cleanroom.daemon.backends import Place
 from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending, LiveExecution
 from cleanroom.daemon.notices import Notices
-from cleanroom.daemon.parts import Prepared
+from cleanroom.daemon.parts import Counted, Prepared
 from cleanroom.daemon.share import Share
 from cleanroom.decide.artifact import PASSES
 from cleanroom.errors import Code, Fault
@@ -170,7 +170,7 @@ class LiveSandbox:
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None
-        self.changed_files: int | None = None  # as last counted
+        self.changes: Counted | None = None  # as last counted
         self.workspace_ms: float | None = None  # what its preparation took
         self.ending: Ending | None = None  # why it is being stopped
         self.violation = ""  # for which the policy wants it to end

@@ -25,7 +25,7 @@ from cleanroom.daemon.expiry import Expiry
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
-from cleanroom.daemon.parts import Order, Workspaces
+from cleanroom.daemon.parts import Counted, Order, Workspaces
 from cleanroom.daemon.sandbox import Creation, LiveSandbox, volumes_in_use
 from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.store import Store
@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 ENDS_S: Final = 5.0  # for commands of a sandbox whose processes are gone
 
+NO_CHANGES: Final = Counted(changed=0)
 FINISHED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its run has finished"))
 STOPPED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="its sandbox was stopped"))
 DAEMON_STOPS: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="the daemon stops"))
@@ -132,7 +133,7 @@ class Sandboxes:
             if sandbox.share is not None:
                 await sandbox.share.settle()
             await self.count_changes(sandbox)
-            if sandbox.changed_files == 0:
+            if sandbox.changes == NO_CHANGES:
                 await self._at.workspaces.forget(sandbox.folder)
         finally:
             state = "failed" if why.state == "failed" else "stopped"
@@ -164,7 +165,7 @@ class Sandboxes:
     async def count_changes(self, sandbox: LiveSandbox) -> None:
         """Count the files of the workspace that were changed so far."""
         try:
-            sandbox.changed_files = await self._at.workspaces.count(sandbox.folder)
+            sandbox.changes = await self._at.workspaces.count(sandbox.folder)
         except CleanroomError as error:
             for run in sandbox.runs.values():
                 run.note(error.message)

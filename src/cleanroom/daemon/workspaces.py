@@ -38,7 +38,7 @@ from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.mise_volumes import DATA, make_layers
 from cleanroom.daemon.mounts import NOTHING_CLOSED, Closed, mount_views
-from cleanroom.daemon.parts import Order, Prepared, Wanted
+from cleanroom.daemon.parts import Counted, Order, Prepared, Wanted
 from cleanroom.daemon.syncing import Follower, Sides
 from cleanroom.daemon.volumes import Identity, Volumes
 from cleanroom.daemon.workspace_mark import workspace_mark
@@ -185,7 +185,7 @@ class LocalWorkspaces:
             skipped=skipped,
         )
 
-    async def count(self, folder: Path) -> int:
+    async def count(self, folder: Path) -> Counted:
         """Return how many files were changed; of those of the host the original is kept."""
         return await asyncio.to_thread(_count, folder)
 
@@ -236,11 +236,11 @@ class LocalWorkspaces:
         return await asyncio.to_thread(tree_size, folder)
 
 
-def _count(folder: Path) -> int:
-    changes = change_set(folder).changes
+def _count(folder: Path) -> Counted:
+    found = change_set(folder)
     with suppress(OSError), turn(folder):  # without them `apply --3way` marks all differences
-        keep_originals(folder, changes)
-    return len(changes)
+        keep_originals(folder, found.changes)
+    return Counted(len(found.changes), len(found.ignored))
 
 
 def _forget(folder: Path) -> None:
