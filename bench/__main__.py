@@ -18,13 +18,14 @@ from bench.daemon import Daemon
 from bench.executions import attach_round_trip, detached, diff, log_lag
 from bench.registries import registry_hits
 from bench.relay import dns_answers, relay_bulk, relay_connections
+from bench.secrets import secrets_cost
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
 ALL = (
     *(*CASES, attach_round_trip, detached, log_lag, diff),
-    *(relay_bulk, relay_connections, dns_answers, registry_hits),
+    *(relay_bulk, relay_connections, dns_answers, registry_hits, secrets_cost),
 )
 
 

@@ -125,15 +125,16 @@ async def _rate(
     async def attach(sockets: DoorSockets) -> None:
         await link.door(sandbox, policy).attach(sockets)
 
-    before = _cpu_s(link.pid)
+    before = cpu_s(link.pid)
     words = ["/usr/bin/python3", "-I", client, roots, *load]
     said = await inside(attach, shlex.join(map(str, words)))
-    spent = _cpu_s(link.pid) - before
+    spent = cpu_s(link.pid) - before
     await link.close_door(sandbox)
     return float(said), spent / count * 1000
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

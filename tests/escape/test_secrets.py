@@ -99,6 +99,9 @@ CLIENTS = {
     " headers=BEARER), timeout=60).read().decode()",
     "node": "run('node', '-e', 'fetch(\"https://good.test/plain\", {headers: {Authorization:"
     ' "Bearer " + process.env.TOKEN}}).then(r => r.text()).then(console.log)\')',
+    "pip3": "run('python3', '-c', 'import os, pip._vendor.requests as r;"
+    ' print(r.get("https://good.test/plain", timeout=60, headers={"Authorization":'
+    ' "Bearer " + os.environ["TOKEN"]}).text)\')',
     "git": "run('git', '-c', 'http.extraHeader=Authorization: Bearer ' + TOKEN,"
     " 'ls-remote', 'https://good.test/plain')",
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cleanroom.decide.secret import TOKEN_HEADERS
 from cleanroom.errors import UserError
 from cleanroom.policy.agents import RECIPES, Credential, Recipe, recipe_named, with_agent, word_of
 from cleanroom.policy.compile import compile_policy
@@ -22,7 +23,9 @@ def test_a_recipe_adds_its_hosts_and_one_binding(recipe: Recipe, credential: Cre
     assert hosts == {"a.example", *credential.hosts, *recipe.hosts}
     (binding,) = made.secrets
     assert (binding.secret_id, binding.env) == (credential.secret_id, credential.variable)
-    assert binding.header == credential.field
+    assert binding.header in (None, *credential.fields)
+    assert (binding.header is None) == (len(credential.fields) > 1)
+    assert {name.lower() for name in credential.fields} <= TOKEN_HEADERS
     assert binding.allowed_hosts == credential.hosts
     assert made.policy_hash != written.policy_hash
     changes = [change.text() for change in difference(written, made).wider]

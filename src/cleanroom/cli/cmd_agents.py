@@ -61,7 +61,7 @@ def _credential(credential: Credential) -> dict[str, object]:
         "secret": credential.secret_id,
         "variable": credential.variable,
         "outside": [credential.variable, *credential.outside],
-        "header": credential.field,
+        "headers": list(credential.fields),
         "hosts": list(credential.hosts),
         "login_file": os.path.join("~", login[0]) if login else None,  # noqa: PTH118 -- for people
         "login_pointer": login[1] if login else None,

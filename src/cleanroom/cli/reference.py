@@ -34,7 +34,7 @@ JSON_SHAPES: Final = {
     "secrets list": "`secrets`: `id`, `env`, `hosts`, `source` in words, `unapproved` hosts.",
     "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
     "agents list": "`agents`: `name`, `title`, `command`, `hosts`, `credentials` (`secret`, "
-    "`variable` inside, `outside` variables, `header`, `hosts`, `login_file`, `login_pointer`), "
+    "`variable` inside, `outside` variables, `headers`, `hosts`, `login_file`, `login_pointer`), "
     "`environment`, `volume`, `notes`.",
     "port": "A Port; without one: a PortList.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",

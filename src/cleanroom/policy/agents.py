@@ -24,12 +24,13 @@ class Credential:
     """One way in which an agent is logged in.
 
     `variable` holds the placeholder inside, and the value outside unless `login` is there: a JSON
-    file below the home of the person, and where in it the value is. `field` is where it is sent.
+    file below the home of the person, and where in it the value is. `fields` are those of requests
+    that its clients may send it in.
     """
 
     secret_id: str
     variable: str
-    field: str
+    fields: tuple[str, ...]
     hosts: tuple[str, ...]
     outside: tuple[str, ...] = ()  # further variables of the person's that may hold it
     login: tuple[str, str] | None = None
@@ -50,6 +51,8 @@ class Recipe:
 
 
 _HOME: Final = "/home/cleanroom"
+_BEARER: Final = ("Authorization",)
+_KEY: Final = ("x-api-key", "Authorization")  # the latter by newer client libraries
 _ANTHROPIC: Final = ("api.anthropic.com",)
 _OPENAI: Final = ("api.openai.com",)
 _RECIPES: Final = (
@@ -58,11 +61,11 @@ _RECIPES: Final = (
         "Claude Code",
         'claude -p "fix the failing test" --dangerously-skip-permissions',
         (
-            Credential("claude", "ANTHROPIC_API_KEY", "x-api-key", _ANTHROPIC),
+            Credential("claude", "ANTHROPIC_API_KEY", _KEY, _ANTHROPIC),
             Credential(
                 "claude-login",
                 "CLAUDE_CODE_OAUTH_TOKEN",
-                "Authorization",
+                _BEARER,
                 _ANTHROPIC,
                 login=(".claude/.credentials.json", "/claudeAiOauth/accessToken"),
             ),
@@ -86,7 +89,7 @@ _RECIPES: Final = (
             Credential(
                 "codex",
                 "CODEX_API_KEY",
-                "Authorization",
+                _BEARER,
                 _OPENAI,
                 outside=("OPENAI_API_KEY",),
                 login=(".codex/auth.json", "/OPENAI_API_KEY"),
@@ -104,7 +107,7 @@ _RECIPES: Final = (
             Credential(
                 "gemini",
                 "GEMINI_API_KEY",
-                "x-goog-api-key",
+                ("x-goog-api-key",),
                 ("generativelanguage.googleapis.com",),
                 outside=("GOOGLE_API_KEY",),
             ),
@@ -120,14 +123,14 @@ _RECIPES: Final = (
             Credential(
                 "opencode",
                 "ANTHROPIC_API_KEY",
-                "x-api-key",
+                _KEY,
                 _ANTHROPIC,
                 login=(".local/share/opencode/auth.json", "/anthropic/key"),
             ),
             Credential(
                 "opencode-openai",
                 "OPENAI_API_KEY",
-                "Authorization",
+                _BEARER,
                 _OPENAI,
                 login=(".local/share/opencode/auth.json", "/openai/key"),
             ),
@@ -141,8 +144,8 @@ _RECIPES: Final = (
         "aider",
         'aider --yes-always --message "fix the failing test"',
         (
-            Credential("aider", "OPENAI_API_KEY", "Authorization", _OPENAI),
-            Credential("aider-anthropic", "ANTHROPIC_API_KEY", "x-api-key", _ANTHROPIC),
+            Credential("aider", "OPENAI_API_KEY", _BEARER, _OPENAI),
+            Credential("aider-anthropic", "ANTHROPIC_API_KEY", _KEY, _ANTHROPIC),
         ),
         f"{_HOME}/.aider",
         (("AIDER_ANALYTICS", "false"), ("AIDER_CHECK_UPDATE", "false")),
@@ -186,7 +189,7 @@ def with_agent(policy: Policy, word: str) -> Policy:
         credential.variable,
         credential.hosts,
         ttl_s=TTL_S,
-        header=credential.field,
+        header=credential.fields[0] if len(credential.fields) == 1 else None,
         place=place,
     )
     # The person's flag is nearer than the file: one variable has one placeholder.

@@ -24,8 +24,8 @@ cleanroom diff
 - **Hosts**: the vendor's API gets a rule, and nothing else does. What the agent's work needs
   (registries, git) is in `cleanroom.yaml`.
 - **Login**: the first that you have of the listed variables, then login files. It stays outside:
-  the agent has a placeholder in the variable, and the gateway swaps it in the one header, for the
-  one host ([secrets.md](secrets.md)). `--secret ID=VARIABLE` names another source, and so does
+  the agent has a placeholder in the variable, and the gateway swaps it in a header, for the one
+  host ([secrets.md](secrets.md)). `--secret ID=VARIABLE` names another source, and so does
   `secrets:` in [config.yaml](config.md) where you have none of them.
 - **Home**: the folder in which the agent keeps sessions and settings is a volume of the workspace,
   `agent-NAME`, used by one sandbox at a time. Another one: `--volume NAME:/AT` with the same
@@ -37,7 +37,7 @@ itself has to be there: install it in the repository (`npx`, mise), or let `tool
 show the folder that has it.
 
 Verified for each recipe, in a real sandbox before a server that shows the vendor's name: the value
-arrives in the header below, once, and the sandbox never sees it. The request is made as the
+arrives in each header below, once, and the sandbox never sees it. The request is made as the
 vendor's client libraries make it; the agents' own programs are not run by tests.
 """
 
@@ -54,9 +54,9 @@ def _section(recipe: Recipe) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for each in recipe.credentials:
         hosts = ", ".join(each.hosts)
+        fields = " or ".join(f"`{name}`" for name in each.fields)
         yield (
-            f"| `{each.secret_id}` | `{each.variable}` | `{each.field}` | {hosts} |"
-            f" {_outside(each)} |"
+            f"| `{each.secret_id}` | `{each.variable}` | {fields} | {hosts} | {_outside(each)} |"
         )
     yield ""
     if recipe.hosts:
