@@ -97,6 +97,14 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "file pins artifacts; it never adds a host), or a client publishes, searches or logs in.",
         "Add the host to the registry's `allowed_hosts`, or correct the lock file.",
     ),
+    Code.PUSH_NOT_ALLOWED: Explanation(
+        "A push to a git repository is one that no secret's `git.push` lets through. Nothing of it "
+        "reached the repository, its other branches included.",
+        "The branch matches none of `branches`, is a tag or another ref, would be deleted or moved "
+        "to a commit that is not proven to follow the one that it is at, or the push has options.",
+        "Push to a branch that `git.push.branches` names. Its owner widens that in cleanroom.yaml, "
+        "or sets `force` or `delete` there.",
+    ),
     Code.LOCKFILE_VIOLATION: Explanation(
         "The package or version is not in the repository's lock file.",
         "A dependency was added without updating the lock file, or a script fetches more than it "

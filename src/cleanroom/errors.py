@@ -24,6 +24,7 @@ class Code(StrEnum):
     UPSTREAM_CERTIFICATE_INVALID = "upstream_certificate_invalid"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     REGISTRY_NOT_ALLOWED = "registry_not_allowed"
+    PUSH_NOT_ALLOWED = "push_not_allowed"
     LOCKFILE_VIOLATION = "lockfile_violation"
     INTEGRITY_MISMATCH = "integrity_mismatch"
     SECRET_SCOPE_VIOLATION = "secret_scope_violation"  # noqa: S105 -- a code, not a password

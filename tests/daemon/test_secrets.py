@@ -72,3 +72,26 @@ def test_a_mirror_of_a_registry_wants_its_value() -> None:
         check_given(policy, {"company"}, [mirror])
     assert caught.value.code is Code.SECRET_UNAVAILABLE
     assert "mirror of npm.example" in caught.value.message
+
+
+GIT = """version: 1
+registries: {git: {enable: true, allowed_hosts: [one.example]}}
+secrets:
+  - {id: a, env: A_TOKEN, allowed_hosts: [one.example], git: {repositories: [team/*]}}
+"""
+
+
+def test_what_may_be_pushed_is_content_that_the_operators_hosts_are_not_for() -> None:
+    assert sends_of(compiled(GIT), RunOptions(), SETTINGS, ("a",)) == {"a": ()}
+    policy = compiled(GIT.replace("[team/*]", "[team/*], push: {branches: [fix]}"))
+    assert sends_of(policy, RunOptions(), SETTINGS, ("a",)) == {"a": ("one.example",)}
+
+
+@pytest.mark.parametrize("name", ["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"])
+def test_the_variables_of_gits_credentials_are_taken(name: str) -> None:
+    options = RunOptions(environment={name: "x"})
+    check_options(POLICY, options)
+    check_options(compiled(GIT), RunOptions(environment={"GIT_CONFIG_GLOBAL": "x"}))
+    with pytest.raises(CleanroomError) as caught:
+        check_options(compiled(GIT), options)
+    assert caught.value.code is Code.REQUEST_INVALID

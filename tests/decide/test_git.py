@@ -1,7 +1,7 @@
 import pytest
 
-from cleanroom.decide.git import ask_git
-from cleanroom.decide.question import Metadata, Service, Talk, Unsound
+from cleanroom.decide.git import ask_git, repository_of
+from cleanroom.decide.question import Metadata, Push, Service, Talk, Unsound
 
 READ = "service=git-upload-pack"
 
@@ -16,9 +16,9 @@ def test_a_repository_is_read_in_two_steps(name: str) -> None:
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        ("/a/info/refs?service=git-receive-pack", "nothing may be pushed"),
-        ("/a/git-receive-pack", "nothing may be pushed"),
-        ("/a/git-receive-pack?x", "nothing may be pushed"),
+        ("/a/git-receive-pack?x", "smart HTTP"),
+        ("/git-receive-pack", "smart HTTP"),
+        ("/info/refs?service=git-receive-pack", "smart HTTP"),
         ("/a/info/lfs/objects/batch", "LFS"),
         ("/a/info/refs", "smart HTTP"),
         (f"/a/info/refs?{READ}&a=b", "smart HTTP"),
@@ -40,3 +40,28 @@ def test_nothing_else_is_there(target: str, why: str) -> None:
 @pytest.mark.parametrize("target", ["/a/../b/git-upload-pack", "/a//git-upload-pack", "/%252e/x"])
 def test_a_path_has_one_reading(target: str) -> None:
     assert isinstance(ask_git(target), Unsound)
+
+
+def test_a_repository_is_pushed_to_in_two_steps() -> None:
+    target = "/team/lib.git/info/refs?service=git-receive-pack"
+    assert ask_git(target) == Push("team/lib.git", target, "GET")
+    target = "/team/lib.git/git-receive-pack"
+    assert ask_git(target) == Push("team/lib.git", target, "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/team/lib.git/info/refs", "team/lib"),
+        ("/team/lib/git-upload-pack", "team/lib"),
+        ("/team%2flib.git/git-receive-pack", "team/lib"),
+        ("/team/lib.git.git/git-receive-pack", "team/lib.git"),
+        ("/team/lib/info/refs/git-upload-pack", "team/lib/info/refs"),
+        ("/team/lib.git", ""),
+        ("/team/lib.git/HEAD", ""),
+        ("/team/../lib.git/info/refs", ""),
+        ("/api/v4/user", ""),
+    ],
+)
+def test_a_path_belongs_to_one_repository(path: str, name: str) -> None:
+    assert repository_of(path) == name

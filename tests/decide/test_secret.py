@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.secret import Finder, SecretRef, Spot, Use, decide_use
 from cleanroom.errors import Code
-from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.model import GitScope, SecretBinding
 
 GH = SecretBinding("gh", "GH_TOKEN", ("api.example",))
 REF = SecretRef("ghp_000000000000", GH)
@@ -90,6 +90,34 @@ def test_a_path_that_servers_fold_is_below_nothing(path: str, good: bool) -> Non
 def test_methods_are_exact() -> None:
     assert verdict(GOOD, methods=("GET", "HEAD")) == ""
     assert "with the method GET" in verdict(GOOD, methods=("POST",))
+
+
+GIT = GitScope(("team/*",))
+FETCHED = dataclasses.replace(
+    GOOD, spot=Spot.BASIC, method="POST", path="/team/lib.git/git-upload-pack"
+)
+
+
+def test_what_is_gits_own_goes_to_its_repositories_as_basic_or_as_a_token() -> None:
+    for path in (FETCHED.path, "/team/lib/info/refs", "/team/lib.git/git-receive-pack"):
+        for spot in (Spot.BASIC, Spot.HEADER):
+            assert verdict(dataclasses.replace(FETCHED, spot=spot, path=path), git=GIT) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"path": "/other/lib.git/git-upload-pack"}, "to the repository other/lib, which its"),
+        ({"path": "/team.git/info/refs"}, "to the repository team, which its"),
+        ({"path": "/api/v4/user"}, "in a request that is none of git's"),
+        ({"path": "/team/../other/lib/info/refs"}, "in a request that is none of git's"),
+        ({"host": "evil.test"}, "to evil.test"),
+        ({"spot": Spot.HEADER, "header": "X-Api-Key"}, "in the field x-api-key"),
+        ({"spot": Spot.BODY}, "in the body of a request"),
+    ],
+)
+def test_what_is_gits_own_goes_nowhere_else(changes: dict[str, object], why: str) -> None:
+    assert why in verdict(dataclasses.replace(FETCHED, **changes), git=GIT)  # type: ignore[arg-type]
 
 
 TWO = (REF, SecretRef("cleanroom_abc", SecretBinding("other", "OTHER", ("a.example",))))

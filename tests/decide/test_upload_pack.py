@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
 from cleanroom.decide.upload_pack import PACK, TALK, advertised, decide_talk
 from cleanroom.errors import Code
-from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
+from cleanroom.policy.model import (
+    CompiledPolicy,
+    GitScope,
+    PushRules,
+    RegistryPolicy,
+    SecretBinding,
+)
 
 A, B = "a" * 40, "b" * 40
 ABLE = b"object-format=sha1"
@@ -196,3 +202,29 @@ def test_nothing_is_pushed_whatever_the_policy_says(
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.deny.code) == (403, Code.REGISTRY_NOT_ALLOWED)
     assert words in refusal.deny.reason
+
+
+def secret(*repositories: str, host: str = "git.test") -> SecretBinding:
+    return SecretBinding("a", "A", (host,), git=GitScope(repositories, PushRules(("*",))))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "words"),
+    [
+        ("POST", "/team/lib.git/git-receive-pack", ""),
+        ("GET", "/team/lib/info/refs?service=git-receive-pack", ""),
+        ("POST", "/other/lib.git/git-receive-pack", "only team/* may be pushed"),
+        ("GET", "/team/lib.git/git-receive-pack", "is asked by POST, not by GET"),
+        ("HEAD", "/team/lib/info/refs?service=git-receive-pack", "is asked by GET, not by HEAD"),
+    ],
+)
+def test_a_push_is_for_what_a_secret_names(method: str, target: str, words: str) -> None:
+    bound = dataclasses.replace(policy(), secrets=(secret("team/*"), secret("x", host="b.test")))
+    found = decide_request(make_registries(bound), "git.test", method, target, "2027-01-15")
+    if not words:
+        assert isinstance(found, Grant)
+        assert (found.kind, found.path) == ("push", target)
+        return
+    assert isinstance(found, Refusal)
+    assert found.deny.code is Code.PUSH_NOT_ALLOWED
+    assert words in found.deny.reason

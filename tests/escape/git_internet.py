@@ -1,7 +1,7 @@
 """Git hosts at PUBLIC, over TLS: `git http-backend` answers of real repositories.
 
 In: the sockets of egress_world, a folder of bare repositories. Out: `asked`, as in Script. Never: a
-push; a repository of another folder. What a test wrote into the script comes before git's answer.
+repository of another folder. What a test wrote into the script comes before git's answer.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import threading
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import IO, ClassVar, Final
 
 from tests.escape.egress_world import Arrival
 from tests.escape.registry_internet import PRIVATE, RegistryInternet, Request, Script, _choose
@@ -49,7 +49,7 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
             while (line := file.readline()) not in (b"\r\n", b""):
                 name, _, value = line.decode().strip().partition(": ")
                 fields[name.lower()] = value
-            body = file.read(int(fields.get("content-length", "0")))
+            body = _body(file, fields)
             said = f"{fields}\n{body.decode('latin-1')}"
             request = Request(fields["host"], method, target, said)
             scripted = (request.host, target) in script.replies
@@ -65,6 +65,17 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
     raw.close()
 
 
+def _body(file: IO[bytes], fields: dict[str, str]) -> bytes:
+    if fields.get("transfer-encoding") != "chunked":
+        return file.read(int(fields.get("content-length", "0")))
+    pieces = []
+    while size := int(file.readline(), 16):
+        pieces.append(file.read(size))
+        file.readline()
+    file.readline()
+    return b"".join(pieces)
+
+
 def _git(request: Request, fields: dict[str, str], body: bytes, folder: Path) -> bytes:
     """Return what git's own CGI program answers."""
     path, _, query = request.path.partition("?")
@@ -73,11 +84,15 @@ def _git(request: Request, fields: dict[str, str], body: bytes, folder: Path) ->
         "PATH": os.environ["PATH"],
         "GIT_PROJECT_ROOT": str(folder),
         "GIT_HTTP_EXPORT_ALL": "1",
-        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_COUNT": "4",
         "GIT_CONFIG_KEY_0": "safe.directory",
         "GIT_CONFIG_VALUE_0": "*",
         "GIT_CONFIG_KEY_1": "uploadpack.allowFilter",
         "GIT_CONFIG_VALUE_1": "true",
+        "GIT_CONFIG_KEY_3": "receive.advertisePushOptions",
+        "GIT_CONFIG_VALUE_3": "true",
+        "GIT_CONFIG_KEY_2": "http.receivepack",
+        "GIT_CONFIG_VALUE_2": "true",
         "PATH_INFO": path.replace(HALVES, "/", 1),
         "QUERY_STRING": query,
         "REQUEST_METHOD": request.method,

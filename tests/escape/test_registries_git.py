@@ -50,8 +50,8 @@ def git(folder: Path, *words: str) -> str:
 class Repository:
     """A bare repository that the hosts have, and a working tree to add to it."""
 
-    def __init__(self) -> None:
-        self.name = f"team/{unique('lib')}.git"
+    def __init__(self, owner: str = "team") -> None:
+        self.name = f"{owner}/{unique('lib')}.git"
         self.bare = GitInternet.folder / self.name
         self.tree = GitInternet.folder / "trees" / self.name
         self.tree.mkdir(parents=True)

@@ -147,3 +147,23 @@ def test_where_a_cooldown_has_its_dates_from_is_said(manager: str, said: str) ->
     more = "{enable: true, allowed_hosts: [a.example], cooldown: 7d}"
     notes = explain(compiled(f"version: 1\nregistries: {{{manager}: {more}}}")).notes
     assert [said in note for note in notes] == ([True] if said else [])
+
+
+def test_what_a_secret_may_push_is_said() -> None:
+    text = """\
+version: 1
+registries: {git: {enable: true, allowed_hosts: [code.example]}}
+secrets:
+  - {id: forge, env: TOKEN, allowed_hosts: [code.example], git: {repositories: [team/lib]}}
+"""
+    forge = "the secret forge (TOKEN) to code.example on port 443, for git repositories team/lib"
+    host = "git repositories at code.example, TLS opened, read only"
+    assert explain(compiled(text)).reach == (
+        f"{host}, whatever they have",
+        f"{forge}, in git's requests (line 4)",
+    )
+    text = text.replace("[team/lib]", "[team/lib], push: {branches: [agent/*]}")
+    assert explain(compiled(text)).reach == (
+        f"{host} but for what a secret may push",
+        f"{forge}, to push branches agent/*, in git's requests (line 4)",
+    )

@@ -25,6 +25,8 @@ def test_the_page_names_every_section_once() -> None:
         "## `registries.npm.exceptions[]`",
         "## `secrets[]`",
         "## `secrets[].oauth2`",
+        "## `secrets[].git`",
+        "## `secrets[].git.push`",
     ]
 
 

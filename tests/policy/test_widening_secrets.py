@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cleanroom.policy.model import OAuth2, SecretBinding
+from cleanroom.policy.model import GitScope, OAuth2, PushRules, SecretBinding
 from cleanroom.policy.widening_secrets import is_below, secret_text, widened_secrets
 
 
@@ -58,3 +58,50 @@ def test_another_place_or_way_to_mint_tokens_widens() -> None:
     assert secret_text(one).endswith("on port 443, minted at https://b.example/t")
     (one,) = (replace(each, oauth2=OAuth2("b.example", 8443, "/t")) for each in binding())
     assert secret_text(one).endswith("minted at https://b.example:8443/t")
+
+
+READ = GitScope(("team/*",))
+PUSH = GitScope(("team/*",), PushRules(("agent/*",)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wider"),
+    [
+        (READ, READ, []),
+        (READ, GitScope(("team/lib", "team/sub/*")), []),
+        (GitScope(("team/lib",)), READ, ["secret gh git repositories: team/*"]),
+        (READ, GitScope(("*",)), ["secret gh git repositories: *"]),
+        (READ, GitScope(("team/*",), None, "me"), ["secret gh git username: x-access-token -> me"]),
+        (READ, PUSH, ["secret gh git push branches: agent/*"]),
+        (PUSH, READ, []),
+        (PUSH, GitScope(("team/*",), PushRules(("agent/fix",))), []),
+        (PUSH, GitScope(("team/*",), PushRules(("*",))), ["secret gh git push branches: *"]),
+        (
+            PUSH,
+            GitScope(("team/*",), PushRules(("agent/*",), force=True, delete=True)),
+            ["secret gh git push force: false -> true", "secret gh git push delete: false -> true"],
+        ),
+        (GitScope(("team/*",), PushRules(("agent/*",), force=True, delete=True)), PUSH, []),
+    ],
+)
+def test_what_git_may_do_more_widens(old: GitScope, new: GitScope, wider: list[str]) -> None:
+    before, after = ((SecretBinding("gh", "GH", ("a.example",), git=git),) for git in (old, new))
+    assert [each.text() for each in widened_secrets(before, after)] == wider
+
+
+def test_to_be_gits_own_and_not_to_be_are_other_places() -> None:
+    bindings = [(SecretBinding("gh", "GH", ("a.example",), git=git),) for git in (None, READ)]
+    for old, new in (bindings, bindings[::-1]):
+        [change] = widened_secrets(old, new)
+        assert change.what == "secret gh git"
+
+
+def test_what_git_may_do_is_said_in_words() -> None:
+    push = PushRules(("agent/*", "fix"), force=True, delete=True)
+    binding = SecretBinding("gh", "GH", ("a.example",), git=GitScope(("team/*",), push))
+    assert secret_text(binding) == (
+        "gh (GH) to a.example on port 443, for git repositories team/*, "
+        "to push branches agent/*, fix by force and delete them"
+    )
+    binding = SecretBinding("gh", "GH", ("a.example",), git=PUSH)
+    assert secret_text(binding).endswith("team/*, to push branches agent/*")

@@ -22,6 +22,7 @@ from cleanroom.daemon.taking import is_there
 from cleanroom.decide.mirror import Mirror, mirrors_for
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
+from cleanroom.sandbox.git_credentials import VARIABLES
 
 
 async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> SecretNeeds:
@@ -87,7 +88,8 @@ def _is_credential(binding: SecretBinding) -> bool:
     What tokens are minted with is posted in a form, to a path that the policy names.
     """
     is_usual = binding.header is None and {"header", "basic"}.issuperset(binding.target)
-    return is_usual and binding.oauth2 is None
+    pushes = binding.git is not None and binding.git.push is not None  # that is content, too
+    return is_usual and binding.oauth2 is None and not pushes
 
 
 def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
@@ -106,6 +108,12 @@ def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
                 f"cannot set {binding.env}: the secret '{binding.secret_id}' has that variable"
             )
             raise UserError(Code.REQUEST_INVALID, message, "leave it out, or rename the binding's")
+    if any(binding.git is not None for binding in policy.secrets):
+        taken = next((name for name in options.environment if name.startswith(VARIABLES)), None)
+        if taken is not None:
+            message = f"cannot set {taken}: git has its credentials in variables of that name"
+            hint = "use git -c, or a file that GIT_CONFIG_GLOBAL names"
+            raise UserError(Code.REQUEST_INVALID, message, hint)
 
 
 def check_given(

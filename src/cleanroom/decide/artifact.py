@@ -12,14 +12,24 @@ from typing import Final, assert_never
 from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
 from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.model import Deny
-from cleanroom.decide.question import PACKAGES, Artifact, Metadata, Service, Talk, Unsound
+from cleanroom.decide.question import (
+    PACKAGES,
+    Artifact,
+    Metadata,
+    Push,
+    Service,
+    Talk,
+    Unsound,
+)
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
     CompiledPolicy,
     RegistryPolicy,
+    SecretBinding,
     UnpinnedArtifact,
 )
+from cleanroom.policy.patterns import covered
 
 PASSES: Final = "mode: warn lets it pass"  # how a warning ends
 FORBIDDEN: Final = 403
@@ -35,7 +45,7 @@ class Grant:
     """Yes. `digests` non-empty: the bytes must have one of them ("sha512:<hex>")."""
 
     manager: str
-    kind: str  # "metadata", "artifact", "service"; "talk": its body is still to be judged
+    kind: str  # "metadata", "artifact", "service"; "talk", "push": a body is still to be judged
     path: str  # the target in its one spelling, without its query
     name: str = ""
     version: str = ""
@@ -73,12 +83,14 @@ class Registry:
     """One enabled registry, with its pins by name and version and by name and file.
 
     `asked`: what else than files may be asked for, where not everything may: NAME, NAME@VERSION.
+    `pushed`: the hosts and patterns of repositories that some secret may push to.
     """
 
     policy: RegistryPolicy
     grammar: Grammar
     pins: Mapping[_Key, tuple[ArtifactPin, ...]]
     asked: frozenset[str] = frozenset()
+    pushed: tuple[tuple[str, str], ...] = ()
 
     @property
     def lockfiles(self) -> str:
@@ -95,14 +107,21 @@ def make_registries(policy: CompiledPolicy) -> Registries:
         host: registry
         for each in policy.registries
         if each.enabled and (grammar := GRAMMARS.get(each.manager)) is not None
-        for registry in (_open(each, grammar),)
+        for registry in (_open(each, grammar, policy.secrets),)
         for host in each.allowed_hosts
     }
 
 
-def _open(policy: RegistryPolicy, grammar: Grammar) -> Registry:
+def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding, ...]) -> Registry:
     pins = _index(policy, grammar)
-    return Registry(policy, grammar, pins, _asked(pins, grammar))
+    pushed = tuple(
+        (host, name)
+        for secret in secrets
+        if secret.git is not None and secret.git.push is not None
+        for host in secret.allowed_hosts
+        for name in secret.git.repositories
+    )
+    return Registry(policy, grammar, pins, _asked(pins, grammar), pushed)
 
 
 def decide_request(
@@ -124,7 +143,7 @@ def decide_request(
             return _metadata(registry, question, today)
         case Artifact():
             return _artifact(registry, question, today)
-        case Talk() | Service():
+        case Push() | Talk() | Service():
             return _service(registry, question, method, host)
         case _:
             assert_never(question)
@@ -139,9 +158,26 @@ def _talk(registry: Registry, question: Talk, method: str) -> Grant | Refusal:
     return Grant(policy.manager, "talk", path, name=name, hosts=hosts, fallback=fallback)
 
 
+def _push(registry: Registry, question: Push, method: str, host: str) -> Grant | Refusal:
+    name, path = question.name, question.path
+    known = [pattern for at, pattern in registry.pushed if at == host]
+    if not covered(known, name.removesuffix(".git")):
+        code, why = Code.REGISTRY_NOT_ALLOWED, "repositories are read there, and nothing may be"
+        if known:
+            code, why = Code.PUSH_NOT_ALLOWED, f"only {', '.join(known)} may be"
+        reason = f"of {host} {path.partition('?')[0]} may not be had: {why} pushed"
+        return Refusal(Deny(code, reason), label=name)
+    if method != question.method:
+        reason = f"{path} is asked by {question.method}, not by {method}"
+        return Refusal(Deny(Code.PUSH_NOT_ALLOWED, reason), label=name)
+    return Grant(registry.policy.manager, "push", path, name=name)
+
+
 def _service(
-    registry: Registry, question: Talk | Service, method: str, host: str
+    registry: Registry, question: Push | Talk | Service, method: str, host: str
 ) -> Grant | Refusal:
+    if isinstance(question, Push):
+        return _push(registry, question, method, host)
     if isinstance(question, Talk):
         return _talk(registry, question, method)
     if question.why:

@@ -1,16 +1,16 @@
 """Which question a path of a git host asks, over smart HTTP.
 
 In: a request's target. Out: a Question; the name is the repository's path. Never: a query but the
-one that asks for reading; a push; anything that is not the smart protocol.
+two that ask for a repository's branches; anything that is not the smart protocol.
 """
 
 from typing import Final
 
-from cleanroom.decide.question import Metadata, Question, Service, Talk, read_path
+from cleanroom.decide.question import Metadata, Push, Question, Service, Talk, read_path
 
 READING: Final = "service=git-upload-pack"
 _PUSHING: Final = "service=git-receive-pack"
-_NO_PUSH: Final = "repositories are read there, and nothing may be pushed"
+_STEPS: Final = ("/info/refs", "/git-upload-pack", "/git-receive-pack")
 _NO_LFS: Final = "repositories are read there, and large files (LFS) are not"
 _NO_MORE: Final = "repositories are read there over git's smart HTTP, and nothing else is"
 
@@ -26,9 +26,19 @@ def ask_git(target: str) -> Question:
             return Metadata("/".join(parts[:-2]), f"{path}?{query}", versions=False)
         case [_, *_, "git-upload-pack"] as parts if not query:
             return Talk("/".join(parts[:-1]), path)
-        case [*_, "git-receive-pack"]:
-            return Service(path, _NO_PUSH)
-        case [*_, "info", "refs"] if query == _PUSHING:
-            return Service(path, _NO_PUSH)
+        case [_, *_, "info", "refs"] as parts if query == _PUSHING:
+            return Push("/".join(parts[:-2]), f"{path}?{query}", "GET")
+        case [_, *_, "git-receive-pack"] as parts if not query:
+            return Push("/".join(parts[:-1]), path, "POST")
         case _:
             return Service(path, _NO_LFS if "/info/lfs/" in path else _NO_MORE)
+
+
+def repository_of(path: str) -> str:
+    """Return which repository a request is for, as policies name it; "" if for none."""
+    read = read_path(path)
+    if isinstance(read, str):
+        for step in _STEPS:
+            if read.endswith(step):
+                return read[1:].removesuffix(step).removesuffix(".git")
+    return ""

@@ -68,13 +68,22 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """A step of a push to a repository: its branches by GET, what is pushed by POST."""
+
+    name: str
+    path: str  # with its query
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unsound:
     """No question: the path has more than one reading. `why` is part of a sentence."""
 
     why: str
 
 
-Question = Metadata | Artifact | Talk | Service | Unsound
+Question = Metadata | Artifact | Talk | Push | Service | Unsound
 
 
 def read_path(target: str) -> str | Unsound:

@@ -11,9 +11,11 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from cleanroom.decide.echo import Echoes
+from cleanroom.decide.git import repository_of
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
-from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.model import GitScope, SecretBinding
+from cleanroom.policy.patterns import covered
 from cleanroom.policy.widening_secrets import is_below
 
 # Where credentials belong if a binding names no header of its own. Lower case.
@@ -123,6 +125,7 @@ def decide_use(ref: SecretRef, use: Use) -> Deny | None:
     binding = ref.binding
     why = (
         _where(binding, use)
+        or (_git(binding.git, use.path) if binding.git is not None else "")
         or _how(binding, use)
         or (_header(binding, use) if use.spot in (Spot.HEADER, Spot.BASIC, Spot.COOKIE) else "")
     )
@@ -167,6 +170,15 @@ def _how(binding: SecretBinding, use: Use) -> str:
     return ""
 
 
+def _git(git: GitScope, path: str) -> str:
+    name = repository_of(path)
+    if not name:
+        return "in a request that is none of git's, whose credential it is"
+    if not covered(git.repositories, name):
+        return f"to the repository {name[:256]}, which its binding does not name"
+    return ""
+
+
 def _header(binding: SecretBinding, use: Use) -> str:
     name = use.header.lower()
     never = f"in the field {name[:64]}, where no secret belongs"
@@ -174,7 +186,7 @@ def _header(binding: SecretBinding, use: Use) -> str:
         return never
     if use.spot is Spot.COOKIE:
         return "" if name == "cookie" else never
-    if use.spot is Spot.BASIC:
+    if use.spot is Spot.BASIC or binding.git is not None:
         allowed = _BASIC_HEADERS
     elif binding.header is not None:
         allowed = frozenset({binding.header.lower()})

@@ -7,6 +7,7 @@ Never: a file, a clock, or a hash that depends on order, places, labels or the f
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Final
 
 from cleanroom.policy.capabilities import needs
@@ -14,14 +15,17 @@ from cleanroom.policy.merge import merge_rules, refuse_conflicts
 from cleanroom.policy.model import (
     BackendPolicy,
     CompiledPolicy,
+    GitScope,
     Labels,
     LockfilePolicy,
     NetworkPolicy,
+    PushRules,
     RegistryPolicy,
     Rule,
     SandboxPolicy,
     SecretBinding,
 )
+from cleanroom.policy.patterns import meet, reduced
 from cleanroom.policy.problems import PolicyErrors, Problem
 from cleanroom.policy.written import Policy, SandboxSection
 
@@ -33,7 +37,8 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
     """Return what is enforced. Equal meaning gives equal values and hashes, in any order.
 
     Raises PolicyErrors: policy_conflict if the same target and port is both allowed and denied,
-    policy_invalid if two secrets share an id or a variable.
+    policy_invalid if two secrets share an id, a variable or a git repository, or if a secret is
+    git's for a host that is none of git's.
     """
     network = _compile_network(policy.sandbox.network, policy.path)
     registries = tuple(sorted(map(_compile_registry, policy.registries), key=_manager))
@@ -94,9 +99,44 @@ def _compile_secrets(policy: Policy) -> tuple[SecretBinding, ...]:
                     Problem(policy.path, place.line, place.column, message, "rename one")
                 )
             seen.add(f"{word}={name}")
+    problems += _git_problems(policy)
     if problems:
         raise PolicyErrors(problems)
     return tuple(sorted(map(_sorted_secret, policy.secrets), key=lambda each: each.secret_id))
+
+
+def _git_problems(policy: Policy) -> Iterator[Problem]:
+    """Git is told one credential a repository, at hosts where requests are read as git's."""
+    known = {
+        host
+        for each in policy.registries
+        if each.enabled and each.manager == "git"
+        for host in each.allowed_hosts
+    }
+    seen: list[tuple[str, str, str]] = []
+    for secret in policy.secrets:
+        place, git = secret.place, secret.git or GitScope(())
+        for host in secret.allowed_hosts if secret.git else ():
+            if host not in known:
+                message = f"cannot bind '{secret.secret_id}' to git at {host}: it is no git host"
+                hint = "add it to registries.git.allowed_hosts, with enable: true"
+                yield Problem(policy.path, place.line, place.column, message, hint)
+            for name in git.repositories:
+                other = next((e for e in seen if e[0] == host and meet(e[1], name)), None)
+                if other is not None and other[2] != secret.secret_id:
+                    message = f"cannot bind two secrets to {host}/{name}: '{other[2]}' is, too"
+                    hint = "let each repository have one"
+                    yield Problem(policy.path, place.line, place.column, message, hint)
+                seen.append((host, name, secret.secret_id))
+
+
+def _sorted_git(git: GitScope | None) -> GitScope | None:
+    if git is None:
+        return None
+    push = git.push
+    if push is not None:
+        push = PushRules(reduced(push.branches), push.force, push.delete)
+    return GitScope(reduced(git.repositories), push, git.username)
 
 
 def _sorted_secret(secret: SecretBinding) -> SecretBinding:
@@ -107,6 +147,7 @@ def _sorted_secret(secret: SecretBinding) -> SecretBinding:
         ports=tuple(sorted(set(secret.ports))),
         paths=_sorted_set(secret.paths),
         methods=_sorted_set(secret.methods),
+        git=_sorted_git(secret.git),
     )
 
 
@@ -158,4 +199,6 @@ def _secret_meaning(secret: SecretBinding) -> dict[str, object]:
     del fields["place"]
     if secret.kind == "static":  # what was said before there were kinds keeps its hash
         del fields["kind"], fields["oauth2"]
+    if secret.git is None:
+        del fields["git"]
     return fields

@@ -121,12 +121,20 @@ def _packages(policy: CompiledPolicy) -> Iterator[str]:
         if registry.enabled:
             hosts = ", ".join(registry.allowed_hosts)
             if registry.manager == "git":
-                yield f"git repositories at {hosts}, TLS opened, read only, whatever they have"
+                yield f"git repositories at {hosts}, TLS opened, read only{_but(policy)}"
             else:
                 yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
 
 
+def _but(policy: CompiledPolicy) -> str:
+    """Git repositories may be written with a secret only, which has a line of its own."""
+    pushes = any(each.git is not None and each.git.push is not None for each in policy.secrets)
+    return " but for what a secret may push" if pushes else ", whatever they have"
+
+
 def _secret(binding: SecretBinding) -> str:
+    if binding.git is not None:
+        return f"the secret {secret_text(binding)}, in git's requests (line {binding.place.line})"
     where = ", ".join(binding.target)
     once = ", once" if binding.single_use else ""
     sent = f"in {where} of requests{once}, TLS opened (line {binding.place.line})"

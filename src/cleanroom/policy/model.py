@@ -198,6 +198,24 @@ class OAuth2:
 
 
 @dataclass(frozen=True, slots=True)
+class PushRules:
+    """Which branches may be pushed. Names, or "agent/*" for all below; "*" is every one."""
+
+    branches: tuple[str, ...]
+    force: bool = False  # branches that are there may be moved to anything
+    delete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GitScope:
+    """A secret that is git's own credential: for which repositories, named as branches are."""
+
+    repositories: tuple[str, ...]
+    push: PushRules | None = None  # None: for reading only
+    username: str = "x-access-token"  # beside the value, in Basic credentials
+
+
+@dataclass(frozen=True, slots=True)
 class SecretBinding:
     """A secret by reference; the value never appears in any policy.
 
@@ -219,6 +237,7 @@ class SecretBinding:
     required: bool = True
     kind: str = "static"
     oauth2: OAuth2 | None = None
+    git: GitScope | None = None
     place: Place = field(default=Place(), compare=False)
 
     @property

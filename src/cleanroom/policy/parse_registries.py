@@ -141,7 +141,8 @@ _READ_ONLY = Key(
     "read_only",
     flag(),
     default=True,
-    meaning="Refuse whatever is no package or its metadata. Writing is refused either way.",
+    meaning="Refuse whatever is no package or its metadata. Writing is refused either way, but for "
+    "what a secret's `git.push` names.",
     shown="true",
 )
 

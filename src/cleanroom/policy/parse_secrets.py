@@ -7,6 +7,7 @@ from typing import Final
 
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
 from cleanroom.policy.model import SecretBinding
+from cleanroom.policy.parse_git import GIT
 from cleanroom.policy.parse_oauth2 import OAUTH2
 from cleanroom.policy.values import choice, duration, flag, host, port, text
 
@@ -92,13 +93,21 @@ _KIND = Key(
 )
 _KEYS = (
     _ID, _ENV, _KIND, _HOSTS, _PORTS, _IN, _HEADER, _PATHS, _METHODS, _TTL, _SINGLE_USE,
-    _ON_VIOLATION, _REQUIRED, OAUTH2,
+    _ON_VIOLATION, _REQUIRED, OAUTH2, GIT,
 )  # fmt: skip
+# git decides these itself.
+_NOT_OF_GIT = (_PORTS, _IN, _HEADER, _PATHS, _METHODS, _SINGLE_USE)
 
 
 def _build_secret(fields: Fields) -> SecretBinding:
     kind = fields.read(_KIND)
     _check_kind(fields, kind)
+    for key in _NOT_OF_GIT if fields.has(GIT) else ():
+        if fields.has(key):
+            message = f"cannot use '{key.name}' beside 'git': git's credential goes where git does"
+            fields.wrong(key, message, "leave it out")
+    if kind == "basic" and fields.has(GIT):
+        fields.wrong(_KIND, "cannot use the kind basic beside 'git'", "write git.username")
     return SecretBinding(
         kind=kind,
         oauth2=fields.read(OAUTH2),
@@ -114,6 +123,7 @@ def _build_secret(fields: Fields) -> SecretBinding:
         methods=fields.read(_METHODS),
         on_violation=fields.read(_ON_VIOLATION),
         required=fields.read(_REQUIRED),
+        git=fields.read(GIT),
         place=fields.place_of(_ID),
     )
 

@@ -6,7 +6,8 @@ In: the bindings of two policies. Out: Changes. Never: a binding matched by anyt
 from collections.abc import Iterator
 from typing import Final
 
-from cleanroom.policy.model import OAuth2, SecretBinding
+from cleanroom.policy.model import GitScope, OAuth2, PushRules, SecretBinding
+from cleanroom.policy.patterns import covered
 from cleanroom.policy.widening_values import Change, added, changed, more, other_fields, turned
 
 # Whether a run starts without the value sends it nowhere.
@@ -31,13 +32,28 @@ def secret_text(binding: SecretBinding) -> str:
     hosts = ", ".join(binding.allowed_hosts)
     ports = ", ".join(map(str, binding.ports))
     text = f"{binding.secret_id} ({binding.env}) to {hosts} on port {ports}"
-    return f"{text}, minted at {token_url(binding.oauth2)}" if binding.oauth2 else text
+    text += f", minted at {token_url(binding.oauth2)}" if binding.oauth2 else ""
+    return f"{text}, {git_text(binding.git)}" if binding.git else text
 
 
 def token_url(at: OAuth2) -> str:
     """Return where tokens are minted."""
     port = "" if at.port == 443 else f":{at.port}"
     return f"https://{at.host}{port}{at.path}"
+
+
+def git_text(git: GitScope) -> str:
+    """Return in words what git may do with a secret."""
+    pushed = "" if git.push is None else f", to push {push_text(git.push)}"
+    return f"for git repositories {', '.join(git.repositories)}{pushed}"
+
+
+def push_text(push: PushRules) -> str:
+    """Return in words what may be pushed."""
+    words = [f"branches {', '.join(push.branches)}"]
+    words += ["by force"] if push.force else []
+    words += ["and delete them"] if push.delete else []
+    return " ".join(words)
 
 
 def _secret(name: str, old: SecretBinding, new: SecretBinding) -> Iterator[Change]:
@@ -53,11 +69,31 @@ def _secret(name: str, old: SecretBinding, new: SecretBinding) -> Iterator[Chang
     yield from turned(f"{name} single_use", old.single_use, new.single_use, to=False)
     if new.on_violation == "block":
         yield from changed(f"{name} on_violation", old.on_violation, new.on_violation)
+    yield from _git(f"{name} git", old.git, new.git)
     known = {
         "allowed_hosts", "ports", "target", "header", "env", "paths", "methods", "ttl_s",
-        "single_use", "on_violation",
+        "single_use", "on_violation", "git",
     }  # fmt: skip
     yield from other_fields(name, old, new, known | NEUTRAL)
+
+
+def _git(name: str, old: GitScope | None, new: GitScope | None) -> Iterator[Change]:
+    """Without `git` a secret goes to all paths of its hosts, in fields that the rest names."""
+    if old is None or new is None:
+        yield from changed(name, old, new)
+        return
+    for repository in new.repositories:
+        if not covered(old.repositories, repository):
+            yield Change(f"{name} repositories: {repository}")
+    yield from changed(f"{name} username", old.username, new.username)
+    before, after = old.push or PushRules(()), new.push or PushRules(())
+    for branch in after.branches:
+        if not covered(before.branches, branch):
+            yield Change(f"{name} push branches: {branch}")
+    yield from turned(f"{name} push force", before.force, after.force, to=True)
+    yield from turned(f"{name} push delete", before.delete, after.delete, to=True)
+    yield from other_fields(f"{name} push", before, after, {"branches", "force", "delete"})
+    yield from other_fields(name, old, new, {"repositories", "username", "push"})
 
 
 def _paths(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:

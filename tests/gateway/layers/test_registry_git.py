@@ -58,6 +58,14 @@ def test_a_bound_host_is_asked_with_the_value_also_where_the_question_is_a_body(
     assert told == (b"authorization: Bearer " + VALUE,)
 
 
+@pytest.mark.parametrize("lends", [True, False])
+def test_a_placeholder_in_a_question_is_a_violation(*, lends: bool) -> None:
+    talk = Talk(POLICY, keys(allowed_hosts=(HOST,)), lends=lends)
+    answer, event = refused(talk.asks(post(fetch(f"want-ref refs/heads/{PLACEHOLDER}"))))
+    assert answer.startswith(b"HTTP/1.1 403 secret_scope_violation: ")
+    assert event == Verdict("secret_scope_violation", artifact="lib.git")
+
+
 def test_half_a_body_is_said_to_be_held() -> None:
     talk, wire = Talk(POLICY), post(bytes(1000))
     assert talk.asks(wire[:-400]) == [Hold(600)]

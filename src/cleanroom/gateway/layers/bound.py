@@ -36,6 +36,7 @@ _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _UNASKED: Final = frozenset({"range", "if-range", "accept-encoding"})
 _UNSAID: Final = frozenset({*_FRAMING, "trailer"})
 _CONNECTION: Final = frozenset({"connection", "keep-alive"})
+_CLOSE: Final = b"Connection: close"
 # In these a form of a value (decide/echo.py) is the bytes that it looks like.
 _CHARSETS: Final = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1", "windows-125")
 
@@ -88,15 +89,21 @@ class Bound(Watched):
     def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
         """Implement Custody."""
         echoes = self._keyring.echoes
-        if answer.interim or answer.framing == NO_BODY:
+        if answer.interim:
             return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
+        unsaid, last = (_CONNECTION, [_CLOSE]) if asked.is_last else (frozenset(), [])
+        if answer.framing == NO_BODY:
+            lines = [*map(echoes.replace, _kept(head, unsaid)), *last]
+            return Return(_joined(lines), Verbatim())
         why = why_unsearchable(answer.status, answer.fields)
         if why:
             return Deny(Code.PROTOCOL_NOT_ALLOWED, f"the server's answer {why}")
         is_chunked = asked.minor == 1
-        unsaid = _UNSAID if is_chunked else _UNSAID | _CONNECTION
-        last = b"Transfer-Encoding: chunked" if is_chunked else b"Connection: close"
-        lines = [*map(echoes.replace, _kept(head, unsaid)), last]
+        if is_chunked:
+            last = [*last, b"Transfer-Encoding: chunked"]
+        else:
+            unsaid, last = _CONNECTION, [_CLOSE]
+        lines = [*map(echoes.replace, _kept(head, _UNSAID | unsaid)), *last]
         return Return(_joined(lines), Scrubbing(echoes, is_chunked=is_chunked))
 
     def _objection(self, head: bytes, slots: Sequence[Slot]) -> Deny | None:

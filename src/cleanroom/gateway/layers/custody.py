@@ -15,7 +15,13 @@ from cleanroom.decide.model import Deny, Verdict
 from cleanroom.decide.secret import Keyring, Spot, Use, decide_use, violation
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import RequestHead, ResponseHead
-from cleanroom.gateway.layers.carriers import AnswerCarrier, Carrier, Verbatim, Watching
+from cleanroom.gateway.layers.carriers import (
+    AnswerCarrier,
+    Carrier,
+    Lookout,
+    Verbatim,
+    Watching,
+)
 from cleanroom.gateway.layers.slots import Slot, slots_of
 from cleanroom.gateway.wire import Target
 
@@ -42,6 +48,7 @@ class Asked:
 
     method: str
     minor: int  # of the version HTTP/1.x
+    is_last: bool = False  # of its connection, which its sender may not know
 
 
 class Custody(Protocol):
@@ -57,6 +64,10 @@ class Custody(Protocol):
 
     def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
         """Return what the sandbox is given of an answer, which may be an interim one."""
+        ...
+
+    def found_in(self, request: RequestHead, body: bytes) -> Deny | None:
+        """Return what is wrong with a body that is not swapped: a placeholder in it."""
         ...
 
     def shown(self, path: str) -> str:
@@ -81,6 +92,11 @@ class Untouched:
         """Implement Custody."""
         del asked, answer
         return Return(head, Verbatim())
+
+    def found_in(self, request: RequestHead, body: bytes) -> Deny | None:
+        """Implement Custody."""
+        del request, body
+        return None
 
     def shown(self, path: str) -> str:
         """Implement Custody."""
@@ -114,6 +130,14 @@ class Watched(Untouched):
     def send(self, request: RequestHead, head: bytes) -> Passage | Deny:
         """Implement Custody."""
         return Passage(head, self._watching(request))
+
+    def found_in(self, request: RequestHead, body: bytes) -> Deny | None:
+        """Implement Custody."""
+        ref = Lookout(self._keyring.found).look(body)
+        if ref is None:
+            return None
+        use = replace(self._use(request), spot=Spot.BODY)
+        return decide_use(ref, use) or violation(ref, "in the body of a request")
 
     def shown(self, path: str) -> str:
         """Implement Custody."""

@@ -9,7 +9,7 @@ denial waits its turn behind the answers of the requests before it.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final, assert_never
@@ -86,6 +86,14 @@ class _First:
     rest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How its refusals are written, and what the audit calls what it asks for."""
+
+    refusal: Callable[..., bytes] = denial_response
+    artifact: str = ""
+
+
 class HttpLayer:
     """One HTTP connection, plain or inside opened TLS; implements Layer of gateway/wire.py."""
 
@@ -95,8 +103,10 @@ class HttpLayer:
         target: Target,
         speech: Protocol = Protocol.HTTP,
         custody: Custody | None = None,
+        manner: Manner = Manner(),
     ) -> None:
         self._policy = policy
+        self._manner = manner
         self._target = target
         self._speech = speech
         self._custody = custody or Untouched()
@@ -190,7 +200,7 @@ class HttpLayer:
         passage = self._custody.send(request, head)
         if isinstance(passage, Deny):
             return self._deny_request(passage, request)
-        self._waiting.append(Asked(request.method, request.minor))
+        self._waiting.append(Asked(request.method, request.minor, not request.persistent))
         self._request_body = body_of(request.framing)
         self._request_carrier = passage.carrier
         self._is_last = not request.persistent
@@ -202,7 +212,7 @@ class HttpLayer:
         smuggles = deny.code is Code.HOST_HEADER_MISMATCH and names_second_host(request)
         status = BAD_REQUEST if smuggles else status_of(deny)
         head_only = request.method == "HEAD"
-        refusal = denial_response(deny, status=status, head_only=head_only)
+        refusal = self._manner.refusal(deny, status=status, head_only=head_only)
         return [Report(self._event(deny, request)), *self._refuse(refusal)]
 
     def _carry_request(self, data: bytes, start: int, end: int, spans: Spans) -> list[Command]:
@@ -215,7 +225,7 @@ class HttpLayer:
                 return [report, *self._over(Abort())]  # the upstream must not see an end
             self._request_body = None
             self._waiting.pop()
-            return [report, *self._refuse(denial_response(carried, status=status_of(carried)))]
+            return [report, *self._refuse(self._manner.refusal(carried, status=status_of(carried)))]
         send = [Send(Side.UPSTREAM, carried)] if carried else []
         return [*send, *self._end_request()]
 
@@ -233,7 +243,7 @@ class HttpLayer:
         if self._request_body is not None:
             # The upstream has the head and part of the body already: it must not see an end.
             return [report, *self._over(Abort())]
-        return [report, *self._refuse(denial_response(deny, status=BAD_REQUEST))]
+        return [report, *self._refuse(self._manner.refusal(deny, status=BAD_REQUEST))]
 
     def _refuse(self, refusal: bytes) -> list[Command]:
         self._refusal = refusal
@@ -256,7 +266,7 @@ class HttpLayer:
         request = self._first.request if self._first else None
         event = self._event(deny, request)
         head_only = request is not None and request.method == "HEAD"
-        refusal = denial_response(deny, status=status_of(deny), head_only=head_only)
+        refusal = self._manner.refusal(deny, status=status_of(deny), head_only=head_only)
         report = Report(replace(event, address=address or event.address))
         return [report, *self._refuse(refusal)]
 
@@ -324,7 +334,7 @@ class HttpLayer:
         if self._answer_body is not None:
             return [report, *self._over(Abort())]  # the client must not take it for whole
         head_only = self._waiting[0].method == "HEAD"
-        refusal = denial_response(deny, status=BAD_GATEWAY, head_only=head_only)
+        refusal = self._manner.refusal(deny, status=BAD_GATEWAY, head_only=head_only)
         return [report, Send(Side.SANDBOX, refusal), *self._over(Finish())]
 
     # --- ends --------------------------------------------------------------------------------
@@ -350,7 +360,8 @@ class HttpLayer:
         return bool(self._waiting) or self._stage is _Stage.DIALLING
 
     def _event(self, verdict: Verdict, request: RequestHead | None = None) -> NetworkEvent:
-        event = verdict_event(self._target, self._speech, verdict, self._address)
+        artifact = self._manner.artifact
+        event = verdict_event(self._target, self._speech, verdict, self._address, artifact=artifact)
         if request is None:
             return event
         path = self._custody.shown(request.target.partition("?")[0])[:MAX_PATH]

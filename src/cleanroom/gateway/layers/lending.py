@@ -15,12 +15,21 @@ from typing import Final
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.echo import Echoes, Scrubber, Sieve
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import Keyring, SecretRef, Spot, decide_use, repeated_in, violation
+from cleanroom.decide.secret import (
+    Finder,
+    Keyring,
+    SecretRef,
+    Spot,
+    decide_use,
+    repeated_in,
+    violation,
+)
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import RequestHead
 from cleanroom.gateway.layers.bound import Bound, Purse, why_unsearchable
 from cleanroom.gateway.layers.slots import Slot, fields_of, fill, slots_of
 from cleanroom.gateway.source import Answer
+from cleanroom.policy.model import SecretBinding
 
 _OK: Final = 200
 _SPOTS: Final = frozenset({Spot.HEADER, Spot.BASIC})
@@ -78,7 +87,8 @@ class Loan:
 
 def _scope(ref: SecretRef) -> tuple[tuple[str | int, ...], ...]:
     binding = ref.binding
-    scope = (binding.allowed_hosts, binding.ports, binding.paths, binding.methods)
+    names = binding.git.repositories if binding.git is not None else ()
+    scope = (binding.allowed_hosts, binding.ports, binding.paths, binding.methods, names)
     return tuple(tuple(sorted(set(each))) for each in scope)
 
 
@@ -110,6 +120,16 @@ class Lending(Bound):
             return violation(slots[0].hits[0][2], "where only a part of it would have been sent")
         loan.identify(lines)
         return loan
+
+    @property
+    def found(self) -> Finder:
+        """What finds the placeholders of this sandbox."""
+        return self._keyring.found
+
+    def bindings(self, request: RequestHead, head: bytes) -> tuple[SecretBinding, ...]:
+        """Return whose placeholders a judged request holds."""
+        slots = slots_of(head, self._use(request), self._keyring.found)
+        return tuple(ref.binding for slot in slots for _, _, ref in slot.hits)
 
     def search(self, grant: Grant) -> "Search":
         """Return what an answer goes through."""

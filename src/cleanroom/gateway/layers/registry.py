@@ -11,7 +11,6 @@ request at a time; while it is answered the sandbox is not read.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final, assert_never
 
 from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
@@ -23,7 +22,7 @@ from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent, Protocol
 from cleanroom.gateway.http1.heads import NO_BODY, HeadReader, MalformedError, RequestHead
 from cleanroom.gateway.http1.heads import parse_request as parse
-from cleanroom.gateway.http1.write import printable
+from cleanroom.gateway.http1.write import answer_head
 from cleanroom.gateway.layers.custody import Custody, Untouched
 from cleanroom.gateway.layers.http import MAX_PATH, names_second_host
 from cleanroom.gateway.layers.http_denial import (
@@ -35,6 +34,7 @@ from cleanroom.gateway.layers.http_denial import (
 )
 from cleanroom.gateway.layers.lending import Lending, Search
 from cleanroom.gateway.layers.mirroring import Mirroring
+from cleanroom.gateway.layers.push import PushLayer, pushing
 from cleanroom.gateway.layers.report import Told, verdict_event
 from cleanroom.gateway.layers.upload import Upload, UploadError
 from cleanroom.gateway.source import Answer, Credential, Served, Want
@@ -64,7 +64,6 @@ from cleanroom.policy.model import CompiledPolicy
 
 _HTTPS_PORT: Final = 443
 _DENIALS: Final = {"git": plain_denial, "go": plain_denial, "cargo": cargo_denial}
-_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 404: "Not Found"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +109,14 @@ class RegistryLayer:
         self._upload: tuple[Upload, Grant, bytes] | None = None  # a body to be judged, its head
         self._asked: _Asked | None = None
         self._right_host: str | None = None  # a Host field that was found right
+        self._push: PushLayer | None = None  # it has the connection
         self._is_last = False  # nothing may follow this answer
         self._is_over = False
 
     def handle(self, event: Event) -> Sequence[Command]:
         """Implement Layer."""
-        if self._is_over:
-            return []
+        if self._push is not None or self._is_over:
+            return [] if self._push is None else self._push.handle(event)
         match event:
             case DataReceived(side=Side.SANDBOX, data=data):
                 self._rest += data
@@ -156,6 +156,8 @@ class RegistryLayer:
         )
         if isinstance(verdict, Refusal):
             return self._refuse(verdict, request)
+        if verdict.kind == "push":
+            return self._hand_over(request, verdict, raw)
         if verdict.kind == "talk":
             upload = Upload(request)
             self._upload = (upload, verdict, raw)
@@ -172,7 +174,7 @@ class RegistryLayer:
             if not upload.is_whole:
                 # SECURITY: else one sandbox would fill the gateway's memory with half bodies.
                 return [Hold(upload.size - before)]
-            verdict = decide_talk(grant, upload.take())
+            verdict = self._judge_body(request, grant, upload.take())
         except UploadError as error:
             deny = Deny(Code.RESOURCE_LIMIT, f"the body of the request is refused: {error}")
             verdict = Refusal(deny, label=grant.name)
@@ -180,6 +182,18 @@ class RegistryLayer:
         if isinstance(verdict, Refusal):
             return self._refuse(verdict, request)
         return self._grant(request, verdict, raw)
+
+    def _judge_body(self, request: RequestHead, grant: Grant, body: bytes) -> Grant | Refusal:
+        deny = self._custody.found_in(request, body)
+        return decide_talk(grant, body) if deny is None else Refusal(deny, label=grant.name)
+
+    def _hand_over(self, request: RequestHead, grant: Grant, raw: bytes) -> list[Command]:
+        """Leave the connection to a push: nothing of that is fetched, and nothing follows it."""
+        pushed = pushing(self._visit.policy, self._target, self._custody, (request, grant, raw))
+        if isinstance(pushed, Refusal):
+            return self._refuse(pushed, request)
+        rest, self._rest, self._push = self._rest, b"", pushed
+        return pushed.begin(rest)
 
     def _grant(self, request: RequestHead, grant: Grant, raw: bytes) -> list[Command]:
         visit = self._visit
@@ -292,7 +306,9 @@ class RegistryLayer:
         if has_body and answer.length is None and not asked.is_chunked:
             self._is_last = True  # HTTP/1.0: its end is the connection's
         length = None if asked.is_chunked or answer.status in (204, 304) else answer.length
-        asked.head = _head(answer.status, answer.fields, length, asked.is_chunked, self._is_last)
+        asked.head = answer_head(
+            answer.status, answer.fields, length, asked.is_chunked, self._is_last
+        )
         return [] if has_body else self._send(asked, b"")  # else with the body's first bytes
 
     def _end(self, asked: _Asked, served: Served) -> list[Command]:
@@ -360,25 +376,6 @@ def _told_of(request: RequestHead | None, grant: Grant | None) -> Told:
 def _held(size: int) -> list[Command]:
     """SECURITY: what is asked with is there until the answer is over, which the sandbox delays."""
     return [Hold(size)] if size else []
-
-
-@lru_cache(maxsize=1024)
-def _head(
-    status: int,
-    fields: tuple[tuple[str, str], ...],
-    length: int | None,
-    is_chunked: bool,  # noqa: FBT001 -- lru_cache tells calls apart by place at less cost
-    is_last: bool,  # noqa: FBT001
-) -> bytes:
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Answer')}"]
-    lines += [f"{name}: {printable(value, 8192)}" for name, value in fields]
-    if is_chunked:
-        lines.append("transfer-encoding: chunked")
-    elif length is not None:
-        lines.append(f"content-length: {length}")
-    if is_last:
-        lines.append("connection: close")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
 
 def _has_body(request: RequestHead, answer: Answer) -> bool:
