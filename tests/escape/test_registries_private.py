@@ -230,6 +230,30 @@ result = [TOKEN, head, text, get({pad.file!r})[0]]
     assert not any(VALUE.encode() in file.read_bytes() for file in files if file.is_file())
 
 
+def test_what_is_repeated_to_nobody_in_particular_is_not_kept(
+    outside: Registries, pad: Package
+) -> None:
+    """R23: a registry that was told a value says it to the next one who asks without it."""
+    echo = Reply(json.dumps({"you were": BEARER}).encode(), kind="application/json")
+    outside.script.answers(f"npm.test/{pad.name}", echo)
+    program = f"""{TOOLS}
+import urllib.request
+with urllib.request.urlopen("https://npm.test/{pad.name}", timeout=60) as answer:
+    text = answer.read().decode()
+result = [get({pad.file!r}), TOKEN, text]
+"""
+    said = outside.run(bound("mine"), program, pad.lock)
+    found, token, text = said.result
+    assert found == pad.good
+    assert json.loads(text) == {"you were": f"Bearer {token}"}
+    assert eventually(lambda: is_kept(outside, bound("mine"), pad), 60)
+    files = (outside.world.home.cache / "cleanroom/content").glob("**/*")
+    assert not any(VALUE.encode() in file.read_bytes() for file in files if file.is_file())
+    anonymous = f"{TOOLS}\nresult = [get('/{pad.name}')]"
+    said = outside.run(NPM, anonymous, pad.lock, flags=("--offline",))
+    assert len(said.denials("offline_miss")) == 1
+
+
 def test_when_its_time_is_over_nothing_of_the_host_is_served(
     outside: Registries, pad: Package
 ) -> None:

@@ -209,3 +209,9 @@ def test_metadata_that_cannot_be_searched_does_not_come() -> None:
     search = lending(keys()).search(PAGE)
     said = search.begin(Answer(200, (("content-type", "text/html; charset=utf-16"),), 5))
     assert code(said) is Code.PROTOCOL_NOT_ALLOWED
+
+
+def test_who_tells_nothing_still_has_the_answer_searched() -> None:
+    silence = lending(keys()).silence()
+    assert (silence.identity, silence.lines("a.test", "/left-pad")) == ("", ())
+    assert silence.sieve().feed(b"it was " + VALUE + b"\n") == b""

@@ -307,7 +307,8 @@ def test_a_bound_registry_is_asked_with_the_value_and_for_the_whole() -> None:
     assert want.credential.sieve().feed(VALUE) == b""
     *_, fetch = lending().asks(GET)
     assert isinstance(fetch, Fetch)
-    assert (fetch.want.credential, fetch.want.identity) == (None, "")
+    assert fetch.want.credential
+    assert (fetch.want.credential.lines("npm.test", "/left-pad"), fetch.want.identity) == ((), "")
 
 
 def test_a_value_that_is_gone_is_a_refusal() -> None:

@@ -85,6 +85,28 @@ class Loan:
         self.identity = hashlib.sha256(_DOMAIN + b"\n".join(said)).hexdigest()
 
 
+class Silence:
+    """Implements Credential: nothing is told, and the answer is searched for what was told before.
+
+    SECURITY: a registry that was told a value may repeat it to whoever asks next. What has it in it
+    is not kept, so that it comes into no file and into no sandbox that does not know it.
+    """
+
+    identity = ""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def lines(self, host: str, path: str) -> tuple[bytes, ...] | Deny:
+        """Implement Credential."""
+        del host, path
+        return ()
+
+    def sieve(self) -> Sieve:
+        """Implement Credential."""
+        return Sieve(self._keyring.echoes)
+
+
 def _scope(ref: SecretRef) -> tuple[tuple[str | int, ...], ...]:
     binding = ref.binding
     names = binding.git.repositories if binding.git is not None else ()
@@ -130,6 +152,10 @@ class Lending(Bound):
         """Return whose placeholders a judged request holds."""
         slots = slots_of(head, self._use(request), self._keyring.found)
         return tuple(ref.binding for slot in slots for _, _, ref in slot.hits)
+
+    def silence(self) -> Silence:
+        """Return what stands for a request that tells nothing."""
+        return Silence(self._keyring)
 
     def search(self, grant: Grant) -> "Search":
         """Return what an answer goes through."""

@@ -211,7 +211,7 @@ class RegistryLayer:
         search: Search | None = None
         lent: Credential | Deny | None = None
         if isinstance(self._custody, Lending):
-            lent = self._custody.lend(request, raw, grant.path)
+            lent = self._custody.lend(request, raw, grant.path) or self._custody.silence()
             search = self._custody.search(grant)
         mirroring = visit.mirroring
         mirrors = mirroring.of(grant.hosts) if mirroring is not None else NO_MIRRORS
