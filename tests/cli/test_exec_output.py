@@ -47,6 +47,15 @@ def test_packages_are_named_in_the_sum() -> None:
     assert said == "cleanroom: 2 connections denied (1 host), 1 package denied (p0 1.0)"
 
 
+def test_pushes_are_no_packages() -> None:
+    push = {"name": "code.example", "count": 1, "code": "push_not_allowed"}
+    denials = [{**push, "artifact": f"team/lib.git {name}"} for name in ("main", "v1")]
+    said = denied_summary([Reply.of({"name": "n", "artifact": "p 1.0"}), *map(Reply.of, denials)])
+    assert said == (
+        "cleanroom: 1 package denied (p 1.0), 2 pushes denied (team/lib.git main, team/lib.git v1)"
+    )
+
+
 def test_each_package_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     report = PlainReport(Screen({}), verbose=False)
     denied = {"type": "denied", "name": "npm.example", "port": 443, "code": "lockfile_violation"}

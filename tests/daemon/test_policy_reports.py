@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cleanroom.api.policy_types import PolicyCheckRequest, PolicyText
+from cleanroom.api.policy_types import GitReport, PolicyCheckRequest, PolicyText, PushReport
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.policy_reports import check_of, report_of
@@ -32,6 +32,16 @@ registries:
 secrets:
   - {id: token, env: TOKEN, allowed_hosts: [api.example]}
 """
+GIT = """\
+version: 1
+registries: {git: {enable: true, allowed_hosts: [code.example]}}
+secrets:
+  - {id: a, env: A, allowed_hosts: [code.example], git: {repositories: [team/a]}}
+  - id: b
+    env: B
+    allowed_hosts: [code.example]
+    git: {repositories: [team/b], push: {branches: [fix], force: true}}
+"""
 
 
 def test_the_plan_says_everything_that_is_enforced_and_what_is_missing() -> None:
@@ -49,6 +59,14 @@ def test_the_plan_says_everything_that_is_enforced_and_what_is_missing() -> None
     assert not report.runnable
     assert {each.capability for each in report.missing_capabilities} >= {"registry_enforcement"}
     assert report.notes[0] == "a note"
+
+
+def test_the_plan_says_what_git_may_do_with_a_secret() -> None:
+    policy = compile_policy(parse_policy(GIT, "cleanroom.yaml"))
+    place = asyncio.run(Backends({"local": FakeBackend()}, lambda: "").place(policy, RunOptions()))
+    reading, pushing = report_of(policy, place, ()).secrets
+    assert reading.git == GitReport(["team/a"])
+    assert pushing.git == GitReport(["team/b"], PushReport(["fix"], force=True))
 
 
 def test_a_verdict_names_its_rule_and_line() -> None:

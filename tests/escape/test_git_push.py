@@ -143,9 +143,15 @@ MORE: Final = ("commit", "-q", "--allow-empty", "-m", "four")
 def test_a_branch_moves_on_where_what_is_pushed_is_proven_to_follow(
     outside: Registries, lib: Repository
 ) -> None:
+    """Also from a copy that has the last commit alone, which says so."""
     said = run(outside, policy(lib), lib, PUSH, MORE, MORE, PUSH)
     assert [status for status, _ in said.result] == [0] * 6, said.result
     assert branches(lib)["refs/heads/agent/fix"] == "four"
+    cut = ("fetch", "-q", "--depth=1", "origin", "agent/fix")
+    onto = ("checkout", "-q", "--detach", "FETCH_HEAD")
+    said = run(outside, policy(lib), lib, cut, onto, MORE, PUSH)
+    assert [status for status, _ in said.result] == [0] * 6, said.result
+    assert git(lib.bare, "rev-list", "--count", "agent/fix") == "6"
 
 
 AMEND: Final = ("commit", "-q", "--amend", "--allow-empty", "-m", "other")

@@ -60,6 +60,7 @@ def test_what_is_pinned_by_now_is_not_said() -> None:
         (Code.INTEGRITY_MISMATCH, "find out who changed it"),
         (Code.OFFLINE_MISS, "cleanroom cache warm"),
         (Code.REGISTRY_NOT_ALLOWED, "no rule allows more"),
+        (Code.PUSH_NOT_ALLOWED, "in the secret's `git.push`"),
     ],
 )
 def test_other_refusals_have_their_own_way_out(code: Code, said: str) -> None:

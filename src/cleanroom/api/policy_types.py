@@ -64,12 +64,28 @@ class RegistryReport(Message, frozen=True):
     unpinned: list[str] = field(default_factory=list)  # entries that nothing can be held to
 
 
+class PushReport(Message, frozen=True):
+    """What may be pushed."""
+
+    branches: list[str]
+    force: bool = False
+    delete: bool = False
+
+
+class GitReport(Message, frozen=True):
+    """Which repositories a secret is git's credential for."""
+
+    repositories: list[str]
+    push: PushReport | None = None
+
+
 class SecretReport(Message, frozen=True):
     """One secret binding; never a value."""
 
     id: str
     env: str
     allowed_hosts: list[str]
+    git: GitReport | None = None
 
 
 class SandboxReport(Message, frozen=True):

@@ -213,16 +213,20 @@ def result_fields(run: Reply, status: int) -> dict[str, object]:
 def denied_summary(denied: list[Reply]) -> str:
     """Return e.g. "cleanroom: 3 connections denied (2 hosts), 1 package denied (ms 2.1.3)"."""
     others = [denial for denial in denied if not denial.text("artifact", "")]
-    packages = dict.fromkeys(filter(None, (denial.text("artifact", "") for denial in denied)))
+    pushed = [denial.text("code", "") == "push_not_allowed" for denial in denied]
+    named = [denial.text("artifact", "") for denial in denied]
     said = []
     if others:
         count = sum(denial.maybe_number("count") or 1 for denial in others)
         hosts = {denial.text("name") or denial.text("address") for denial in others}
         said.append(f"{counted(count, 'connection')} denied ({counted(len(hosts), 'host')})")
-    if packages:
-        some = ", ".join(list(packages)[:MOST_PACKAGES])
-        rest = f" and {len(packages) - MOST_PACKAGES} more" if len(packages) > MOST_PACKAGES else ""
-        said.append(f"{counted(len(packages), 'package')} denied ({some}{rest})")
+    for is_push, noun in ((False, "package"), (True, "push")):
+        which = zip(named, pushed, strict=True)
+        names = dict.fromkeys(name for name, is_one in which if name and is_one is is_push)
+        if names:
+            some = ", ".join(list(names)[:MOST_PACKAGES])
+            rest = f" and {len(names) - MOST_PACKAGES} more" if len(names) > MOST_PACKAGES else ""
+            said.append(f"{counted(len(names), noun)} denied ({some}{rest})")
     return f"cleanroom: {', '.join(said)}"
 
 
@@ -255,8 +259,9 @@ def target_text(message: Reply) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return "1 file", "2 files"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return "1 file", "2 files", "2 pushes"."""
+    many = "es" if noun.endswith("sh") else "s"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{many}"
 
 
 def whole_characters(data: bytes) -> int:

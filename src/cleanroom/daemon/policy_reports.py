@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from cleanroom.api.policy_types import (
+    GitReport,
     PolicyChange,
     PolicyCheck,
     PolicyCheckRequest,
     PolicyReport,
     PolicyRule,
+    PushReport,
     RegistryReport,
     SandboxReport,
     SecretReport,
@@ -20,7 +22,7 @@ from cleanroom.api.policy_types import (
 from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.policy.explain import explain, first_seen, unpinned_text
-from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind
+from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind, SecretBinding
 from cleanroom.policy.widening import Difference
 
 _UNPINNED: Final = 1000  # entries that a report lists
@@ -35,10 +37,7 @@ def report_of(policy: CompiledPolicy, place: Place, notes: Iterable[str]) -> Pol
         allow=[rule_of(rule) for rule in policy.network.allow_rules],
         deny=[rule_of(rule) for rule in policy.network.deny_rules],
         registries=_registries(policy),
-        secrets=[
-            SecretReport(id=each.secret_id, env=each.env, allowed_hosts=list(each.allowed_hosts))
-            for each in policy.secrets
-        ],
+        secrets=list(map(_secret, policy.secrets)),
         sandbox=SandboxReport(
             ttl_s=policy.sandbox.ttl_s,
             isolation=policy.sandbox.isolation,
@@ -54,6 +53,13 @@ def report_of(policy: CompiledPolicy, place: Place, notes: Iterable[str]) -> Pol
         project=dict(policy.labels.project),
         metadata=dict(policy.labels.metadata),
     )
+
+
+def _secret(binding: SecretBinding) -> SecretReport:
+    git, push = binding.git, binding.git.push if binding.git else None
+    pushed = PushReport(list(push.branches), push.force, push.delete) if push else None
+    said = GitReport(list(git.repositories), pushed) if git else None
+    return SecretReport(binding.secret_id, binding.env, list(binding.allowed_hosts), said)
 
 
 def rule_of(rule: Rule) -> PolicyRule:
