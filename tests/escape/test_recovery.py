@@ -115,6 +115,9 @@ def test_nothing_survives_a_kill_at_a_random_point(person: Person, orphans: Orph
     for number in range(ROUNDS):
         victim = VICTIMS[number % len(VICTIMS)]
         client = person.starts("exec", "--", WORK)
+        if number // len(VICTIMS) % 2:  # each victim in turn while the command surely runs
+            assert client.stdout is not None
+            assert client.stdout.readline() == "up\n"
         time.sleep(choose.uniform(0.05, 0.6))  # the random point, not a synchronisation
         daemon = strike(person, victim, daemon, client)
         all_is_over(person, orphans, daemon, victim)
