@@ -6,6 +6,8 @@ In: nothing. Out: closed value types. Never: payload bytes, query strings or sec
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 
 class Protocol(StrEnum):
     """What a connection turned out to speak."""
@@ -18,8 +20,7 @@ class Protocol(StrEnum):
     UDP = "udp"
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkEvent:
+class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
     """One question asked of the gateway and its answer, or the end of a relayed connection.
 
     `phase`: "verdict" before any byte flows, "closed" with byte counts afterwards; "served" when a

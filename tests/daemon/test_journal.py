@@ -1,9 +1,9 @@
 """Audit first, then those who watch; what cannot be written did not happen (C11)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cleanroom.api.cache_types import CacheUse
 from cleanroom.audit.pruning import Keep

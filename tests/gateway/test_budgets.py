@@ -1,9 +1,8 @@
 """What one sandbox may cost."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code

@@ -2,9 +2,10 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code

@@ -2,9 +2,9 @@
 
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.model import Deny

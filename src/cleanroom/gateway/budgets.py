@@ -5,8 +5,10 @@ Never: a clock, or an unbounded table.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from cleanroom.events import NetworkEvent
 

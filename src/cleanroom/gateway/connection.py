@@ -7,8 +7,9 @@ report is unwritten; that order is kept here, structurally, for every layer (gat
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Protocol, assert_never
+
+from msgspec.structs import replace
 
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
@@ -286,7 +287,8 @@ class Connection:
         upstream = self._endpoint(Side.UPSTREAM)
         busy = self._copy(self._sandbox, upstream)
         busy = self._copy(upstream, self._sandbox) or busy
-        if all(end.ended and end.is_drained for end in (self._sandbox, upstream)):
+        both_ended = self._sandbox.ended and upstream.ended
+        if both_ended and self._sandbox.is_drained and upstream.is_drained:
             self._close()
         return busy
 

@@ -232,6 +232,8 @@ def set_stream_options(sock: socket.socket) -> None:
 
 
 def _alternating(addresses: Sequence[Address]) -> Iterable[Address]:
+    if len(addresses) == 1:  # the usual case
+        return addresses
     first = [address for address in addresses if address.version == addresses[0].version]
     other = [address for address in addresses if address.version != addresses[0].version]
     pairs = chain.from_iterable(zip_longest(first, other))

@@ -6,9 +6,10 @@ and PTR. Types that carry data or keys (TXT, NULL, SRV, MX, HTTPS, SVCB, ANY) ar
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
+
+from msgspec.structs import replace
 
 from cleanroom.decide.dns import AAAA, A, decide_query
 from cleanroom.decide.model import Deny

@@ -10,9 +10,11 @@ denial waits its turn behind the answers of the requests before it.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, assert_never
+
+from msgspec.structs import replace
 
 from cleanroom.decide.http import decide_host_header
 from cleanroom.decide.model import Deny, Verdict
