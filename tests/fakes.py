@@ -24,7 +24,16 @@ from cleanroom.backends.base import (
 )
 from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.daemon import parts
-from cleanroom.daemon.parts import Follower, Lost, Order, Prepared, RecordEvent, Synced, Wanted
+from cleanroom.daemon.parts import (
+    Follower,
+    Lost,
+    Order,
+    Prepared,
+    RecordEvent,
+    Side,
+    Synced,
+    Wanted,
+)
 from cleanroom.decide.placeholder import placeholder_like, why_unusable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
@@ -354,7 +363,7 @@ class FakeWorkspaces:
         return f"add to config.yaml:  tools: [{path}]" if path else ""
 
     def follower(
-        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+        self, prepared: Prepared, side: Side, machine: Machine, *, watch: bool
     ) -> Follower:
         """Return one whose edits a test puts into a queue."""
         return FakeFollower(self.edits, self.followers)

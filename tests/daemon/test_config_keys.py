@@ -1,8 +1,11 @@
 """The table of keys: what it says of defaults is what happens."""
 
+import pytest
+
 from cleanroom.daemon.config import every_key, parse_config
 from cleanroom.daemon.config_keys import CONFIG
 from cleanroom.policy.fields import Section
+from cleanroom.policy.problems import FileErrors
 
 
 def test_a_default_that_is_shown_is_the_one_in_force() -> None:
@@ -26,3 +29,15 @@ def test_every_section_is_a_table_too() -> None:
         "mise",
         "cache",
     ]
+
+
+def test_mounts_are_written_as_on_the_command_line() -> None:
+    text = "workspace: {mounts: [/a, '/a:/b', '/a:/c:rw', '/d:rw', '/e:ro']}"
+    found = parse_config(text, "config.yaml", {}).settings.workspace.mounts
+    assert [each.text() for each in found] == ["/a", "/a:/b", "/a:/c:rw", "/d:rw", "/e"]
+
+
+@pytest.mark.parametrize("mount", ["a", "/a:b", "/a:/b:/c", "/a:", "/a:rx", ":/a"])
+def test_what_is_no_mount_is_refused(mount: str) -> None:
+    with pytest.raises(FileErrors, match="DIR"):
+        parse_config(f"workspace: {{mounts: ['{mount}']}}", "config.yaml", {})

@@ -7,7 +7,8 @@ import pytest
 
 from cleanroom.api.mount_types import MountRequest
 from cleanroom.backends.workspace.scan import ScanCache
-from cleanroom.daemon.mounts import Closed, judge_mount, mount_views
+from cleanroom.daemon.mounts import Closed, judge_mount, mount_views, shared_mounts
+from cleanroom.daemon.parts import Side
 from cleanroom.errors import Refused, UserError
 
 WORKSPACE = "/home/ann/project"
@@ -78,3 +79,47 @@ def test_nothing_is_made_if_one_of_them_is_refused(tmp_path: Path, data: Path) -
     with pytest.raises(Refused):
         mount_views(wanted, WORKSPACE, Closed(), (tmp_path / "sbx", ScanCache()))
     assert not (tmp_path / "sbx").exists()
+
+
+def writable(path: str, at: str = "") -> MountRequest:
+    return MountRequest(path=path, at=at, writable=True)
+
+
+def refused_writable(path: str, tmp_path: Path) -> str:
+    """Why it is shown, but not writable."""
+    judge_mount(path, WORKSPACE, Closed())
+    with pytest.raises(Refused, match="writable: ") as caught:
+        mount_views([writable(path)], WORKSPACE, Closed(), (tmp_path / "sandbox", ScanCache()))
+    assert not (tmp_path / "sandbox").exists()
+    return caught.value.message
+
+
+def test_where_programs_and_settings_are_nothing_is_writable(tmp_path: Path) -> None:
+    for path in ("/usr/share", "/opt"):
+        assert "programs of the host are there" in refused_writable(path, tmp_path)
+    (tmp_path / ".local/bin").mkdir(parents=True)
+    said = refused_writable(str(tmp_path / ".local/bin"), tmp_path)
+    assert said.endswith("programs and settings of the host are kept in .local")
+
+
+def test_what_belongs_to_somebody_else_is_not_writable(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = data.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert f"it belongs to uid {owner}, not to you" in refused_writable(str(data), tmp_path)
+
+
+def test_a_writable_mount_has_layers_of_its_own_and_two_sides(tmp_path: Path, data: Path) -> None:
+    (data / ".env").touch()
+    folder = tmp_path / "sandbox"
+    requests = [MountRequest(path=str(data)), writable(str(data), "/d")]
+    _, view = mount_views(requests, WORKSPACE, Closed(), (folder, ScanCache()))
+    (overlay,) = view.overlays
+    assert overlay.targets == ("/d",)
+    assert overlay.upper == str(folder / "mounts/1/workspace/upper")
+    assert overlay.follows
+    assert view.notes == ("/d: left out of the sandbox: .env (see .cleanroomignore)",)
+    (side,) = shared_mounts(requests, folder)
+    assert side == Side(str(data), folder / "mounts/1", "/d", "/d/")
+    assert [each.text() for each in requests] == [str(data), f"{data}:/d:rw"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.api.mount_types import MountRequest, WorkspaceMode
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.settings import Settings, WorkspaceSettings
 from cleanroom.daemon.settle import sandbox_stays, settle
@@ -18,6 +18,14 @@ def test_a_mode_is_settled(
 ) -> None:
     settings = Settings(workspace=WorkspaceSettings(mode=configured))
     assert settle(RunOptions(workspace_mode=said), settings).workspace_mode == settled
+
+
+def test_the_operators_mounts_are_beside_the_persons_and_never_in_their_place() -> None:
+    theirs = (MountRequest(path="/d", writable=True), MountRequest(path="/x", at="/e"))
+    settings = Settings(workspace=WorkspaceSettings(mounts=theirs))
+    assert settle(RunOptions(), settings).mounts == list(theirs)
+    mine = [MountRequest(path="/d"), MountRequest(path="/y")]
+    assert settle(RunOptions(mounts=mine), settings).mounts == [*mine, theirs[1]]
 
 
 @pytest.mark.parametrize(

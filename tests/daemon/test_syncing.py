@@ -7,6 +7,7 @@ import pytest
 
 from cleanroom.backends.workspace.sync import Memory
 from cleanroom.backends.workspace.watch import Watch
+from cleanroom.daemon.parts import Side
 from cleanroom.daemon.syncing import Follower, Sides
 from cleanroom.errors import Code, Fault
 from tests.backends.workspace.overlays import Workspace, later
@@ -34,10 +35,12 @@ async def _fails(process: FakeProcess) -> int:
     return await _takes(process) + 2
 
 
-def follower(workspace: Workspace, tar: Program | None, watch: Watch | None = None) -> Follower:
+def follower(
+    workspace: Workspace, tar: Program | None, watch: Watch | None = None, shown: str = ""
+) -> Follower:
     backend = FakeBackend(programs={"xargs": _fails, **({"tar": tar} if tar else {})})
     machine = FakeSandbox(backend, empty_spec())
-    sides = Sides(str(workspace.root), workspace.folder, machine, (), frozenset)
+    sides = Sides(Side(str(workspace.root), workspace.folder, shown=shown), machine, (), frozenset)
     return Follower(sides, watch)
 
 
@@ -122,5 +125,20 @@ def test_where_not_all_folders_can_be_watched_it_looks_now_and_then(workspace: W
         async with asyncio.timeout(60):
             await made.changed()
         made.close()
+
+    asyncio.run(scenario())
+
+
+def test_of_another_folder_a_person_is_told_where_it_is_seen(workspace: Workspace) -> None:
+    async def scenario() -> None:
+        workspace.write("a", "a")
+        workspace.run("echo inside > a; ln -s / out; echo fine > fine")
+        made = follower(workspace, _takes, shown="/data/")
+        later(workspace.write("a", "of the host"))
+        (conflict,) = await made.bring()
+        assert (conflict.what, conflict.path) == ("conflict", "/data/a")
+        reasons = dict(await made.carry())
+        assert set(reasons) == {"/data/a", "/data/out"}
+        assert (workspace.root / "fine").read_text() == "fine\n"
 
     asyncio.run(scenario())

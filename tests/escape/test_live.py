@@ -133,3 +133,16 @@ def test_a_live_sandbox_is_named_each_time(person: Person) -> None:
     (person.work / "src/a").write_text("edited\n")
     done = person.types("exec", "--workspace", "live", "--sandbox", "dev", "--", "cat src/a")
     assert done.stdout == "edited\n"
+
+
+def test_what_the_host_removes_is_gone_inside_and_may_be_made_again(person: Person) -> None:
+    kept = ("exec", "--workspace", "live", "--sandbox", "dev", "--")
+    for _ in range(2):
+        assert person.types(*kept, "test ! -e made && echo inside > made").returncode == 0
+        assert read(person.work / "made") == "inside\n"
+        (person.work / "made").unlink()
+        until(lambda: person.types(*kept, "test ! -e made").returncode == 0, "it is still inside")
+    (person.work / "src/a").unlink()
+    until(lambda: person.types(*kept, "test ! -e src/a").returncode == 0, "it is still inside")
+    assert person.types(*kept, "echo again > src/a").returncode == 0
+    assert read(person.work / "src/a") == "again\n"

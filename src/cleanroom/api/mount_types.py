@@ -14,10 +14,24 @@ WorkspaceMode = Literal["cow", "ro", "live"]
 
 
 class MountRequest(Message, frozen=True):
-    """A folder of the host, read-only inside at `at` ("" is its own path)."""
+    """A folder of the host inside at `at` ("" is its own path).
+
+    `writable`: kept in step both ways, as a live workspace is; otherwise read-only.
+    """
 
     path: HostPath  # canonical
     at: HostPath = ""
+    writable: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it is inside."""
+        return self.at or self.path
+
+    def text(self) -> str:
+        """Return it as it is written on the command line."""
+        at = f":{self.at}" if self.at else ""
+        return f"{self.path}{at}{':rw' if self.writable else ''}"
 
 
 MountRequests = Annotated[list[MountRequest], Meta(max_length=16)]

@@ -10,7 +10,7 @@ which a repository could have put there.
 import os
 
 from cleanroom.cli.parser import Options, Parser
-from cleanroom.errors import Code, Refused, UsageError, UserError
+from cleanroom.errors import Code, UsageError, UserError
 
 _MODES = ("cow", "ro", "live")
 
@@ -18,7 +18,7 @@ _MODES = ("cow", "ro", "live")
 def add_folder_flags(parser: Parser) -> None:
     """Add the flags."""
     parser.value("--workspace", "MODE", "how it has the workspace: cow, ro or live")
-    parser.values("--mount", "DIR[:/AT][:ro]", "show this folder too, read-only")
+    parser.values("--mount", "DIR[:/AT][:rw]", "show this folder too, read-only or kept in step")
     parser.values("--volume", "NAME:/AT", "a folder at /AT that outlives the sandbox")
 
 
@@ -46,17 +46,14 @@ def _mode(text: str | None) -> str | None:
     return text
 
 
-def _mount(text: str) -> dict[str, str]:
+def _mount(text: str) -> dict[str, object]:
     folder, *rest = text.split(":")
     access = rest.pop() if rest and not rest[-1].startswith("/") else "ro"
-    if access == "rw":
-        message = f"cannot mount {folder} writable: only the workspace can be live"
-        hint = "leave out :rw, or name it as the workspace: -C DIR --workspace live"
-        raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message, hint)
-    if not folder or len(rest) > 1 or access != "ro":
+    if not folder or len(rest) > 1 or access not in ("ro", "rw"):
         message = f"cannot read --mount {text!r}"
-        raise UsageError(Code.REQUEST_INVALID, message, "write DIR, DIR:/AT or DIR:/AT:ro")
-    return {"path": _canonical(folder), **({"at": rest[0]} if rest else {})}
+        raise UsageError(Code.REQUEST_INVALID, message, "write DIR, DIR:/AT or DIR:/AT:rw")
+    place = {"at": rest[0]} if rest else {}
+    return {"path": _canonical(folder), **place, **({"writable": True} if access == "rw" else {})}
 
 
 def _canonical(folder: str) -> str:

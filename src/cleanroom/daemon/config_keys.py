@@ -5,7 +5,7 @@ In: nothing. Out: CONFIG. Never: a key that nothing obeys.
 
 from typing import Final, cast, get_args
 
-from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.api.mount_types import MountRequest, WorkspaceMode
 from cleanroom.daemon.config_mirrors import MIRRORS, read_mirrors
 from cleanroom.daemon.config_secrets import FOREIGN_CREDENTIALS, SECRETS
 from cleanroom.daemon.config_services import HOST_SERVICES
@@ -180,6 +180,13 @@ MODE: Final = Key(
     "How sandboxes have the workspace without --workspace: cow, ro or live.",
     "cow",
 )
+MOUNTS: Final = Key(
+    "mounts",
+    ListOf(values.text(r"/[^\0:]*(:/[^\0:]*)?(:r[ow])?", "DIR, DIR:/AT or DIR:/AT:rw", 8192), 8),
+    (),
+    "More folders that every sandbox has, as --mount shows them.",
+    "none",
+)
 
 _MISE: Final = MiseSettings()
 PROGRAM: Final = Key(
@@ -253,7 +260,14 @@ def _build_daemon(fields: Fields) -> DaemonSettings:
 
 
 def _build_workspace(fields: Fields) -> WorkspaceSettings:
-    return WorkspaceSettings(mode=fields.read(MODE))
+    mounts = tuple(_mount(text) for text in fields.read(MOUNTS))
+    return WorkspaceSettings(mode=fields.read(MODE), mounts=mounts)
+
+
+def _mount(text: str) -> MountRequest:
+    path, *rest = text.split(":")
+    at = next((word for word in rest if word.startswith("/")), "")
+    return MountRequest(path=path, at=at, writable=rest[-1:] == ["rw"])
 
 
 def _build_mise(fields: Fields) -> MiseSettings:
@@ -319,7 +333,7 @@ DAEMON: Final = Key(
 
 WORKSPACE: Final = Key(
     "workspace",
-    Section((MODE,), _build_workspace),
+    Section((MODE, MOUNTS), _build_workspace),
     _WORKSPACE,
     "How workspaces are shown to sandboxes.",
 )

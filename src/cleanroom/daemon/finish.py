@@ -154,8 +154,8 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -
         await host.sandboxes.stop(sandbox, FINISHED)
         watch.lap("network_cleanup_ms")
     elif sandbox.ending is None:
-        if sandbox.share is not None:
-            await sandbox.share.settle()
+        for share in sandbox.shares:
+            await share.settle()
         await host.sandboxes.count_changes(sandbox)
     if sandbox.changes is not None:
         run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changes.changed)

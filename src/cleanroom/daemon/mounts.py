@@ -1,12 +1,13 @@
-"""Folders of the host that a person names beside the workspace: judged, then shown read-only.
+"""Folders of the host that a person names beside the workspace: judged, then shown.
 
 In: MountRequests, the workspace, folders that nobody may name. Out: views. Never: a link, a home or
-what holds one, the daemon's own folders, a folder of keys, or a folder of the system.
+what holds one, the daemon's own folders, a folder of keys, or a folder of the system; writable,
+also none that others own or in which the host keeps programs and settings.
 """
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,12 @@ from cleanroom.api.mount_types import MountRequest
 from cleanroom.backends.workspace.credentials import is_secret_folder
 from cleanroom.backends.workspace.prepare import prepare_mount
 from cleanroom.backends.workspace.scan import ScanCache
+from cleanroom.daemon.parts import Side
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.sandbox.host import WorkspaceView
 
 _SYSTEM: Final = ("/etc", "/proc", "/sys", "/dev", "/run", "/boot", "/var/log", "/var/spool")
+_PROGRAMS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/snap", "/var/lib")
 _KEYS: Final = (
     ".aws",
     ".azure",
@@ -49,11 +52,45 @@ def mount_views(
     """Judge all of them, then make their views below a folder. Raises UserError, Refused, Fault."""
     for request in requests:
         judge_mount(request.path, workspace, closed)
+        if request.writable:
+            _judge_writable(request.path, os.geteuid())
     folder, cache = into
     return tuple(
-        prepare_mount(each.path, each.at or each.path, folder / "mounts" / str(number), cache)
+        prepare_mount(
+            each.path,
+            each.place,
+            _folder_of(folder, number),
+            cache,
+            writable=each.writable,
+        )
         for number, each in enumerate(requests)
     )
+
+
+def shared_mounts(requests: Sequence[MountRequest], folder: Path) -> Iterator[Side]:
+    """Return both sides of each writable mount of the sandbox whose folder this is."""
+    for number, each in enumerate(requests):
+        if each.writable:
+            yield Side(each.path, _folder_of(folder, number), each.place, f"{each.place}/")
+
+
+def _folder_of(folder: Path, number: int) -> Path:
+    return folder / "mounts" / str(number)
+
+
+def _judge_writable(path: str, uid: int) -> None:
+    """Refuse what only may be read. Raises Refused."""
+    owner = os.lstat(path).st_uid
+    hidden = next((part for part in Path(path).parts if part.startswith(".")), "")
+    why = ""
+    if uid not in (0, owner):
+        why = f"it belongs to uid {owner}, not to you"
+    elif any(_within(path, folder) for folder in _PROGRAMS):
+        why = "programs of the host are there"
+    elif hidden:
+        why = f"programs and settings of the host are kept in {hidden}"
+    if why:
+        raise Refused(Code.REQUEST_INVALID, f"cannot mount {path} writable: {why}", _HINT)
 
 
 def judge_mount(path: str, workspace: str, closed: Closed) -> None:

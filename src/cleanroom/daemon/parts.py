@@ -16,6 +16,7 @@ from cleanroom.backends.base import Command, Door
 from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import Capability, CompiledPolicy, SecretBinding
+from cleanroom.sandbox.host import WORKSPACE
 from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.spec import SandboxSpec
 
@@ -163,6 +164,19 @@ class Counted(NamedTuple):
     ignored: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A folder of the host and its copy-on-write view: the view's own folder, and where it is seen.
+
+    `shown` comes before a path of it that a person is told.
+    """
+
+    host: str
+    folder: Path
+    inside: str = WORKSPACE
+    shown: str = ""
+
+
 class Workspaces(Protocol):
     """Copy-on-write views of workspaces, and what was changed in them."""
 
@@ -179,9 +193,9 @@ class Workspaces(Protocol):
         ...
 
     def follower(
-        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+        self, prepared: Prepared, side: Side, machine: Machine, *, watch: bool
     ) -> Follower:
-        """Return what brings edits of the workspace into a sandbox, which has its folder.
+        """Return what brings edits of the host into a sandbox.
 
         To `watch` it is what `changed` needs. Does nothing by itself.
         """

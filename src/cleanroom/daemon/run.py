@@ -4,6 +4,7 @@ In: requests that were decoded. Out: LiveRun, left to finish.py. Never: a comman
 the audit and the store say so.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,8 +21,9 @@ from cleanroom.daemon.executions import (
     Outcome,
 )
 from cleanroom.daemon.host import Host
+from cleanroom.daemon.mounts import shared_mounts
 from cleanroom.daemon.output import OutputLog
-from cleanroom.daemon.parts import Wanted
+from cleanroom.daemon.parts import Side, Wanted
 from cleanroom.daemon.ports import publish
 from cleanroom.daemon.sandbox import Creation, LiveRun, LiveSandbox
 from cleanroom.daemon.sandboxes import FINISHED
@@ -119,26 +121,34 @@ async def create_sandbox(
     if equipped.creation.equipment is not None:
         watch.lap("mise_bootstrap_ms")
     sandbox = await host.sandboxes.create(equipped.creation)
+    notes = [*equipped.notes]
     if sandbox.options.workspace_mode == "live":
-        keep_in_step(sandbox, host)
-        return sandbox, (*equipped.notes, LIVE)
-    return sandbox, equipped.notes
+        keep_in_step(sandbox, host, Side(sandbox.record.workspace, sandbox.folder))
+        notes.append(LIVE)
+    for side in shared_mounts(sandbox.options.mounts, sandbox.folder):
+        keep_in_step(sandbox, host, side)
+        notes.append(
+            f"{side.inside} is writable: what the command changes is changed in your folder"
+        )
+    return sandbox, tuple(notes)
 
 
-def keep_in_step(sandbox: LiveSandbox, host: Host) -> None:
+def keep_in_step(sandbox: LiveSandbox, host: Host, side: Side) -> None:
     """Begin to carry edits both ways, until the sandbox has ended."""
     prepared, machine = sandbox.parts()
-    at = sandbox.record.workspace, sandbox.folder
-    follower = host.workspaces.follower(prepared, at, machine, watch=True)
+    follower = host.workspaces.follower(prepared, side, machine, watch=True)
 
     def tell(text: str) -> None:
         for run in sandbox.runs.values():
             run.note(text)
 
-    sandbox.share = share = Share(follower, host.clock, tell)
+    share = Share(follower, host.clock, tell)
+    sandbox.shares.append(share)
+    is_workspace = side.folder == sandbox.folder
 
     async def keep() -> None:
-        async with sandbox.syncing:
+        # Nobody else may bring edits into a live workspace, and it is never mounted anew.
+        async with sandbox.syncing if is_workspace else contextlib.nullcontext():
             await share.keep(sandbox.stopped)
 
     host.tasks.start(keep(), f"share {sandbox.record.id}")
@@ -182,11 +192,14 @@ async def _admit(host: Host, sandbox: LiveSandbox, start: Start) -> LiveRun:
     prepared, machine = sandbox.parts()
     if sandbox.used and sandbox.is_at_rest:
         # A mounted overlay does not follow the host: what was edited there shows from now on.
-        at = sandbox.record.workspace
-        prepared = await host.workspaces.renew(prepared, at, sandbox.folder)
-        await machine.refresh()
-    if sandbox.share is not None:
-        await sandbox.share.bring()
+        async with contextlib.AsyncExitStack() as paused:
+            for share in sandbox.shares:
+                await paused.enter_async_context(share.paused())
+            at = sandbox.record.workspace
+            prepared = await host.workspaces.renew(prepared, at, sandbox.folder)
+            await machine.refresh()
+    for share in sandbox.shares:
+        await share.bring()
     notes = [*start.notes, *prepared.notes]
     run = records.new_run(host.clock.now(), sandbox.record, start.wanted, notes)
     sandbox.runs[run.record.id] = run

@@ -166,7 +166,7 @@ class LiveSandbox:
         self.helpers = 0  # commands of cleanroom's own that run in it (inside.py)
         self.opening = asyncio.Lock()  # held while a command is admitted
         self.syncing = asyncio.Lock()  # held while edits of the host are brought inside
-        self.share: Share | None = None  # if its workspace is live
+        self.shares: list[Share] = []  # of a live workspace, of writable mounts
         self.used = False  # a command ran in it: the next one gets a fresh view of the workspace
         self.prepared: Prepared | None = None
         self.machine: Machine | None = None

@@ -130,8 +130,8 @@ class Sandboxes:
                 await sandbox.machine.stop()
             await self._at.gateways.close_door(sandbox.record.id)
             await _commands_ended(sandbox)
-            if sandbox.share is not None:
-                await sandbox.share.settle()
+            for share in sandbox.shares:
+                await share.settle()
             await self.count_changes(sandbox)
             if sandbox.changes == NO_CHANGES:
                 await self._at.workspaces.forget(sandbox.folder)
@@ -332,7 +332,7 @@ def _details(sandbox: LiveSandbox) -> list[tuple[str, str]]:
         ("name", record.name or ""),
         ("workspace_mode", sandbox.options.workspace_mode or "cow"),
     ]
-    details += [("mount", f"{each.path}:{each.at}") for each in sandbox.options.mounts]
+    details += [("mount", each.text()) for each in sandbox.options.mounts]
     details += [("volume", f"{each.name}:{each.at}") for each in sandbox.options.volumes]
     details += [(f"project.{key}", value) for key, value in record.project.items()]
     return details + [(f"metadata.{key}", value) for key, value in record.metadata.items()]

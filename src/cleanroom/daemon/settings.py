@@ -7,7 +7,7 @@ the operator alone can name.
 
 from dataclasses import dataclass, field
 
-from cleanroom.api.mount_types import WorkspaceMode
+from cleanroom.api.mount_types import MountRequest, WorkspaceMode
 from cleanroom.decide.mirror import Mirror
 
 MIB = 1024 * 1024
@@ -58,6 +58,7 @@ class WorkspaceSettings:
     """How workspaces are shown where the person does not say."""
 
     mode: WorkspaceMode = "cow"
+    mounts: tuple[MountRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

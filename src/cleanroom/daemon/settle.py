@@ -12,8 +12,11 @@ from cleanroom.errors import Code, UserError
 
 
 def settle(options: RunOptions, settings: Settings) -> RunOptions:
-    """Return the options with the way that the workspace is shown."""
-    return replace(options, workspace_mode=options.workspace_mode or settings.workspace.mode)
+    """Return the options with the way that the workspace is shown, and all that is beside it."""
+    mode = options.workspace_mode or settings.workspace.mode
+    named = {each.place for each in options.mounts}
+    more = [each for each in settings.workspace.mounts if each.place not in named]
+    return replace(options, workspace_mode=mode, mounts=[*options.mounts, *more])
 
 
 def sandbox_stays(options: RunOptions) -> bool:

@@ -1,4 +1,4 @@
-"""`--workspace live`: a sandbox's view and the folder of the host, kept in step both ways.
+"""`--workspace live`, `--mount DIR:rw`: a view and its folder of the host, kept in step both ways.
 
 In: a sandbox, its follower. Out: the same files on both sides, but for what `apply` would not bring
 out. Never: the folder itself shown writable: what comes out is judged first, as `apply` judges it.
@@ -40,6 +40,10 @@ class Share:
                 async with self._one:  # not in the middle of one
                     for each in both:
                         each.cancel()
+
+    def paused(self) -> asyncio.Lock:
+        """Return what nothing is carried while it is held: for a view that is mounted anew."""
+        return self._one
 
     async def settle(self) -> None:
         """Bring out all that is there now: before a run is said to have ended."""

@@ -11,30 +11,28 @@ could have done to its files anyway.
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from cleanroom.backends.base import Command, Exit, Process
 from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.backends.workspace.applied import remember
-from cleanroom.backends.workspace.apply import carry
+from cleanroom.backends.workspace.apply import carry, forget
 from cleanroom.backends.workspace.folders import FOLDER, opened
 from cleanroom.backends.workspace.listing import Listing, list_host
 from cleanroom.backends.workspace.parcel import pack
 from cleanroom.backends.workspace.saved import Places
-from cleanroom.backends.workspace.sync import Brought, Memory, Plan, make_plan, missing
+from cleanroom.backends.workspace.sync import Brought, Memory, Plan, gone_inside, make_plan, missing
 from cleanroom.backends.workspace.touched import touched
 from cleanroom.backends.workspace.watch import Watch
-from cleanroom.daemon.parts import Synced
+from cleanroom.daemon.parts import Side, Synced
 from cleanroom.errors import Code, Fault
-from cleanroom.sandbox.host import WORKSPACE
 
 SETTLE_S: Final = 0.02  # editors save in several steps
 POLL_S: Final = 1.0  # where the kernel lets us watch no more folders
 _SAID: Final = 4096
-_UNPACK: Final = ("tar", "-xpf", "-", "--no-same-owner", "--no-overwrite-dir", "-C", WORKSPACE)
+_UNPACK: Final = ("tar", "-xpf", "-", "--no-same-owner", "--no-overwrite-dir")
 _REMOVE: Final = ("xargs", "-0", "rm", "-df", "--")
 
 
@@ -42,8 +40,7 @@ _REMOVE: Final = ("xargs", "-0", "rm", "-df", "--")
 class Sides:
     """Both sides of one view. `left_out` looks what must not be seen, anew each time."""
 
-    workspace: str
-    folder: Path
+    at: Side
     machine: Machine
     environment: tuple[tuple[str, str], ...]
     left_out: Callable[[], frozenset[str]]
@@ -61,8 +58,8 @@ class Follower:
     async def bring(self) -> list[Synced]:
         """Bring what is new on the host now. Raises Fault if the sandbox does not take it."""
         now = await asyncio.to_thread(self._look)
-        memory = await asyncio.to_thread(Memory.read, self._sides.folder)
-        plan = await asyncio.to_thread(make_plan, self._sides.folder, now, memory)
+        memory = await asyncio.to_thread(Memory.read, self._sides.at.folder)
+        plan = await asyncio.to_thread(make_plan, self._sides.at.folder, now, memory)
         await self._write(plan, memory)
         await self._remove(plan, memory)
         memory.seen = tuple(now)
@@ -83,12 +80,13 @@ class Follower:
 
     async def touched(self) -> str:
         """Return what stands for all that the sandbox wrote so far."""
-        return await asyncio.to_thread(touched, self._sides.folder)
+        return await asyncio.to_thread(touched, self._sides.at.folder)
 
     async def carry(self) -> list[tuple[str, str]]:
         """Bring what the sandbox wrote onto the host, as `apply` does, but for conflicts."""
-        stays = await asyncio.to_thread(carry, self._sides.folder)
-        return [(each.path, each.reason) for each in stays]
+        stays = await asyncio.to_thread(carry, self._sides.at.folder)
+        shown = self._sides.at.shown
+        return [(f"{shown}{each.path}", each.reason) for each in stays]
 
     def close(self) -> None:
         """End watching. Idempotent."""
@@ -97,34 +95,39 @@ class Follower:
 
     def _look(self) -> Listing:
         left_out = self._sides.left_out()
-        now = list_host(self._sides.workspace, left_out)
+        now = list_host(self._sides.at.host, left_out)
         if self._watch is not None and self._before is not None:
             gone = missing(self._before, now)
-            self._watch.forget(f"{self._sides.workspace}/{path}" for path in gone)
+            self._watch.forget(f"{self._sides.at.host}/{path}" for path in gone)
         return now
 
     def _folders(self, now: Listing) -> Iterator[str]:
         for path, entry in now.items():
             if entry.kind == "folder":
-                yield f"{self._sides.workspace}/{path}".rstrip("/")
+                yield f"{self._sides.at.host}/{path}".rstrip("/")
 
     async def _write(self, plan: Plan, memory: Memory) -> None:
         if not plan.writes:
             return
         packed: dict[str, Brought] = {}
-        with opened(os.open(self._sides.workspace, FOLDER)) as root:
+        with opened(os.open(self._sides.at.host, FOLDER)) as root:
             await self._feed(_UNPACK, pack(root, plan.writes, packed))
         memory.brought.update(packed)
         written = {path: each.ctime_ns for path, each in packed.items()}
-        await asyncio.to_thread(remember, Places(self._sides.folder), written)
+        await asyncio.to_thread(remember, Places(self._sides.at.folder), written)
 
     async def _remove(self, plan: Plan, memory: Memory) -> None:
         if plan.removals:
             names = b"".join(b"./" + os.fsencode(path) + b"\0" for path in plan.removals)
             with contextlib.suppress(Fault):  # a folder may hold what the sandbox wrote: it stays
                 await self._feed(_REMOVE, iter((names,)))
+            await asyncio.to_thread(self._forget, plan.removals)
         for path in plan.removals:
             memory.brought.pop(path, None)
+
+    def _forget(self, removals: Sequence[str]) -> None:
+        folder = self._sides.at.folder
+        forget(folder, gone_inside(folder, removals))
 
     async def _feed(self, argv: tuple[str, ...], parts: Iterator[bytes]) -> None:
         process = await self._start(argv)
@@ -143,7 +146,9 @@ class Follower:
             raise Fault(Code.RUNTIME_LAUNCH_FAILED, message, "its disk or its limits may be full")
 
     async def _start(self, argv: tuple[str, ...]) -> Process:
-        return await self._sides.machine.execute(Command(argv, self._sides.environment, WORKSPACE))
+        return await self._sides.machine.execute(
+            Command(argv, self._sides.environment, self._sides.at.inside)
+        )
 
     def _said(self, plan: Plan) -> list[Synced]:
         fresh = [each for each in plan.conflicts if each not in self._told]
@@ -151,7 +156,7 @@ class Follower:
         return [
             *(Synced(path, "written") for path in plan.writes),
             *(Synced(path, "removed") for path in plan.removals),
-            *(Synced(path, "conflict", why) for path, why in fresh),
+            *(Synced(f"{self._sides.at.shown}{path}", "conflict", why) for path, why in fresh),
         ]
 
 

@@ -108,7 +108,7 @@ def _shows_else(had: RunOptions, wanted: RunOptions) -> str:
     if had.workspace_mode != wanted.workspace_mode:
         return f"--workspace: {had.workspace_mode}"
     if any(mount not in had.mounts for mount in wanted.mounts):
-        return f"--mount: {', '.join(mount.path for mount in had.mounts) or 'none'}"
+        return f"--mount: {', '.join(mount.text() for mount in had.mounts) or 'none'}"
     if any(volume not in had.volumes for volume in wanted.volumes):
         return f"--volume: {', '.join(volume.name for volume in had.volumes) or 'none'}"
     return ""

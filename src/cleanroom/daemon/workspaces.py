@@ -38,7 +38,7 @@ from cleanroom.backends.workspace.upkeep import remove_tree, tree_size
 from cleanroom.backends.workspace.watch import Watch
 from cleanroom.daemon.mise_volumes import DATA, make_layers
 from cleanroom.daemon.mounts import NOTHING_CLOSED, Closed, mount_views
-from cleanroom.daemon.parts import Counted, Order, Prepared, Wanted
+from cleanroom.daemon.parts import Counted, Order, Prepared, Side, Wanted
 from cleanroom.daemon.syncing import Follower, Sides
 from cleanroom.daemon.volumes import Identity, Volumes
 from cleanroom.daemon.workspace_mark import workspace_mark
@@ -128,16 +128,14 @@ class LocalWorkspaces:
         return found
 
     def follower(
-        self, prepared: Prepared, at: tuple[str, Path], machine: Machine, *, watch: bool
+        self, prepared: Prepared, side: Side, machine: Machine, *, watch: bool
     ) -> Follower:
         """Return what brings edits of the host into a sandbox."""
 
-        workspace, folder = at
-
         def left_out() -> frozenset[str]:
-            return frozenset(scan(workspace, None, self._cache).left_out)
+            return frozenset(scan(side.host, None, self._cache).left_out)
 
-        sides = Sides(workspace, folder, machine, prepared.spec.environment, left_out)
+        sides = Sides(side, machine, prepared.spec.environment, left_out)
         return Follower(sides, Watch() if watch else None)
 
     def _views(
@@ -227,7 +225,8 @@ class LocalWorkspaces:
 
     async def mend(self, folder: Path) -> None:
         """Complete or undo an apply that a killed daemon had begun. Idempotent. Raises Fault."""
-        await asyncio.to_thread(applying.finish_interrupted, folder)
+        for each in (folder, *sorted((folder / "mounts").glob("*"))):
+            await asyncio.to_thread(applying.finish_interrupted, each)
 
     async def forget(self, folder: Path) -> None:
         """Remove the view and its changes, once nobody applies them. Idempotent."""

@@ -2,7 +2,7 @@
 
 import os
 
-from cleanroom.backends.workspace.apply import apply
+from cleanroom.backends.workspace.apply import apply, forget
 from cleanroom.backends.workspace.listing import list_host
 from cleanroom.backends.workspace.sync import (
     Brought,
@@ -10,6 +10,7 @@ from cleanroom.backends.workspace.sync import (
     Plan,
     digest_at,
     drop_copies,
+    gone_inside,
     make_plan,
 )
 from tests.backends.workspace.overlays import Workspace, later
@@ -101,6 +102,25 @@ def test_a_removal_is_known_from_the_second_look_on(workspace: Workspace) -> Non
     found, _ = plan(workspace)
     assert found.removals == ("b", "a")
     assert found.conflicts == (("c", "changed inside too"),)
+
+
+def test_what_came_out_and_was_removed_before_anybody_looked_is_a_removal(
+    workspace: Workspace,
+) -> None:
+    workspace.run("echo inside > made; echo inside > other")
+    apply(workspace.folder)
+    for name in ("made", "other"):
+        (workspace.root / name).unlink()
+    (workspace.folder / "workspace/upper/other").write_text("changed since")
+    found, _ = plan(workspace)
+    assert (found.removals, found.conflicts) == (("made",), (("other", "changed inside too"),))
+    workspace.run("rm made")
+    assert gone_inside(workspace.folder, ["made", "other", "never"]) == ["made", "never"]
+    forget(workspace.folder, ["made"])
+    workspace.run("echo again > made")
+    done = apply(workspace.folder)
+    assert [each.path for each in done.conflicts] == ["other"]
+    assert apply(workspace.folder, ("made",)).applied == ("made",)
 
 
 def test_what_is_only_left_out_from_now_on_is_no_removal(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from cleanroom.backends.workspace.judge import Judge
 from cleanroom.backends.workspace.merge import MERGEABLE, Merged
 from cleanroom.backends.workspace.originals import drop_original, put_original
 from cleanroom.backends.workspace.place import Placed, Placer
+from cleanroom.backends.workspace.saved import Places
 from cleanroom.backends.workspace.sources import Sources, ctime_of, open_sources
 from cleanroom.backends.workspace.sync import Brought, digest_at, note_given
 from cleanroom.backends.workspace.turn import turn
@@ -119,10 +120,16 @@ def _note(sources: Sources, placed: Placed, deleted: Iterable[str]) -> None:
     }
     stays = {*placed.written, *(each.path for each in placed.left)}
     gone = [path for path in deleted if path not in stays]
-    remember(sources.places, {**placed.written, **placed.merged}, gone)
-    for path in gone:
-        drop_original(sources.places.folder, path)
+    remember(sources.places, {**placed.written, **placed.merged})
+    forget(sources.places.folder, gone)
     note_given(sources.places.folder, given)
+
+
+def forget(folder: Path, gone: Sequence[str]) -> None:
+    """Neither side has these any more: what the sandbox makes there later is new."""
+    remember(Places(folder), {}, gone)
+    for path in gone:
+        drop_original(folder, path)
 
 
 def finish_interrupted(folder: Path) -> tuple[Skipped, ...]:

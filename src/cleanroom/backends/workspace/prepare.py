@@ -23,8 +23,12 @@ from cleanroom.sandbox.spec import Overlay
 _SHOWN: Final = 3  # names in a note
 
 
-def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True) -> WorkspaceView:
+def prepare(
+    root: str, folder: Path, cache: ScanCache, *, writable: bool = True, at: str = ""
+) -> WorkspaceView:
     """Make the view of `root` (canonical) in `folder`, which exists and is the sandbox's own.
+
+    It is the workspace, or another folder, to be seen at `at` only.
 
     Called again for the same folder it keeps the upper layer and makes the mask anew. As root the
     upper layers are root's until the backend gives them to the sandbox's user. Raises Fault.
@@ -39,7 +43,7 @@ def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True)
         uncopied = copy_foreign(root, places.upper, seen.foreign) if writable else 0
         overlays = [
             Overlay(
-                (WORKSPACE, root),
+                (at,) if at else (WORKSPACE, root),
                 (_mask(places.mask, root, seen.left_out, _configs(root, git, seen)), root),
                 str(places.upper),
                 str(places.work),
@@ -48,7 +52,7 @@ def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True)
                 follows=True,
             )
         ]
-        if git.common:
+        if git.common and not at:
             overlays.append(_git_overlay(places, git.common))
         save(folder, Saved(root, started_ns, seen.left_out, rootless))
     except OSError as error:
@@ -60,11 +64,17 @@ def prepare(root: str, folder: Path, cache: ScanCache, *, writable: bool = True)
     return WorkspaceView(root, tuple(overlays), seen.left_out, notes, started_ns)
 
 
-def prepare_mount(root: str, target: str, folder: Path, cache: ScanCache) -> WorkspaceView:
-    """Make a read-only view of `root`, at `target` only, with the same files left out.
+def prepare_mount(
+    root: str, target: str, folder: Path, cache: ScanCache, *, writable: bool = False
+) -> WorkspaceView:
+    """Make a view of `root`, at `target` only, with the same files left out.
 
     `folder` is made. Raises Fault.
     """
+    if writable:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        view = prepare(root, folder, cache, at=target)
+        return replace(view, notes=tuple(f"{target}: {note}" for note in view.notes))
     try:
         facts = os.lstat(root)
         seen = scan(root, None, cache)

@@ -97,7 +97,8 @@ def make_plan(folder: Path, now: Listing, memory: Memory) -> Plan:
                 draft.edited(path, entry.ctime_ns, known)
             elif path not in filled and _state(upper, path) == _UNTOUCHED:
                 draft.writes.append(path)
-        for path in sorted(missing(memory.seen, now), reverse=True):
+        # What was given to either side was on the host, if nobody has looked since.
+        for path in sorted(missing({*memory.seen, *memory.brought}, now), reverse=True):
             draft.removed(path, memory.brought.get(path))
     return Plan(tuple(draft.writes), tuple(draft.removals), tuple(draft.conflicts))
 
@@ -192,6 +193,12 @@ def _state(upper: int, path: str) -> str:
         if facts is None:
             return _UNTOUCHED
         return _DELETED if stat.S_ISCHR(facts.st_mode) else _digest(at, name)
+
+
+def gone_inside(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Return those that the sandbox no longer has either, once the host has removed them."""
+    with opened(os.open(Places(folder).upper, FOLDER)) as upper:
+        return [path for path in paths if _state(upper, path) in (_UNTOUCHED, _DELETED)]
 
 
 def note_given(folder: Path, given: dict[str, Brought]) -> None:

@@ -15,7 +15,7 @@ from cleanroom.api import codec
 from cleanroom.api.streams import ExitLine, SyncLine
 from cleanroom.daemon.call import Call
 from cleanroom.daemon.handlers import sandboxes
-from cleanroom.daemon.parts import Follower, Synced
+from cleanroom.daemon.parts import Follower, Side, Synced
 from cleanroom.daemon.sandbox import LiveSandbox
 from cleanroom.daemon.streams import NdjsonStream
 from cleanroom.errors import Code, Fault, UserError
@@ -38,9 +38,9 @@ async def sync(call: Call) -> web.StreamResponse:
         message = "cannot bring edits into the sandbox: somebody does that already"
         raise UserError(Code.CONFLICT, message, "end the other: cleanroom sandboxes sync --follow")
     prepared, machine = sandbox.parts()
-    at = sandbox.record.workspace, sandbox.folder
+    side = Side(sandbox.record.workspace, sandbox.folder)
     async with sandbox.syncing:
-        follower = call.host.workspaces.follower(prepared, at, machine, watch=follow)
+        follower = call.host.workspaces.follower(prepared, side, machine, watch=follow)
         with contextlib.closing(follower):
             async with NdjsonStream(call.request) as stream:
                 count = await _lines(stream, await follower.bring())
