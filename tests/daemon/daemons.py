@@ -27,7 +27,8 @@ from cleanroom.daemon.serve import Listening, serve
 from cleanroom.daemon.volumes import Volumes
 from cleanroom.events import NetworkEvent
 from tests.fake_process import denied
-from tests.fakes import FakeBackend, FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
+from tests.fakes import FakeBackend
 
 Json: TypeAlias = Any  # a document of the API, as json.loads gives it
 

@@ -13,7 +13,8 @@ from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from tests.daemon.daemons import play
-from tests.fakes import FakeBackend, FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
+from tests.fakes import FakeBackend
 from tests.policy.reading import compiled, network
 
 HERE = Workspace("/home/someone/project", "uid:1000")

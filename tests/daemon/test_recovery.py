@@ -7,7 +7,7 @@ from cleanroom.daemon.recovery import clean_folders
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Setting, make_host, play, running
 from tests.daemon.test_store import denial, execution, run, sandbox
-from tests.fakes import FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
 
 
 async def leave_behind(setting: Setting) -> None:

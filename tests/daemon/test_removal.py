@@ -8,7 +8,8 @@ from cleanroom.daemon.removal import forget_sandbox
 from cleanroom.errors import Code, UserError
 from tests.daemon.daemons import Daemon, Json, Setting, execution_path, play, running
 from tests.daemon.test_sandboxes import create
-from tests.fakes import FakeClock, FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
+from tests.fakes import FakeClock
 
 
 async def ended(daemon: Daemon, name: str) -> Json:

@@ -10,7 +10,7 @@ from cleanroom.daemon.share import TOLD, Share
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Daemon, Json, Setting, play, run_request, running
 from tests.fake_follower import FakeFollower
-from tests.fakes import FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
 
 Work = Callable[[Share, FakeFollower], Awaitable[None]]
 

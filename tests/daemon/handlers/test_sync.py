@@ -7,7 +7,7 @@ from pathlib import Path
 from cleanroom.daemon.parts import Synced
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Daemon, Json, Setting, play, run_request, running
-from tests.fakes import FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
 
 WRITTEN = {"type": "sync", "path": "a", "what": "written", "reason": ""}
 

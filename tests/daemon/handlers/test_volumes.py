@@ -6,7 +6,7 @@ from cleanroom.api.mount_types import VolumeRequest
 from cleanroom.daemon.volumes import Identity
 from cleanroom.daemon.workspace_mark import workspace_mark
 from tests.daemon.daemons import Daemon, Json, Setting, play, run_request, running
-from tests.fakes import FakeWorkspaces
+from tests.fake_workspaces import FakeWorkspaces
 
 GONE = Identity("/home/someone/project", "mark")
 
