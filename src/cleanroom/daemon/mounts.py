@@ -83,12 +83,12 @@ def _judge_writable(path: str, uid: int) -> None:
     owner = os.lstat(path).st_uid
     hidden = next((part for part in Path(path).parts if part.startswith(".")), "")
     why = ""
-    if uid not in (0, owner):
-        why = f"it belongs to uid {owner}, not to you"
-    elif any(_within(path, folder) for folder in _PROGRAMS):
+    if any(_within(path, folder) for folder in _PROGRAMS):
         why = "programs of the host are there"
     elif hidden:
         why = f"programs and settings of the host are kept in {hidden}"
+    elif uid not in (0, owner):
+        why = f"it belongs to uid {owner}, not to you"
     if why:
         raise Refused(Code.REQUEST_INVALID, f"cannot mount {path} writable: {why}", _HINT)
 
