@@ -29,8 +29,9 @@ class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
 
     Of packages, `artifact` says which ("left-pad 1.3.0"), `strength` and `pin` what it is held to
     ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
-    ("hit", "miss", "stale"), `digest` what it is ("sha256:<hex>"), `address` who was dialled for it
-    ("" if nobody was). `mirror` is who is asked instead of `name`, by the operator's word.
+    ("hit", "miss", "stale"; "direct": the store failed), `digest` what it is ("sha256:<hex>"),
+    `address` who was dialled for it ("" if nobody was). `mirror` is who is asked instead of `name`,
+    by the operator's word.
     """
 
     phase: str

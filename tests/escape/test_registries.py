@@ -357,6 +357,36 @@ def test_a_damaged_file_of_the_cache_is_fetched_anew(outside: Registries, pad: P
     assert eventually(lambda: blob.exists() and blob.read_bytes() == pad.data, 60)
 
 
+def test_a_network_rule_for_the_same_host_opens_no_way_round(
+    outside: Registries, pad: Package
+) -> None:
+    """R2: on no port, in plain text neither; the control is what is locked."""
+    rule = "{host: npm.test, ports: [80, 443, 8080]}"
+    both = NPM.replace("allow: []", f"allow: [{rule}]")
+    outside.script.answers(pad.place, Reply(pad.data))
+    other = Package(unique("unlocked"))
+    outside.script.answers(other.place, Reply(other.data))
+    program = f"""{asking(("npm.test", pad.file), ("npm.test", other.file))}
+import http.client
+for port, make in ((80, http.client.HTTPConnection), (8080, http.client.HTTPConnection)):
+    line = make("npm.test", port, timeout=60)
+    try:
+        line.request("GET", {other.file!r})
+        result.append([line.getresponse().status])
+    except OSError as error:
+        result.append([type(error).__name__])
+line = http.client.HTTPSConnection("npm.test", 8080, timeout=60, context=CONTEXT)
+line.request("GET", {other.file!r}, headers={{"Host": "npm.test:8080"}})
+result.append([line.getresponse().status])
+"""
+    said = outside.run(both, program, pad.lock)
+    good, unlocked, *plain, port = said.result
+    assert good == pad.good
+    assert unlocked[0] == port[0] == 403
+    assert not any(isinstance(each[0], int) for each in plain), plain
+    assert outside.script.count(other.place) == 0
+
+
 def test_a_warning_lets_pass_and_is_told(outside: Registries, pad: Package) -> None:
     place = "/other/-/other-1.0.0.tgz"
     outside.script.answers(f"npm.test{place}", Reply(pad.data))

@@ -256,6 +256,8 @@ def test_a_store_that_is_gone_is_a_refusal_unless_the_policy_has_a_fallback(worl
     assert world.upstream.asked == []
     direct = world.get(want(artifact(_BYTES, fallback="direct")))
     assert direct.body == _BYTES
+    assert direct.served
+    assert direct.served.cache == "direct"
     assert world.get(want(artifact(None, fallback="direct"))).body == _BYTES
     world.upstream.answers(_PATH, Reply(b"tampered"))
     tampered = world.get(want(artifact(_BYTES, fallback="direct")))

@@ -4,7 +4,12 @@ import pytest
 
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.explain import explain
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, UnpinnedArtifact
+from cleanroom.policy.model import (
+    ArtifactPin,
+    CompiledPolicy,
+    RegistryException,
+    UnpinnedArtifact,
+)
 from tests.policy.reading import compiled
 
 TEXT = """\
@@ -131,6 +136,20 @@ def test_a_registry_without_enforcement_is_reached_whole() -> None:
     assert explain(registry("off")).reach == (
         "packages of npm at r.example, TLS opened, whatever it has",
     )
+
+
+@pytest.mark.parametrize(("count", "last"), [(1, "pkg:npm/p0@1 until 2027-01-31"), (11, "1 more")])
+def test_what_else_a_registry_lets_pass_is_said(count: int, last: str) -> None:
+    policy = registry("off")
+    (one,) = policy.registries
+    excepted = tuple(
+        RegistryException(f"pkg:npm/p{number}@1", "2027-01-31", "why") for number in range(count)
+    )
+    one = replace(one, cooldown_s=7 * 86_400, fallback="direct", exceptions=excepted)
+    (said,) = explain(replace(policy, registries=(one,))).reach
+    assert ", published 7 days ago or earlier, from the registry itself if the cache fails" in said
+    assert "; also pkg:npm/p0@1 until 2027-01-31" in said
+    assert said.endswith(last)
 
 
 def test_what_lock_files_do_not_pin_is_listed_to_a_bound() -> None:

@@ -61,7 +61,7 @@ class NetworkLine(Message, frozen=True, tag="network"):
     artifact: str = ""  # of a registry, e.g. "left-pad 1.3.0"
     strength: str = ""  # "lockfile", "first-seen", "exception" or "unlocked"
     pin: str = ""  # where it is pinned, e.g. "package-lock.json:12"
-    cache: str = ""  # "hit", "miss" or "stale"
+    cache: str = ""  # "hit", "miss", "stale" or "direct"
     digest: str = ""  # "sha256:<hex>" of what was served
 
 

@@ -83,7 +83,7 @@ class LiveRun:
     def served(self, event: NetworkEvent) -> None:
         """Count an answer of a registry."""
         so_far = self.cache or CacheUse()
-        is_new = event.cache == "miss"
+        is_new = event.cache in ("miss", "direct")
         self.cache = CacheUse(
             hits=so_far.hits + (event.cache == "hit"),
             misses=so_far.misses + is_new,

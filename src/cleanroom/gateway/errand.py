@@ -372,8 +372,8 @@ class Errand:
         shared = self._held.shared
         if shared is None:
             return served
-        upstream = shared.served
-        return replace(served, address=upstream.address, through_proxy=upstream.through_proxy)
+        cache = shared.served.cache or served.cache
+        return replace(shared.served, cache=cache, digest=served.digest)
 
     def over(self) -> None:
         """Take note that the delivery has ended, one way or the other."""

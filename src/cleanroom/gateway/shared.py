@@ -5,7 +5,7 @@ no errand found right; an errand without an end; a refusal of the first one's sa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from cleanroom.decide.model import Deny
@@ -93,8 +93,8 @@ class Shared:
 
     @property
     def served(self) -> Served:
-        """What its upstream said in the end."""
-        return self._flight.served
+        """What its upstream said in the end; `cache` is "direct" if the store had no part in it."""
+        return replace(self._flight.served, cache="" if self._body.is_stored else "direct")
 
     @property
     def is_whole_answer(self) -> bool:

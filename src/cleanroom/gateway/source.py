@@ -86,7 +86,7 @@ class Answer:
 class Served:
     """What the audit says when all of it was handed over."""
 
-    cache: str = ""  # "hit", "miss", "stale", "" when nothing is known of a cache
+    cache: str = ""  # "hit", "miss", "stale", "direct"; "" when nothing is known of a cache
     digest: str = ""  # "sha256:<hex>" of the whole artifact
     address: str = ""  # that was dialled for it, "" if nobody was
     through_proxy: bool = False

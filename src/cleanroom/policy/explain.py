@@ -123,7 +123,8 @@ def _packages(policy: CompiledPolicy) -> Iterator[str]:
             if registry.manager == "git":
                 yield f"git repositories at {hosts}, TLS opened, read only{_but(policy)}"
             else:
-                yield f"packages of {registry.manager} at {hosts}, TLS opened{_held(registry)}"
+                more = f"{_held(registry)}{_aged(registry)}"
+                yield f"packages of {registry.manager} at {hosts}, TLS opened{more}"
 
 
 def _but(policy: CompiledPolicy) -> str:
@@ -152,6 +153,16 @@ def _held(registry: RegistryPolicy) -> str:
     if lockfile.mode == "warn":
         return f", with a warning about all but what {pinned}"
     return f", only what {pinned}"
+
+
+def _aged(registry: RegistryPolicy) -> str:
+    days = (registry.cooldown_s or 0) / 86_400
+    old = f", published {days:g} days ago or earlier" if days else ""
+    past = ", from the registry itself if the cache fails" if registry.fallback == "direct" else ""
+    excepted = [f"{each.purl} until {each.expires}" for each in registry.exceptions]
+    more = [f"{len(excepted) - _SHOWN} more"] if len(excepted) > _SHOWN else []
+    by_name = f"; also {', '.join([*excepted[:_SHOWN], *more])}" if excepted else ""
+    return f"{old}{past}{by_name}"
 
 
 def first_seen(registry: RegistryPolicy) -> int:
