@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Home
-from tests.people import Person
+from tests.people import CLEANROOM, Person
 
 NOTHING = "version: 1\nsandbox:\n  network:\n    default: deny\n"
 
@@ -21,10 +22,15 @@ git config user.name Agent; git config user.email agent@inside.example
 sed -i s/one/two/ src/edited.txt
 mkdir -p src/new/deep; printf 'added\\n' > src/new/deep/added.txt
 git rm -q src/deleted.txt; git mv src/renamed.txt moved.txt
-chmod +x src/tool; ln -s edited.txt src/link
+chmod +x src/tool; ln -s edited.txt src/link; printf 'a\\000\\377b' > picture; ln picture same
+mv old/in new-place; rmdir old; rm flat; mkdir flat; echo x > flat/x; rm -r tree; echo y > tree
+printf 'a\\r\\nno end' > ends; printf u > "$(printf '\\303\\274 "q')"; chmod -x runs
+ln -sfn src/tool to
 git add -A; git commit -qm 'what the agent did'
 printf 'again\\n' >> src/edited.txt; git commit -qam 'and once more'
 """
+
+EDITED = b"two edited\nagain\n"
 
 HOSTILE = """
 ln -s /etc/passwd absolute; ln -s ../../victim relative; ln -s / root; ln -s root/victim through
@@ -48,6 +54,11 @@ def person(home: Home, programs: Path) -> Iterator[Person]:
         (someone.work / "src").mkdir(exist_ok=True)
         (someone.work / f"src/{name}.txt").write_text(f"one {name}\n")
     (someone.work / "src/tool").write_text("#!/bin/sh\n")
+    for name in ("old/in/deep/a", "flat", "tree/a", "runs"):
+        (someone.work / name).parent.mkdir(parents=True, exist_ok=True)
+        (someone.work / name).write_text(f"{name}\n")
+    (someone.work / "runs").chmod(0o755)
+    (someone.work / "to").symlink_to("flat")
     git(someone, "add", "-A")
     git(someone, "commit", "-q", "-m", "first")
     with someone.serving():
@@ -78,7 +89,7 @@ def tree(root: Path) -> dict[str, str]:
         elif place.is_dir():
             found[name] = "folder"
         else:
-            found[name] = f"{place.stat().st_mode & 0o7777:o} {place.read_text()}"
+            found[name] = f"{place.stat().st_mode & 0o7777:o} {place.read_bytes()!r}"
     return found
 
 
@@ -96,18 +107,36 @@ def test_diff_patch_files_and_branch_say_what_the_agent_did(
     assert done.returncode == 0, done.stderr
     told = json.loads(person.types("diff", "--json").stdout)["changes"]
     assert {each["path"]: each["kind"] for each in told} == {
+        "ends": "added",
+        "flat": "deleted",
+        "flat/x": "added",
         "moved.txt": "added",
+        "new-place/deep/a": "added",
+        "old/": "deleted",
+        "old/in/": "deleted",
+        "old/in/deep/": "deleted",
+        "old/in/deep/a": "deleted",
+        "picture": "added",
+        "runs": "mode",
+        "same": "added",
         "src/deleted.txt": "deleted",
         "src/edited.txt": "modified",
         "src/link": "added",
         "src/new/deep/added.txt": "added",
         "src/renamed.txt": "deleted",
         "src/tool": "mode",
+        "to": "modified",
+        "tree": "added",
+        "tree/": "deleted",
+        "tree/a": "deleted",
+        'ü "q': "added",
     }
     patched = short_path / "patched"
     git(person, "clone", "-q", str(person.work), str(patched))
     patch = short_path / "patch"
-    patch.write_text(person.types("diff", "--patch").stdout)
+    asked = [*CLEANROOM, "diff", "--patch"]
+    with patch.open("wb") as file:  # as bytes: ends of lines are of the content
+        subprocess.run(asked, cwd=person.work, env=person.environment, stdout=file, check=True)
     git(person, "apply", str(patch), at=patched)
 
     brought = person.types("apply", "--branch", "agent")
@@ -124,7 +153,7 @@ def test_diff_patch_files_and_branch_say_what_the_agent_did(
 
     assert person.types("apply").returncode == 0
     expected = tree(person.work)
-    assert expected["src/edited.txt"] == "644 two edited\nagain\n"
+    assert expected["src/edited.txt"] == f"644 {EDITED!r}"
     assert (person.work / "src/link").readlink() == Path("edited.txt")
     assert not (person.work / "src/renamed.txt").exists()
     for root in (patched, branch):
@@ -213,6 +242,71 @@ def test_where_both_changed_one_line_both_are_shown(person: Person) -> None:
     place.write_text("decided\n")
     assert person.types("apply").returncode == 0
     assert place.read_text() == "decided\n"
+
+
+BROKEN_TARFILE = """
+import sysconfig
+from pathlib import Path
+Path({mark!r}).touch()
+text = Path(sysconfig.get_path("stdlib"), "tarfile.py").read_text()
+exec(compile(text, "tarfile.py", "exec"))
+def fully_trusted_filter(member, path):
+    return member
+data_filter = tar_filter = fully_trusted_filter
+_NAMED_FILTERS = dict.fromkeys(("data", "tar", "fully_trusted"), fully_trusted_filter)
+TarFile.extraction_filter = staticmethod(fully_trusted_filter)
+"""
+# What such a python does with an archive that leads out.
+TAKEN_IN = """
+import io, tarfile
+data = io.BytesIO()
+with tarfile.open(fileobj=data, mode="w") as archive:
+    archive.addfile(tarfile.TarInfo("../victim"), io.BytesIO())
+data.seek(0)
+tarfile.open(fileobj=data).extractall(".", **WORDS)
+"""
+
+
+def test_a_python_whose_tarfile_lets_everything_pass_brings_out_nothing_more(
+    home: Home, programs: Path, short_path: Path
+) -> None:
+    assert programs.is_dir()
+    mark = short_path / "used"
+    (short_path / "tarfile.py").write_text(BROKEN_TARFILE.format(mark=str(mark)))
+    someone = Person(home)
+    someone.policy(NOTHING)
+    someone.environment["PYTHONPATH"] = str(short_path)
+    victim = someone.work.parent / "victim"
+    filtered = "{'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}"
+    control = TAKEN_IN.replace("WORDS", filtered)
+    subprocess.run(
+        [sys.executable, "-c", control], cwd=someone.work, env=someone.environment, check=True
+    )
+    assert victim.read_bytes() == b""
+    assert mark.exists()
+    mark.unlink()
+    victim.write_text("untouched")
+    with someone.serving():
+        hostile = someone.types("exec", "--sandbox", "dev", "--", HOSTILE)
+        assert hostile.returncode == 0, hostile.stderr
+        (someone.work / "edit").write_text("of the host")
+        for words in (
+            ("sandboxes", "sync", "dev"),
+            ("diff", "--patch"),
+            ("cp", "dev:.", "copied"),
+            ("cp", "dev:fine", "-"),
+            ("apply",),
+        ):
+            done = someone.types(*words)
+            assert done.returncode == 0, done.stderr
+    assert victim.read_text() == "untouched"
+    assert not mark.exists()
+    for top in (someone.work, someone.work / "copied"):
+        there = {place.name for place in top.iterdir()}
+        assert {"fine", "tool"} <= there
+        assert not there & {"absolute", "relative", "root", "through", "pipe", ".GIT"}
+        assert (top / "tool").stat().st_mode & 0o7777 == 0o755
+    assert (someone.work / "cleanroom.yaml").read_text() == NOTHING
 
 
 def test_nothing_that_brings_files_out_relies_on_tarfile() -> None:

@@ -56,19 +56,28 @@ def test_git_makes_of_the_patch_what_the_sandbox_made(workspace: Workspace) -> N
     assert files(copy) == expected
 
 
-def test_what_is_no_text_is_named_and_git_passes_over_it(workspace: Workspace) -> None:
+def test_what_is_too_long_is_named_and_git_passes_over_it(workspace: Workspace) -> None:
     workspace.write("a", "a\n")
-    workspace.run(
-        "printf '\\000' > binary; printf '\\377' > latin;"
-        " head -c 2000000 /dev/zero | tr '\\0' x > big;"
-        " echo b > a; mkdir empty"
-    )
+    workspace.run("head -c 2000000 /dev/zero | tr '\\0' x > big; echo b > a; mkdir empty")
     text = patch(workspace.folder)
     assert [line for line in text.splitlines() if line.startswith("#")] == [
-        f"# not shown: {name} (added) is not text, or too long"
-        for name in ("big", "binary", "latin")
+        "# not shown: big (added) is too long"
     ]
     assert files(taken_by_git(workspace, text)) == {"a": (False, b"b\n")}
+
+
+@pytest.mark.parametrize("size", [1, 26, 27, 51, 52, 53, 5000])
+def test_what_is_no_text_is_a_binary_patch(workspace: Workspace, size: int) -> None:
+    content = bytes((n * n * 7 + n) % 251 for n in range(size)) + b"\0"  # hardly compressible
+    for name in ("edited", "deleted", "text", "mode"):
+        (workspace.root / name).write_bytes(name.encode() + content)
+    workspace.run(
+        f"head -c {size} edited > draft; printf '\\377\\000' >> draft; cat draft > edited;"
+        " rm deleted; cat draft > added; chmod 755 added mode; echo now > text; rm draft;"
+        " printf '\\377' > latin; printf '\\377' > mode"
+    )
+    copy = taken_by_git(workspace, patch(workspace.folder))
+    assert files(copy) == files(workspace.folder / "workspace" / "upper")
 
 
 @pytest.mark.parametrize("lines", [5000, 50_000])

@@ -1,10 +1,14 @@
 """A change set as text: a unified diff that `git apply` takes, and a summary.
 
-In: the folder of a sandbox. Out: text. Never: bytes that are no text; binary, large and undecodable
-files are named in a line that git passes over.
+In: the folder of a sandbox. Out: text. Never: bytes that are no text: other files come as git's
+binary patches, and those that are too long are named in a line that git passes over.
 """
 
+import base64
 import difflib
+import hashlib
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +20,8 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 # difflib compares every line with every line where much changed; beyond this the middle is
 # replaced whole, which is longer and as right.
 MAX_COMPARED_LINES: Final = 4000
+_BINARY_LINE: Final = 52  # bytes; a letter says how many: A-Z, then a-z
+_LETTERS: Final = 26
 
 
 def patch(folder: Path) -> str:
@@ -36,26 +42,58 @@ def stat(changes: tuple[Change, ...]) -> str:
 def _file_patch(sources: Sources, change: Change) -> Iterator[str]:
     if change.type == "folder":
         return
-    before = "" if change.kind == "added" else _text(sources.root, change)
-    after = "" if change.kind == "deleted" else _text(sources.upper, change)
+    before = b"" if change.kind == "added" else _content(sources.root, change)
+    after = b"" if change.kind == "deleted" else _content(sources.upper, change)
     if before is None or after is None:
-        yield f"# not shown: {_quoted(change.path)} ({change.kind}) is not text, or too long\n"
+        yield f"# not shown: {_quoted(change.path)} ({change.kind}) is too long\n"
         return
     old, new = _quoted(f"a/{change.path}"), _quoted(f"b/{change.path}")
     yield f"diff --git {old} {new}\n"
     yield from _modes(sources, change)
-    if before != after:
+    if before == after:
+        return
+    texts = _text(before), _text(after)
+    if texts[0] is None or texts[1] is None:
+        yield from _binary(change.kind, before, after)
+    else:
         yield f"--- {'/dev/null' if change.kind == 'added' else old}\n"
         yield f"+++ {'/dev/null' if change.kind == 'deleted' else new}\n"
-        yield from _hunks(_lines(before), _lines(after))
+        yield from _hunks(_lines(texts[0]), _lines(texts[1]))
 
 
-def _text(top: int, change: Change) -> str | None:
-    """The content as text; None if it is none. A link's content is where it points."""
-    if change.type == "link":
-        return read_link(top, change.path)
-    data = read_file(top, change.path, MAX_FILE_BYTES)
-    if data is None or b"\0" in data:
+def _content(top: int, change: Change) -> bytes | None:
+    """The content; None if it is too long. A link's content is where it points."""
+    if change.type != "link":
+        return read_file(top, change.path, MAX_FILE_BYTES)
+    target = read_link(top, change.path)
+    return None if target is None else os.fsencode(target)
+
+
+def _binary(kind: str, before: bytes, after: bytes) -> Iterator[str]:
+    """As `git diff --binary --full-index` writes it: both names by hash, then both contents."""
+    nothing = "0" * 40
+    old = nothing if kind == "added" else _blob(before)
+    new = nothing if kind == "deleted" else _blob(after)
+    yield f"index {old}..{new}\nGIT binary patch\n"
+    for content in (after, before):  # the second is for `git apply --reverse`
+        yield f"literal {len(content)}\n"
+        packed = zlib.compress(content)
+        for at in range(0, len(packed), _BINARY_LINE):
+            line = packed[at : at + _BINARY_LINE]
+            count = len(line)
+            length = chr(ord("A") + count - 1) if count <= _LETTERS else chr(ord("a") + count - 27)
+            yield f"{length}{base64.b85encode(line, pad=True).decode()}\n"
+        yield "\n"
+
+
+def _blob(content: bytes) -> str:
+    """The name that git gives to this content, where it counts in SHA-1."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _text(data: bytes) -> str | None:
+    """The same as text; None if it is none."""
+    if b"\0" in data:
         return None
     try:
         return data.decode()
