@@ -116,6 +116,7 @@ def test_what_is_kept_from_elsewhere_is_for_policies_that_name_where_it_came_fro
     both = page()
     both = replace(both, hosts=(*both.hosts, "elsewhere.example"))
     assert world.get(want(both)).body == b"brought"
+    world.settle()
     assert world.get(want(both, "sbx-b", offline=True)).body == b"brought"
     assert world.get(want(page(), "sbx-b", offline=True)).deny is not None
     assert world.get(want(page(), "sbx-b")).body == b"own"
@@ -128,5 +129,6 @@ def test_an_artifact_without_a_digest_is_so_too_and_a_pinned_one_is_for_all(worl
     loose, pinned = artifact(None), artifact(_BYTES)
     both = replace(loose, hosts=(*loose.hosts, "elsewhere.example"))
     assert world.get(want(both)).body == _BYTES
+    world.settle()
     assert world.get(want(loose, "sbx-b", offline=True)).deny is not None
     assert world.get(want(pinned, "sbx-b", offline=True)).body == _BYTES
