@@ -23,6 +23,16 @@ def test_ids_come_from_the_daemon_one_candidate_a_line(cli: CommandLine) -> None
     assert cli("completion", "words", "exec", "--isolation", "v").out == "vm\n"
 
 
+def test_secrets_are_those_of_the_folder(cli: CommandLine) -> None:
+    answer = {"secrets": [{"id": "forge", "allowed_hosts": ["a.example", "b.example"]}]}
+    cli.script.answers["POST /v1/policy/validate"] = Answer(answer)
+    cli.policy()
+    done = cli("completion", "words", "secrets", "test", "")
+    assert done.out == "forge\ta.example, b.example\n"
+    cli.script.answers["POST /v1/policy/validate"] = problem("policy_invalid", "cannot", 422)
+    assert cli("completion", "words", "secrets", "test", "").out == ""
+
+
 def test_without_a_daemon_it_is_silent_and_starts_none(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/sandboxes"] = problem("internal", "cannot", 500)
     for words in (["stop", ""], ["stop", "--host", "unix:///nowhere/d.sock", ""]):

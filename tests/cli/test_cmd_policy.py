@@ -128,6 +128,14 @@ def test_check_says_yes_with_the_rule(cli: CommandLine, line: int) -> None:
     assert done.out == f"allowed: a.example:443 by *.example:443 ({place})\n"
 
 
+def test_check_says_what_passes_at_a_registry(cli: CommandLine) -> None:
+    verdict = {"allowed": True, "host": "r.example", "port": 443, "rule": "r.example:443"}
+    only = "packages of npm, TLS opened, only what package-lock.json pins (4 artifacts)"
+    cli.script.answers["POST /v1/policy/check"] = Answer({**verdict, "line": 0, "registry": only})
+    done = cli("policy", "check", "r.example:443")
+    assert done.out == f"allowed: r.example:443 for {only} (its policy)\n"
+
+
 def test_check_says_no_with_the_reason(cli: CommandLine) -> None:
     verdict = {"allowed": False, "host": "a", "port": 1, "code": "host_not_allowed", "reason": "no"}
     cli.script.answers["POST /v1/policy/check"] = Answer(verdict)

@@ -19,6 +19,9 @@ class Known:
     def runs(self) -> list[Candidate]:
         return [Candidate("run_1")]
 
+    def secrets(self) -> list[Candidate]:
+        return [Candidate("forge")]
+
 
 def words(*typed: str) -> list[str]:
     return [each.word for each in complete(typed, Known())]
@@ -51,6 +54,7 @@ def test_the_first_word_is_a_command_or_an_alias() -> None:
         (("apply", ""), ["dev", "old"]),
         (("apply", "sr"), []),
         (("status", "--run-id", ""), ["run_1"]),
+        (("secrets", "test", ""), ["forge"]),
         (("status", "--run-id", "run_1", "--js"), ["--json"]),
         (("executions", "kill", "--signal", ""), [*SIGNALS]),
         (("exec", "--isolation", ""), ["namespaces", "gvisor", "vm"]),

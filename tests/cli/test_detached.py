@@ -14,6 +14,8 @@ def test_the_ids_are_one_line_that_logs_takes(cli: CommandLine) -> None:
     how = "so that it sees your edits: cleanroom sandboxes sync sbx_1 --follow"
     assert done.err == f"cleanroom: it has a copy of the workspace; {how}\n"
     assert cli.daemon.sent("POST", "/v1/runs").json()["options"] == {"detach": True}
+    named = cli("exec", "-d", "--sandbox", "dev", "--", "npm", "run", "watch")
+    assert "cleanroom sandboxes sync dev --follow" in named.err
 
 
 def test_a_run_without_a_copy_is_not_told_how_edits_reach_it(cli: CommandLine) -> None:

@@ -116,3 +116,10 @@ def test_what_the_policy_did_not_refuse_is_not_laid_at_its_door() -> None:
     said = after_denials(denials("upstream_unreachable", "offline_miss"))
     assert said.endswith("would have allowed that; next: cleanroom explain upstream_unreachable")
     assert after_denials(denials("offline_miss", "host_not_allowed")).endswith("policy suggest")
+
+
+def test_what_no_rule_lifts_is_explained_and_what_is_not_locked_can_be() -> None:
+    said = after_denials([Reply.of({"code": "secret_scope_violation"})])
+    assert said.endswith("no use; next: cleanroom explain secret_scope_violation")
+    said = after_denials([Reply.of({"code": "lockfile_violation"})])
+    assert said == "the lock files say no; how to pin a package: cleanroom policy suggest"

@@ -122,6 +122,9 @@ def test_every_value_is_shown_with_its_origin() -> None:
     assert values["limits.sandboxes"] == (3, "config.yaml:2")
     assert values["daemon.autostart"] == (True, "default")
     assert values["tools"] == ([], "default")
+    assert values["limits.kept_output"] == ("4MiB", "default")
+    assert values["limits.keep_changes_for"] == ("1d", "default")
+    assert values["daemon.stop_grace"] == ("5s", "default")
 
 
 def test_the_page_names_every_key_and_its_variable() -> None:

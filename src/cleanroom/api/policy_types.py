@@ -143,7 +143,10 @@ class PolicyCheckRequest(Message, frozen=True):
 
 
 class PolicyCheck(Message, frozen=True):
-    """The verdict on a target; `code` and `reason` are "" if it is allowed."""
+    """The verdict on a target; `code` and `reason` are "" if it is allowed.
+
+    `registry`: what passes at a host of an enabled registry, and nothing else does.
+    """
 
     allowed: bool
     host: str
@@ -152,6 +155,7 @@ class PolicyCheck(Message, frozen=True):
     line: int = 0
     code: str = ""
     reason: str = ""
+    registry: str = ""
 
 
 class PolicySuggestRequest(Message, frozen=True):

@@ -68,7 +68,7 @@ class DoctorReport(Message, frozen=True):
 
 
 class ConfigValue(Message, frozen=True):
-    """One setting as it is in force; `value` is its JSON text."""
+    """One setting as it is in force; `value` is the JSON text of what a file would say."""
 
     key: str
     value: str

@@ -16,7 +16,9 @@ from cleanroom.cli.shell import Shell
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call
 from cleanroom.client.endpoint import find_endpoint
+from cleanroom.client.lockfiles import with_lockfiles
 from cleanroom.client.reply import Reply
+from cleanroom.client.workspace import Caller, find_workspace, names_lockfiles
 from cleanroom.errors import CleanroomError, Code, UsageError
 
 WORDS = "words"
@@ -73,11 +75,30 @@ class Daemon:
         found = self._ask(Call("list_runs", query=NEWEST), "runs")
         return [Candidate(each.text("id"), _meaning(each, "command")) for each in found]
 
+    def secrets(self) -> list[Candidate]:
+        """Ids of the secrets that this folder's policy binds."""
+        try:
+            workspace = find_workspace(".", Caller(self._shell.uid, (self._shell.home,)))
+            with self._connected() as connection:
+                policy: dict[str, object] = workspace.policy._asdict()
+                if names_lockfiles(workspace.policy.text):
+                    policy = with_lockfiles(connection, workspace.root, policy, self._shell.uid)
+                report = connection.call(Call("validate_policy", body={"policy": policy}))
+        except (OSError, CleanroomError):
+            return []
+        return [
+            Candidate(each.text("id"), ", ".join(each.texts("allowed_hosts")))
+            for each in report.items("secrets")
+        ]
+
+    def _connected(self) -> Connection:
+        endpoint = find_endpoint(self._host, self._shell.environ, os.getuid())
+        return Connection.open(endpoint.path, PATIENCE_S)
+
     def _ask(self, call: Call, name: str) -> list[Reply]:
         """Return the items of one page; none where nobody answers at once."""
         try:
-            endpoint = find_endpoint(self._host, self._shell.environ, os.getuid())
-            with Connection.open(endpoint.path, PATIENCE_S) as connection:
+            with self._connected() as connection:
                 return connection.call(call).items(name)
         except (OSError, CleanroomError):
             return []

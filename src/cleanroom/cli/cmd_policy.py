@@ -158,7 +158,9 @@ def check(options: argparse.Namespace, shell: Shell) -> int:
     if allowed:
         line = verdict.maybe_number("line")
         place = f"{workspace.policy.path}:{line}" if line else "its policy"
-        shell.screen.out(f"allowed: {where} by {verdict.text('rule')} ({place})")
+        registry = verdict.text("registry", "")
+        by = f"for {registry}" if registry else f"by {verdict.text('rule')}"
+        shell.screen.out(f"allowed: {where} {by} ({place})")
     else:
         shell.screen.out(f"denied: {where}: {verdict.text('reason')} ({verdict.text('code')})")
     return 0 if allowed else 1
@@ -171,7 +173,9 @@ def target(text: str) -> tuple[str, int]:
     good = colon and host and (bracketed or ":" not in host)
     if not good or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         message = f"cannot read {text!r} as a target"
-        raise UsageError(Code.REQUEST_INVALID, message, "write HOST:PORT or [ADDRESS]:PORT")
+        is_name = text.isascii() and text.replace(".", "").replace("-", "").isalnum()
+        hint = f"write {text}:443" if is_name else "write HOST:PORT or [ADDRESS]:PORT"
+        raise UsageError(Code.REQUEST_INVALID, message, hint)
     return host.strip("[]"), int(port)
 
 

@@ -51,6 +51,10 @@ class Live(Protocol):
         """Ids of the newest runs."""
         ...
 
+    def secrets(self) -> list[Candidate]:
+        """Ids of the secrets that this folder's policy binds."""
+        ...
+
 
 def complete(words: Sequence[str], live: Live) -> list[Candidate]:
     """Return what the last word may become."""
@@ -132,6 +136,8 @@ def _operand(name: str, given: Sequence[str], asked: Asked) -> list[Candidate]:
             return asked.live.sandboxes(ended=asked.ended)
         case "EXECUTION":
             return asked.live.executions(given[0])
+        case "ID":  # `secrets test`
+            return asked.live.secrets()
         case _:
             return [Candidate(word) for word in FIXED.get(name, ())]
 

@@ -42,7 +42,7 @@ def run_detached(request: dict[str, object], options: Options, shell: Shell) -> 
     if options.workspace not in ("ro", "live"):
         shell.screen.say(
             "cleanroom: it has a copy of the workspace; so that it sees your edits:"
-            f" cleanroom sandboxes sync {sandbox} --follow"
+            f" cleanroom sandboxes sync {options.sandbox or sandbox} --follow"
         )
     shell.screen.out(f"{sandbox} {execution}")
     if options.verbose:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOT_THE_POLICY: Final = frozenset(
     (Code.UPSTREAM_UNREACHABLE, Code.OFFLINE_MISS, Code.GATEWAY_LOST, Code.RESOURCE_LIMIT)
 )
+LIFTED: Final = frozenset((Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED))  # by a rule
 LONGEST_UTF8: Final = 4
 MOST_PACKAGES: Final = 8  # that the summary names
 
@@ -235,9 +236,12 @@ def after_denials(denied: list[Reply]) -> str:
     codes = [denial.text("code", "") for denial in denied]
     if set(codes) <= NOT_THE_POLICY:
         return f"the policy would have allowed that; next: cleanroom explain {codes[0]}"
-    return (
-        "the policy says no, and looking for a way round is no use; next: cleanroom policy suggest"
-    )
+    no = "the policy says no, and looking for a way round is no use; next: cleanroom"
+    if LIFTED.intersection(codes):
+        return f"{no} policy suggest"
+    if Code.LOCKFILE_VIOLATION in codes:
+        return "the lock files say no; how to pin a package: cleanroom policy suggest"
+    return f"{no} explain {codes[0]}"
 
 
 def what_was_denied(message: Reply) -> str:

@@ -15,7 +15,7 @@ from cleanroom.daemon.config_keys import CONFIG
 from cleanroom.daemon.settings import Settings
 from cleanroom.errors import Code
 from cleanroom.policy import nodes
-from cleanroom.policy.fields import Key, MapOf, Section, Spot
+from cleanroom.policy.fields import Key, Leaf, MapOf, Section, Spot
 from cleanroom.policy.nodes import Node
 from cleanroom.policy.problems import START, FileErrors, Problems, TooManyProblemsError
 from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
@@ -81,11 +81,12 @@ def parse_config(text: str, path: str, environment: Mapping[str, str]) -> Config
 
 
 def report(config: Config) -> ConfigReport:
-    """Return every setting with its value and origin."""
+    """Return every setting with its value, as a file would say it, and its origin."""
+    types = {name: key.value for name, key in every_key()}
     values = [
         ConfigValue(
             key=key,
-            value=json.dumps(value, default=asdict),
+            value=json.dumps(_written(types[key], value), default=asdict),
             origin=config.origins.get(key, "default"),
         )
         for key, value in _flat(config.settings, "")
@@ -153,6 +154,10 @@ def _replace(node: nodes.Mapping, words: list[str], value: Node) -> nodes.Mappin
 
 def _scalar(text: str) -> nodes.Scalar:
     return nodes.Scalar(text, plain=True, place=START, start=0, end=0)
+
+
+def _written(kind: object, value: object) -> object:
+    return kind.written(value) if isinstance(kind, Leaf) else value
 
 
 def _flat(value: object, prefix: str) -> Iterator[tuple[str, object]]:

@@ -21,8 +21,9 @@ from cleanroom.api.policy_types import (
 )
 from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
-from cleanroom.policy.explain import explain, first_seen, unpinned_text
+from cleanroom.policy.explain import explain, first_seen, packages, unpinned_text
 from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind, SecretBinding
+from cleanroom.policy.opened import registry_of
 from cleanroom.policy.widening import Difference
 
 _UNPINNED: Final = 1000  # entries that a report lists
@@ -82,15 +83,21 @@ def changes_of(found: Difference) -> list[PolicyChange]:
     return wider + narrower
 
 
-def check_of(verdict: Verdict, request: PolicyCheckRequest) -> PolicyCheck:
+def check_of(policy: CompiledPolicy, verdict: Verdict, request: PolicyCheckRequest) -> PolicyCheck:
     """Return the verdict on a target."""
     rule = verdict.rule
     spoken = rule.rule_id if rule is not None else ""
     line = rule.place_of(request.port).line if rule is not None else 0
     match verdict:
         case Allow():
+            registry = registry_of(policy, rule.value) if rule is not None else None
             return PolicyCheck(
-                allowed=True, host=request.host, port=request.port, rule=spoken, line=line
+                allowed=True,
+                host=request.host,
+                port=request.port,
+                rule=spoken,
+                line=line,
+                registry=packages(policy, registry) if registry is not None else "",
             )
         case Deny(code=code, reason=reason):
             return PolicyCheck(

@@ -119,12 +119,14 @@ def _reach(rule: Rule) -> str:
 def _packages(policy: CompiledPolicy) -> Iterator[str]:
     for registry in policy.registries:
         if registry.enabled:
-            hosts = ", ".join(registry.allowed_hosts)
-            if registry.manager == "git":
-                yield f"git repositories at {hosts}, TLS opened, read only{_but(policy)}"
-            else:
-                more = f"{_held(registry)}{_aged(registry)}"
-                yield f"packages of {registry.manager} at {hosts}, TLS opened{more}"
+            yield packages(policy, registry, f" at {', '.join(registry.allowed_hosts)}")
+
+
+def packages(policy: CompiledPolicy, registry: RegistryPolicy, where: str = "") -> str:
+    """Return what an enabled registry gives: `packages of npm, TLS opened, only what …`."""
+    if registry.manager == "git":
+        return f"git repositories{where}, TLS opened, read only{_but(policy)}"
+    return f"packages of {registry.manager}{where}, TLS opened{_held(registry)}{_aged(registry)}"
 
 
 def _but(policy: CompiledPolicy) -> str:

@@ -57,16 +57,28 @@ class Wrong(Exception):  # noqa: N818 -- a value refused, caught where its place
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Generic[T_co]):
-    """A scalar type. `parse` raises Wrong; `verb` replaces "use" in messages ("cannot allow …")."""
+    """A scalar type. `parse` raises Wrong; `verb` replaces "use" in messages ("cannot allow …").
+
+    `units`: what a number is written in (`64MiB`), smallest first.
+    """
 
     parse: Callable[[Scalar], T_co]
     words: str
     schema: Mapping[str, object]
     verb: str = ""
+    units: Mapping[str, int] | None = None
 
     def json_schema(self) -> Mapping[str, object]:
         """Return the draft-07 schema of one value."""
         return self.schema
+
+    def written(self, value: object) -> object:
+        """Return a value as a file says it."""
+        if self.units is None or not isinstance(value, int):
+            return value
+        fits = [name for name, unit in self.units.items() if value >= unit and value % unit == 0]
+        name = fits[-1] if fits else next(iter(self.units))
+        return f"{value // self.units[name]}{name}"
 
     def read(self, node: Node, spot: Spot) -> T_co | None:
         """Return the value; None if a problem was noted instead."""

@@ -138,7 +138,8 @@ def _measured(
             raise Wrong(msg)
         return number
 
-    return Leaf(parse, words, {"type": "string", "pattern": f"^{pattern.pattern}$"})
+    schema = {"type": "string", "pattern": f"^{pattern.pattern}$"}
+    return Leaf(parse, words, schema, units=units)
 
 
 def host() -> Leaf[str]:

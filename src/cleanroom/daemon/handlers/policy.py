@@ -87,7 +87,7 @@ async def check(call: Call) -> web.StreamResponse:
     except InvalidHostError as error:
         message = f"cannot check this host: {error}"
         raise UserError(Code.REQUEST_INVALID, message, "write HOST:PORT") from error
-    answered: PolicyCheck = check_of(verdict, request)
+    answered: PolicyCheck = check_of(policy, verdict, request)
     return answer(answered)
 
 
