@@ -119,7 +119,8 @@ def test_what_the_policy_did_not_refuse_is_not_laid_at_its_door() -> None:
 
 
 def test_what_no_rule_lifts_is_explained_and_what_is_not_locked_can_be() -> None:
-    said = after_denials([Reply.of({"code": "secret_scope_violation"})])
+    codes = ("offline_miss", "secret_scope_violation")
+    said = after_denials([Reply.of({"code": code}) for code in codes])
     assert said.endswith("no use; next: cleanroom explain secret_scope_violation")
     said = after_denials([Reply.of({"code": "lockfile_violation"})])
     assert said == "the lock files say no; how to pin a package: cleanroom policy suggest"

@@ -68,6 +68,14 @@ def test_a_value_is_read_by_its_type(value: Leaf[object], written: str, wanted: 
     assert read(value, written) == wanted
 
 
+@pytest.mark.parametrize("said", ["512KiB", "64MiB", "1025MiB", "2GiB", "90s", "15m", "36h", "7d"])
+def test_a_number_is_written_as_it_was_said(said: str) -> None:
+    kind = size(1, 1 << 40) if "B" in said else duration(1, 10**9)
+    assert kind.written(read(kind, said)) == said
+    assert (kind.written("ask"), port().written(443)) == ("ask", 443)
+    assert duration(0, 1).written(0) == "0s"
+
+
 BAD: list[tuple[Leaf[object], str, str]] = [
     (PLAIN, "no", "readers of YAML disagree"),
     (PLAIN, "NULL", "readers of YAML disagree"),

@@ -241,7 +241,7 @@ def after_denials(denied: list[Reply]) -> str:
         return f"{no} policy suggest"
     if Code.LOCKFILE_VIOLATION in codes:
         return "the lock files say no; how to pin a package: cleanroom policy suggest"
-    return f"{no} explain {codes[0]}"
+    return f"{no} explain {next(code for code in codes if code not in NOT_THE_POLICY)}"
 
 
 def what_was_denied(message: Reply) -> str:
