@@ -7,6 +7,7 @@ help to the gateway: it compresses, splits, redirects and answers in parts if th
 import base64
 import contextlib
 import gzip
+import hashlib
 import json
 import socket
 import ssl
@@ -172,6 +173,16 @@ def unminted(_: bytes) -> Iterator[bytes]:
     yield _whole(b'{"error": "invalid_grant"}', status="400 Bad Request")
 
 
+def websocket(request: bytes) -> Iterator[bytes]:
+    """Switch, and say at once who asked."""
+    key = _fields(request.partition(b"\r\n\r\n")[0])["sec-websocket-key"]
+    told = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
+    head = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+    head += [f"Sec-WebSocket-Accept: {base64.b64encode(told).decode()}", "", ""]
+    said = b"you are " + _token(request)
+    yield "\r\n".join(head).encode() + bytes((0x81, len(said))) + said
+
+
 def index(_: bytes) -> Iterator[bytes]:
     yield _whole(b"<html></html>", "Content-Type: text/html")
 
@@ -187,6 +198,7 @@ ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/simple/pkg/": index,
     b"/v1/messages": message,
     b"/v1/chat/completions": completion,
+    b"/ws": websocket,
     b"/oauth/token": minted,
     b"/oauth/none": unminted,
 }

@@ -229,6 +229,47 @@ def test_a_credential_of_its_own_is_blocked(world: World) -> None:
     assert not any(b"mine" in bytes(each.received) for each in world.reached())
 
 
+def test_a_websocket_is_opened_with_a_placeholder_and_searched(world: World) -> None:
+    said = world.run(
+        bound(),
+        f"""{TOOLS}
+ASK = ("GET /ws HTTP/1.1\\r\\nHost: good.test\\r\\n"
+       "Upgrade: websocket\\r\\nConnection: Upgrade\\r\\n"
+       "Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n"
+       "Authorization: Bearer " + TOKEN + "\\r\\n\\r\\n").encode()
+def frame(text):
+    return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
+def talk(text):
+    plain = socket.create_connection(("good.test", 443), timeout=60)
+    link = ssl.create_default_context().wrap_socket(plain, server_hostname="good.test")
+    link.sendall(ASK)
+    got = b""
+    while TOKEN.encode() not in got and (data := link.recv(65536)):
+        got += data
+    link.sendall(frame(text))
+    try:
+        while not text.startswith(b"hello") and link.recv(65536):
+            pass
+    except OSError:
+        pass
+    link.close()
+    return got.decode("latin-1")
+result = [TOKEN, talk(b"hello there"), talk(b"my token is " + TOKEN.encode())]
+""",
+    )
+    holder, first, second = said.result
+    assert first.startswith("HTTP/1.1 101 Switching Protocols\r\n")
+    assert first.endswith(f"you are {holder}")
+    assert second.endswith(f"you are {holder}")
+    assert control(world) == 2
+    assert never_came_in(said)
+    (denied,) = said.denials()
+    assert denied["code"] == "secret_scope_violation"
+    assert "in a message of a WebSocket" in denied["reason"]
+    received = b"".join(bytes(each.received) for each in world.reached())
+    assert holder.encode() not in received
+
+
 def test_the_operator_may_have_a_credential_taken_out(world: World) -> None:
     bindings = bound().replace("[good.test]", "[good.test, other.test]")
     mine = "{'Authorization': 'Bearer mine', 'X-Api-Key': TOKEN}"

@@ -23,8 +23,9 @@ from cleanroom.decide.secret import (
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import NO_BODY, Delimiter, RequestHead, ResponseHead
 from cleanroom.gateway.layers.carriers import Chunking, Held, Scrubbing, Swapping, Verbatim
-from cleanroom.gateway.layers.custody import Asked, Passage, Return, Watched
+from cleanroom.gateway.layers.custody import Asked, Passage, Return, Tunnel, Watched
 from cleanroom.gateway.layers.slots import Slot, fields_of, fill, slots_of, value_in
+from cleanroom.gateway.layers.websocket import WebSocket
 from cleanroom.gateway.wire import Target
 from cleanroom.policy.model import SecretBinding
 
@@ -33,7 +34,7 @@ MAX_USES: Final = 64  # in one request: each may be longer than what it replaces
 
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 # A part of an answer may hold a part of a value, and what is compressed cannot be searched.
-_UNASKED: Final = frozenset({"range", "if-range", "accept-encoding"})
+_UNASKED: Final = frozenset({"range", "if-range", "accept-encoding", "sec-websocket-extensions"})
 _UNSAID: Final = frozenset({*_FRAMING, "trailer"})
 _CONNECTION: Final = frozenset({"connection", "keep-alive"})
 _CLOSE: Final = b"Connection: close"
@@ -105,6 +106,10 @@ class Bound(Watched):
             unsaid, last = _CONNECTION, [_CLOSE]
         lines = [*map(echoes.replace, _kept(head, _UNSAID | unsaid)), *last]
         return Return(_joined(lines), Scrubbing(echoes, is_chunked=is_chunked))
+
+    def tunnel(self) -> Tunnel | None:
+        """Implement Custody."""
+        return WebSocket(self._keyring)
 
     def _objection(self, head: bytes, slots: Sequence[Slot]) -> Deny | None:
         filled = {slot.use.header for slot in slots}

@@ -51,6 +51,18 @@ class Asked:
     is_last: bool = False  # of its connection, which its sender may not know
 
 
+class Tunnel(Protocol):
+    """Carries what follows a handshake that switched protocols."""
+
+    def out(self, data: bytes) -> bytes | Deny:
+        """Take bytes of the sandbox; return those for the server."""
+        ...
+
+    def back(self, data: bytes) -> bytes | Deny:
+        """Take bytes of the server; return those for the sandbox."""
+        ...
+
+
 class Custody(Protocol):
     """What a connection's HTTP layer asks."""
 
@@ -68,6 +80,10 @@ class Custody(Protocol):
 
     def found_in(self, request: RequestHead, body: bytes) -> Deny | None:
         """Return what is wrong with a body that is not swapped: a placeholder in it."""
+        ...
+
+    def tunnel(self) -> Tunnel | None:
+        """Return what carries the frames of a WebSocket; None: none is let through."""
         ...
 
     def shown(self, path: str) -> str:
@@ -96,6 +112,10 @@ class Untouched:
     def found_in(self, request: RequestHead, body: bytes) -> Deny | None:
         """Implement Custody."""
         del request, body
+        return None
+
+    def tunnel(self) -> Tunnel | None:
+        """Implement Custody."""
         return None
 
     def shown(self, path: str) -> str:

@@ -1,7 +1,8 @@
 """HTTP: each request of a connection is judged, reported and only then passed on.
 
 In: events of gateway/wire.py. Out: commands. Never: a byte of a request upstream before its
-verdict is an allow and is reported; a request the codec finds ambiguous; CONNECT; an upgrade.
+verdict is an allow and is reported; a request the codec finds ambiguous; CONNECT; an upgrade but
+a WebSocket that the connection's custody can search.
 
 Messages pass as they came, since nothing that two readers could understand differently is let
 through. Requests may be pipelined: they go upstream at once, each after its own report, and a
@@ -30,7 +31,7 @@ from cleanroom.gateway.http1.heads import (
     parse_response,
 )
 from cleanroom.gateway.layers.carriers import AnswerCarrier, Carrier, Verbatim
-from cleanroom.gateway.layers.custody import Asked, Custody, Untouched
+from cleanroom.gateway.layers.custody import Asked, Custody, Tunnel, Untouched
 from cleanroom.gateway.layers.http_denial import (
     BAD_GATEWAY,
     BAD_REQUEST,
@@ -38,6 +39,8 @@ from cleanroom.gateway.layers.http_denial import (
     status_of,
 )
 from cleanroom.gateway.layers.report import verdict_event
+from cleanroom.gateway.layers.routing import names_second_host
+from cleanroom.gateway.layers.websocket import accepts, expected_accept
 from cleanroom.gateway.wire import (
     Abort,
     Command,
@@ -61,14 +64,6 @@ from cleanroom.policy.model import CompiledPolicy
 MAX_WAITING: Final = 64  # requests without an answer yet
 MAX_PATH: Final = 2048  # characters that are audited
 _DEFAULT_PORTS: Final = {Protocol.HTTP: 80, Protocol.HTTPS: 443}  # of a Host without one
-
-# Fields by which a front server may be talked into serving another host than Host names.
-_ROUTING: Final = frozenset(
-    {
-        "forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override",
-        "x-original-host", "x-original-url", "x-rewrite-url",
-    }
-)  # fmt: skip
 
 
 class _Stage(Enum):
@@ -124,19 +119,25 @@ class HttpLayer:
         self._answer: ResponseHead | None = None
         self._answer_body: Body | None = None
         self._answer_carrier: AnswerCarrier = Verbatim()
+        self._switch = ""  # what a server has to say that accepts a WebSocket
+        self._tunnel: Tunnel | None = None  # once it has
         self._refusal = b""  # our own answer, once those of `_waiting` are through
 
     def handle(self, event: Event) -> Sequence[Command]:
         """Implement Layer."""
         if self._stage is _Stage.OVER or isinstance(event, FetchEvent):
             return []  # nothing was fetched
+        return self._react(event) if self._tunnel is None else self._through(self._tunnel, event)
+
+    def _react(
+        self, event: Opened | DataReceived | Dialled | DialFailed | Ended | Expired
+    ) -> Sequence[Command]:
         commands: Sequence[Command] = ()
         match event:
-            case Opened():
-                pass
-            case DataReceived(side=side, data=data):
-                is_sandbox = side is Side.SANDBOX
-                commands = self._from_sandbox(data) if is_sandbox else self._from_upstream(data)
+            case DataReceived(side=Side.SANDBOX, data=data):
+                commands = self._from_sandbox(data)
+            case DataReceived(data=data):
+                commands = self._from_upstream(data)
             case Dialled(address=address):
                 commands = self._connected(address)
             case DialFailed(deny=deny, address=address):
@@ -146,6 +147,8 @@ class HttpLayer:
                 commands = self._sandbox_ended() if is_sandbox else self._upstream_ended(torn)
             case Expired():
                 commands = () if self._is_busy() else self._over(Finish())
+            case Opened():
+                pass
             case _:
                 assert_never(event)
         return commands
@@ -168,6 +171,8 @@ class HttpLayer:
                     commands += self._judge(parse_request(head), head, data[position:])
         except MalformedError as error:
             commands += self._malformed_request(error)
+        if self._switch and position < len(data):
+            commands += self._over(Abort())  # nothing may follow before the answer is known
         return commands
 
     def _judge(self, request: RequestHead, head: bytes, rest: bytes) -> list[Command]:
@@ -187,7 +192,7 @@ class HttpLayer:
     def _objection(self, request: RequestHead) -> Deny | None:
         if request.method == "CONNECT":
             return _no_protocol("CONNECT asks for a tunnel, and there is none through a host")
-        if request.upgrades:
+        if request.upgrades and not self._may_switch(request):
             what = "the request asks to upgrade to another protocol (WebSocket, h2c)"
             return _no_protocol(f"{what}, which HTTP may not here")
         if names_second_host(request):
@@ -198,14 +203,20 @@ class HttpLayer:
             return Deny(Code.RESOURCE_LIMIT, reason)
         return None
 
+    def _may_switch(self, request: RequestHead) -> bool:
+        # Alone: all that follows is known to be frames.
+        asks = "" if self._waiting else expected_accept(request)
+        return asks != "" and self._custody.tunnel() is not None
+
     def _pass_on(self, request: RequestHead, verdict: Verdict, head: bytes) -> list[Command]:
         passage = self._custody.send(request, head)
         if isinstance(passage, Deny):
             return self._deny_request(passage, request)
         self._waiting.append(Asked(request.method, request.minor, not request.persistent))
+        self._switch = expected_accept(request) if request.upgrades else ""
         self._request_body = body_of(request.framing)
         self._request_carrier = passage.carrier
-        self._is_last = not request.persistent
+        self._is_last = not request.persistent or request.upgrades
         report = Report(self._event(verdict, request))
         send = [Send(Side.UPSTREAM, passage.head)] if passage.head else []
         return [report, *send, *self._end_request()]
@@ -282,6 +293,9 @@ class HttpLayer:
                     spans: Spans = []
                     position = self._answer_body.read(data, start, spans)
                     commands += self._carry_answer(data, start, position, spans)
+                elif self._tunnel is not None:
+                    rest = DataReceived(Side.UPSTREAM, data[position:])
+                    return [*commands, *self._through(self._tunnel, rest)]
                 elif self._waiting:
                     head, position = self._answers.read(data, position)
                     if head is not None:
@@ -296,12 +310,14 @@ class HttpLayer:
     def _begin_answer(self, head: bytes) -> list[Command]:
         asked = self._waiting[0]
         answer = parse_response(head, asked.method)
-        if answer.status == 101:
+        if answer.status == 101 and not accepts(self._switch, answer):
             message = "it switches to another protocol, which nobody asked for"
             raise MalformedError(message)
         passage = self._custody.receive(asked, answer, head)
         if isinstance(passage, Deny):
             return self._deny_answer(passage)
+        if answer.status == 101:
+            self._tunnel = self._custody.tunnel()
         if not answer.interim:
             self._answer = answer
             self._answer_body = body_of(answer.framing)
@@ -339,6 +355,16 @@ class HttpLayer:
         refusal = self._manner.refusal(deny, status=BAD_GATEWAY, head_only=head_only)
         return [report, Send(Side.SANDBOX, refusal), *self._over(Finish())]
 
+    def _through(self, tunnel: Tunnel, event: Event) -> list[Command]:
+        match event:
+            case DataReceived(side=side, data=data):
+                carried = tunnel.out(data) if side is Side.SANDBOX else tunnel.back(data)
+                if isinstance(carried, Deny):
+                    return [Report(self._event(carried)), *self._over(Abort())]
+                return [Send(side.other, carried)] if carried else []
+            case _:
+                return self._over(Finish()) if isinstance(event, Ended) else []
+
     # --- ends --------------------------------------------------------------------------------
 
     def _sandbox_ended(self) -> list[Command]:
@@ -368,11 +394,6 @@ class HttpLayer:
             return event
         path = self._custody.shown(request.target.partition("?")[0])[:MAX_PATH]
         return replace(event, method=request.method, path=path)
-
-
-def names_second_host(request: RequestHead) -> bool:
-    """Tell whether a field may talk a front server into another host than Host names."""
-    return any(name in _ROUTING for name, _ in request.fields)
 
 
 def _no_protocol(reason: str) -> Deny:

@@ -24,7 +24,7 @@ from cleanroom.gateway.http1.heads import NO_BODY, HeadReader, MalformedError, R
 from cleanroom.gateway.http1.heads import parse_request as parse
 from cleanroom.gateway.http1.write import answer_head
 from cleanroom.gateway.layers.custody import Custody, Untouched
-from cleanroom.gateway.layers.http import MAX_PATH, names_second_host
+from cleanroom.gateway.layers.http import MAX_PATH
 from cleanroom.gateway.layers.http_denial import (
     BAD_REQUEST,
     cargo_denial,
@@ -36,6 +36,7 @@ from cleanroom.gateway.layers.lending import Lending, Search
 from cleanroom.gateway.layers.mirroring import Mirroring
 from cleanroom.gateway.layers.push import PushLayer, pushing
 from cleanroom.gateway.layers.report import Told, verdict_event
+from cleanroom.gateway.layers.routing import names_second_host
 from cleanroom.gateway.layers.upload import Upload, UploadError
 from cleanroom.gateway.source import Answer, Credential, Served, Want
 from cleanroom.gateway.wire import (
