@@ -16,6 +16,9 @@ from pathlib import Path
 from bench.cases import CASES, Figure, complain
 from bench.daemon import Daemon
 from bench.executions import attach_round_trip, detached, diff, log_lag
+from bench.extremes import gateway_extremes
+from bench.peers.hits import nginx_hits
+from bench.peers.packages import npm_installs, python_installs
 from bench.registries import registry_hits
 from bench.relay import dns_answers, relay_bulk, relay_connections
 from bench.secrets import secrets_cost
@@ -25,7 +28,8 @@ RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
 ALL = (
     *(*CASES, attach_round_trip, detached, log_lag, diff),
-    *(relay_bulk, relay_connections, dns_answers, registry_hits, secrets_cost),
+    *(relay_bulk, relay_connections, dns_answers, registry_hits, nginx_hits, secrets_cost),
+    *(gateway_extremes, npm_installs, python_installs),
 )
 
 

@@ -89,3 +89,9 @@ def holdings(pid: int, folder: Path) -> dict[str, int]:
         "files": sum(len(files) for _, _, files in os.walk(folder)),
         "resident_bytes": resident_bytes(pids),
     }
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.cases import Figure
 from bench.daemon import Daemon
+from bench.measure import cpu_s
 from bench.relay import inside
 from cleanroom.audit.log import AuditLog
 from cleanroom.audit.record import Record
@@ -33,11 +34,16 @@ from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, 
 HOST = "npm.bench"
 PAGE, BALL = "/page", "/ball/-/ball-1.0.0.tgz"
 MIB = 1024 * 1024
+# What is asked for, how often, on how many connections, and how many at once on each.
+Load = tuple[str, int, int, int]
+ONE, MANY, BALLS = (PAGE, 4800, 1, 30), (PAGE, 9600, 16, 10), (BALL, 30, 1, 1)
 
 CLIENT = """
 import socket, ssl, sys, threading, time
-context = ssl.create_default_context(cadata=open(sys.argv[1]).read())
 def line():
+    if sys.argv[1].isdigit():  # a port of this machine, without TLS
+        return socket.create_connection(("127.0.0.1", int(sys.argv[1])), 30)
+    context = ssl.create_default_context(cadata=open(sys.argv[1]).read())
     made = socket.create_connection(("npm.bench", 443), 30)
     return context.wrap_socket(made, server_hostname="npm.bench")
 def ask(path, count, lines, answers):
@@ -91,10 +97,10 @@ async def _hits() -> Figure:
         await asyncio.sleep(2.5)  # what was written just now is hashed each time
         link = await GatewayLink.start(GatewaySettings(), record, lambda _: None, supplies)
         try:
-            policy = _policy(ball)
-            pages, page_ms = await _rate(link, policy, folder, (PAGE, 4800, 1, 30))
-            many, many_ms = await _rate(link, policy, folder, (PAGE, 9600, 16, 10))
-            balls, ball_ms = await _rate(link, policy, folder, (BALL, 30, 1, 1))
+            policy = policy_of(f"sha512:{hashlib.sha512(ball).hexdigest()}", "ball")
+            pages, page_ms = await _rate(link, policy, folder, ONE)
+            many, many_ms = await _rate(link, policy, folder, MANY)
+            balls, ball_ms = await _rate(link, policy, folder, BALLS)
         finally:
             await link.stop()
             content.close()
@@ -113,7 +119,7 @@ async def _hits() -> Figure:
 
 
 async def _rate(
-    link: GatewayLink, policy: CompiledPolicy, folder: Path, load: tuple[str, int, int, int]
+    link: GatewayLink, policy: CompiledPolicy, folder: Path, load: Load
 ) -> tuple[float, float]:
     """Return how many a second, and the gateway's processor time of each in ms."""
     count = load[1]
@@ -133,12 +139,6 @@ async def _rate(
     return float(said), spent / count * 1000
 
 
-def cpu_s(pid: int) -> float:
-    """Return the processor time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _put(content: Content, key: Key, data: bytes) -> None:
     spool = content.store().spool()
     os.write(spool, data)
@@ -146,9 +146,9 @@ def _put(content: Content, key: Key, data: bytes) -> None:
     os.close(spool)
 
 
-def _policy(ball: bytes) -> CompiledPolicy:
-    digest = f"sha512:{hashlib.sha512(ball).hexdigest()}"
-    pins = (ArtifactPin("ball", "1.0.0", digests=(digest,), source="package-lock.json:1"),)
+def policy_of(digest: str, name: str = "huge") -> CompiledPolicy:
+    """Return a policy that pins one package."""
+    pins = (ArtifactPin(name, "1.0.0", digests=(digest,), source="package-lock.json:1"),)
     lock = LockfilePolicy(enabled=True, lockfiles=("package-lock.json",))
     npm = RegistryPolicy(
         "npm", enabled=True, allowed_hosts=(HOST,), lockfile=lock, artifact_allowlist=pins

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.cases import Figure
 from bench.daemon import Daemon
-from bench.registries import cpu_s
+from bench.measure import cpu_s
 from bench.relay import inside
 from cleanroom.audit.log import AuditLog
 from cleanroom.audit.record import Record
