@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cleanroom.daemon.clock import SystemClock
 from cleanroom.daemon.parts import Synced
-from cleanroom.daemon.share import TOLD, Share
+from cleanroom.daemon.share import LOOK_S, TOLD, Share
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Daemon, Json, Setting, play, run_request, running
 from tests.fake_follower import FakeFollower
@@ -59,6 +59,26 @@ def test_what_stays_inside_and_what_conflicts_is_told_once() -> None:
         "the host's b is not brought inside: changed inside too",
         "uv.lock stays inside: a lock file",
     ]
+
+
+def test_after_its_end_neither_side_is_looked_at() -> None:
+    """The sandbox's side may be gone by then, a while before the sandbox is said to have ended."""
+
+    async def work(share: Share, follower: FakeFollower) -> None:
+        await follower.asked.wait()
+        follower.written = "last"
+        await share.end()
+        assert follower.carried[-1] == "last"
+        before = len(follower.carried), follower.looks
+        follower.written = "more"
+        follower.edits.append([Synced("a", "conflict", "changed inside too")])
+        follower.change.set()
+        await share.bring()
+        for _ in range(3):
+            await asyncio.sleep(2 * LOOK_S)
+        assert (len(follower.carried), follower.looks) == before
+
+    assert shared(work)[1] == []
 
 
 def test_a_fault_is_told_and_the_next_look_goes_on() -> None:

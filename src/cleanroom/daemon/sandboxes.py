@@ -131,7 +131,7 @@ class Sandboxes:
             await self._at.gateways.close_door(sandbox.record.id)
             await _commands_ended(sandbox)
             for share in sandbox.shares:
-                await share.settle()
+                await share.end()
             await self.count_changes(sandbox)
             if sandbox.changes == NO_CHANGES:
                 await self._at.workspaces.forget(sandbox.folder)

@@ -30,6 +30,7 @@ class Share:
         self._one = asyncio.Lock()
         self._seen = self._carried = ""
         self._waited = 0
+        self._over = False
 
     async def keep(self, ended: asyncio.Event) -> None:
         """Keep both sides in step until the sandbox has ended; `settle` is the last word."""
@@ -50,13 +51,20 @@ class Share:
         async with self._one:
             await self._carry(await self._follower.touched())
 
+    async def end(self) -> None:
+        """Do the same for the last time: the sandbox's side may be removed after it."""
+        async with self._one:
+            await self._carry(await self._follower.touched())
+            self._over = True
+
     async def bring(self) -> None:
         """Bring inside all that is new on the host now: before a command starts."""
         async with self._one:
-            await self._bring()
+            if not self._over:
+                await self._bring()
 
     async def _inward(self) -> None:
-        while True:
+        while not self._over:
             await self.bring()
             await self._follower.changed()
 
@@ -64,6 +72,8 @@ class Share:
         while True:
             begun = self._clock.monotonic()
             async with self._one:
+                if self._over:
+                    return
                 now = await self._follower.touched()
                 self._waited = 0 if now == self._carried else self._waited + 1
                 if now != self._carried and (now == self._seen or self._waited > PATIENCE):

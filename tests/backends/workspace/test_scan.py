@@ -139,3 +139,13 @@ def test_the_cache_of_many_workspaces_is_bounded(tmp_path: Path) -> None:
         place.mkdir()
         found(place, cache)
     assert len(cache.folders) <= 65
+
+
+def test_sockets_and_fifos_are_named(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "d/fifo")
+    (tmp_path / "link").symlink_to("d/fifo")
+    (tmp_path / "file").touch()
+    cache = ScanCache()
+    for _ in range(2):
+        assert scan(str(tmp_path), None, cache).dead == ("d/fifo",)

@@ -149,11 +149,16 @@ def _git_overlay(places: Places, common: str) -> Overlay:
 def _notes(git: GitFolder, seen: Scan, uncopied: int) -> list[str]:
     notes = [git.note] if git.note else []
     if seen.left_out:
-        shown = ", ".join(seen.left_out[:_SHOWN])
-        more = f" and {len(seen.left_out) - _SHOWN} more" if len(seen.left_out) > _SHOWN else ""
-        notes.append(f"left out of the sandbox: {shown}{more} (see .cleanroomignore)")
+        notes.append(f"left out of the sandbox: {_named(seen.left_out)} (see .cleanroomignore)")
+    if seen.dead:
+        notes.append(f"leads to nobody inside, being a socket or a FIFO: {_named(seen.dead)}")
     if not seen.complete:
         notes.append(f"looked for keys and credentials in the first {MAX_FOLDERS} folders only")
     if uncopied:
         notes.append(f"{uncopied} files of another group cannot be changed inside")
     return notes
+
+
+def _named(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return f"{', '.join(paths[:_SHOWN])}{more}"

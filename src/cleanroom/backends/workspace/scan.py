@@ -33,11 +33,13 @@ _RACY_NS: Final = 2_000_000_000  # coarser than any file system's clock
 @dataclass(frozen=True, slots=True)
 class Scan:
     """Relative paths, sorted. `foreign` have another group than the caller (rootless only);
-    `gits` are the git folders of repositories within."""
+    `gits` are the git folders of repositories within, `dead` sockets and FIFOs, which lead to
+    nobody inside."""
 
     left_out: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     gits: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
     complete: bool = True
 
 
@@ -50,7 +52,8 @@ class _Folder:
     secrets: tuple[str, ...]  # by name or pattern
     doubtful: tuple[str, ...]  # by content
     foreign: tuple[str, ...]
-    git: tuple[str, ...] = ()  # its `.git`, if that is a folder
+    git: tuple[str, ...]  # its `.git`, if that is a folder
+    dead: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class _Scanner:
         left_out: list[str] = []
         foreign: list[str] = []
         gits: list[str] = []
+        dead: list[str] = []
         waiting = [""]
         while waiting and len(self.seen) < MAX_FOLDERS:
             at = waiting.pop()
@@ -100,10 +104,11 @@ class _Scanner:
             left_out += [path for path in found.doubtful if self._is_secret(path)]
             foreign += found.foreign
             gits += found.git if at else ()
+            dead += found.dead
             waiting += found.folders
         self._cache.folders[self._root, self._group] = self.seen
         hidden, others, within = (tuple(sorted(each)) for each in (left_out, foreign, gits))
-        return Scan(hidden, others, within, complete=not waiting)
+        return Scan(hidden, others, within, tuple(sorted(dead)), complete=not waiting)
 
     def _folder(self, at: str) -> _Folder | None:
         path = f"{self._root}/{at}"
@@ -126,6 +131,7 @@ class _Scanner:
         doubtful: list[str] = []
         foreign: list[str] = []
         git: list[str] = []
+        dead: list[str] = []
         with os.scandir(path) as entries:
             for entry in entries:
                 inside = prefix + entry.name
@@ -145,7 +151,9 @@ class _Scanner:
                     git.append(inside)
                 elif not is_folder and needs_look(inside):
                     doubtful.append(inside)
-        lists = (tuple(each) for each in (folders, secrets, doubtful, foreign, git))
+                if not (is_folder or entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    dead.append(inside)
+        lists = (tuple(each) for each in (folders, secrets, doubtful, foreign, git, dead))
         return _Folder(changed_ns, *lists)
 
     def _is_secret(self, inside: str) -> bool:
