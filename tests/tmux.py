@@ -23,10 +23,14 @@ SETTINGS = "set -s set-clipboard on\nset -g status off\n"
 class Screen:
     """One window, with a plain shell in it that leaves the terminal as it finds it."""
 
-    def __init__(self, socket: Path, program: str, environ: dict[str, str], folder: Path) -> None:
+    def __init__(self, socket: Path, program: str, environ: dict[str, str]) -> None:
+        self._socket = socket
         self._tmux = [program, "-S", str(socket)]
         self._environ = environ | {"TERM": "dumb"}
-        settings = socket.with_suffix(".conf")
+
+    def open(self, folder: Path) -> None:
+        """Start the server with its window."""
+        settings = self._socket.with_suffix(".conf")
         settings.write_text(SETTINGS)
         size = ("-x", str(COLUMNS), "-y", str(ROWS))
         self.tell("-f", str(settings), "new-session", "-d", *size, "-c", str(folder), "/bin/sh")
@@ -101,8 +105,9 @@ def screen(socket: Path, environ: dict[str, str], folder: Path) -> Iterator[Scre
     program = shutil.which("tmux")
     if program is None:
         pytest.skip("this machine lacks tmux")
-    made = Screen(socket, program, environ, folder)
+    made = Screen(socket, program, environ)
     try:
+        made.open(folder)
         yield made
     finally:
         made.tell("kill-server")
