@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.decide.ancestry import MAX_INFLATED, follows, parents_in
+from cleanroom.decide.ancestry import (
+    MAX_COMMITS,
+    MAX_INFLATED,
+    MAX_PARENTS,
+    follows,
+    parents_in,
+)
 
 TREE = "e" * 40
 
@@ -119,6 +125,7 @@ def test_a_commit_may_be_what_differs_from_another_one() -> None:
         based(*STEPS, back=7),
         based(*STEPS, back=1 << 30),
         based(b"\x7fx"),
+        based(*STEPS[:1], b"\0", *STEPS[1:]),
         pack(entry(1, TWO), entry(6, b"", b"\x01")),
         pack(entry(1, TWO), entry(6, b"\xff\xff", b"\x01")),
         pack(entry(1, TWO), bytes([6 << 4]) + b"\xff" * 9),
@@ -148,6 +155,25 @@ def test_no_more_is_unpacked_than_a_push_is_worth() -> None:
     large = [commit(said=f"{number}{' ' * 60_000}") for number in range(100)]
     found = parents_in(pack(*(entry(1, each) for each in large)), 40)
     assert 0 < len(found) < MAX_INFLATED // 30_000
+
+
+def test_no_more_work_is_done_than_a_push_is_worth() -> None:
+    """Of which packs hold much: tiny commits, parents, and steps from one commit to another."""
+    many = pack(*(entry(1, commit(said=f"{n}")) for n in range(MAX_COMMITS + 9)))
+    assert len(parents_in(many, 40)) == MAX_COMMITS
+    wide = [commit(*["a" * 40] * 1300, said=f"{n}") for n in range(9)]
+    found = parents_in(pack(*(entry(1, each) for each in wide)), 40)
+    assert len(found) == 9
+    assert sum(map(len, found.values())) == MAX_PARENTS
+    first = entry(1, TWO)
+    steps = delta(TWO, *[b"\x01x"] * 10_000, size=10_000)
+    again = [first]
+    for _ in range(9):
+        offset = sum(map(len, again))
+        low, high = offset & 0x7F, offset >> 7
+        back = bytes([low]) if not high else bytes([0x80 | high - 1, low])
+        again.append(entry(6, steps, back))
+    assert len(parents_in(pack(*again), 40)) == 2  # all of them are one commit
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))

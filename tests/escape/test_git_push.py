@@ -256,3 +256,36 @@ def test_a_placeholder_in_what_is_sent_to_git_is_reported(
     assert [status != 0 for status, _ in said.result[2:]] == [True, True]
     assert len(said.denials("secret_scope_violation")) == 2
     assert not posts(outside)
+
+
+LIE: Final = """
+import hashlib, os, urllib.request
+def packet(text):
+    return b"%04x%b" % (len(text) + 4, text)
+def push(url, old, new, ref):
+    pack = b"PACK\\0\\0\\0\\2\\0\\0\\0\\0"
+    line = f"{old} {new} {ref}\\0report-status".encode()
+    body = packet(line) + b"0000" + pack + hashlib.sha1(pack).digest()
+    field = os.environ["GIT_CONFIG_VALUE_0"].partition(": ")[2]
+    kind = "application/x-git-receive-pack-request"
+    asked = urllib.request.Request(url, body, {"Authorization": field, "Content-Type": kind})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return answer.read().decode()
+"""
+
+
+def test_a_branch_that_is_falsely_said_to_be_new_stays_where_it_is(
+    outside: Registries, lib: Repository
+) -> None:
+    """The old commit is the client's word, which the server compares."""
+    two, one = (git(lib.tree, "rev-parse", name) for name in ("HEAD", "HEAD~"))
+    git(lib.bare, "branch", "agent/fix", two)
+    asked = [("0" * 40, one, "refs/heads/agent/fix"), ("0" * 40, one, "refs/heads/agent/new")]
+    url = f"{lib.url}/git-receive-pack"
+    program = f"{LIE}\nresult = [push({url!r}, *each) for each in {asked!r}]"
+    said = outside.world.run(policy(lib), program, "--secret", "forge@mirror.test")
+    assert "ng refs/heads/agent/fix" in said.result[0]
+    assert "push_not_allowed" not in said.result[0]  # it is the server that says so
+    assert "ok refs/heads/agent/new" in said.result[1]
+    assert git(lib.bare, "rev-parse", "agent/fix") == two
+    assert git(lib.bare, "rev-parse", "agent/new") == one

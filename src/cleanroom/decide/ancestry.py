@@ -1,7 +1,8 @@
 """Whether a commit follows another one, proven by commits that a pack begins with.
 
 In: the beginning of a pack, pairs of ids. Out: the pairs that are proven. Never: an object's word
-for its name: it is the digest of what it is, computed here; more than MAX_INFLATED bytes of them.
+for its name: it is the digest of what it is, computed here; more work than the bounds below allow,
+since other sandboxes wait meanwhile.
 
 Packs begin with their commits, the youngest first. What stands behind a first object of another
 kind, is based on something that was not seen, or is cut, proves nothing.
@@ -12,10 +13,14 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 MAX_PACK: Final = 1024 * 1024  # bytes of a pack that are looked at
 MAX_INFLATED: Final = 4 * 1024 * 1024  # bytes of commits
+MAX_DELTAS: Final = 64 * 1024  # bytes of what makes a commit of another one
+MAX_COMMITS: Final = 1024
+MAX_PARENTS: Final = 4096  # of all of them
 _MAX_COMMIT: Final = 64 * 1024
 _HEAD: Final = re.compile(rb"PACK\0\0\0[\2\3].{4}", re.DOTALL)
 _COMMIT, _OFS_DELTA = 1, 6  # kinds of objects
@@ -36,10 +41,13 @@ class _Entry:
 def parents_in(pack: bytes, oid_length: int) -> Mapping[str, tuple[str, ...]]:
     """Return the commits that a pack begins with, by their ids, with their parents."""
     digest = hashlib.sha1 if oid_length == 40 else hashlib.sha256
-    found = {}
-    for text in _commits(pack):
+    found: dict[str, tuple[str, ...]] = {}
+    left = MAX_PARENTS
+    for text in islice(_commits(pack), MAX_COMMITS):
         name = digest(b"commit %d\0%b" % (len(text), text)).hexdigest()
-        found[name] = tuple(_parents(text))
+        parents = tuple(islice(_parents(text), left))
+        left -= len(parents)
+        found[name] = parents
     return found
 
 
@@ -60,10 +68,13 @@ def _commits(pack: bytes) -> Iterator[bytes]:
     if not _HEAD.match(pack):
         return
     texts: dict[int, bytes] = {}
-    at, left = 12, MAX_INFLATED
+    at, left, deltas = 12, MAX_INFLATED, MAX_DELTAS
     while (entry := _entry(pack, at)) is not None:
         text: bytes | None = entry.text
         if entry.base:
+            deltas -= len(entry.text)
+            if deltas < 0:
+                return
             text = _patched(texts.get(entry.start - entry.base, b""), entry.text)
         left -= len(entry.text) + len(text or b"")
         if text is None or left < 0:
@@ -138,23 +149,30 @@ def _patched(base: bytes, delta: bytes) -> bytes | None:
         at = read[1]
     if not base or sizes[0] != len(base) or sizes[1] > _MAX_COMMIT:
         return None
+    made = _made(base, delta[at:], sizes[1])
+    return made if len(made) == sizes[1] else None
+
+
+def _made(base: bytes, steps: bytes, size: int) -> bytes:
+    """Return what single steps make, up to one that nobody writes."""
     made = bytearray()
-    while at < len(delta) and len(made) <= sizes[1]:
-        code = delta[at]
+    at = 0
+    while at < len(steps) and len(made) <= size and steps[at]:
+        code = steps[at]
         at += 1
         if code & 0x80:
             fields = [0] * 7
             for bit in range(7):
                 if code >> bit & 1:
-                    fields[bit] = int.from_bytes(delta[at : at + 1], "big")
+                    fields[bit] = int.from_bytes(steps[at : at + 1], "big")
                     at += 1
             start = int.from_bytes(bytes(fields[:4]), "little")
             length = int.from_bytes(bytes(fields[4:]), "little") or 0x10000
             made += base[start : start + length]
         else:
-            made += delta[at : at + code]
+            made += steps[at : at + code]
             at += code
-    return bytes(made) if len(made) == sizes[1] else None
+    return bytes(made)
 
 
 def _parents(text: bytes) -> Iterator[str]:

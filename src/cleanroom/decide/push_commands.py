@@ -18,7 +18,8 @@ _MAX_LINES: Final = 4 * MAX_COMMANDS  # with those of a shallow copy
 _OID: Final = rb"[0-9a-f]{40}|[0-9a-f]{64}"
 _COMMAND: Final = re.compile(rb"(%b) (%b) ([\x21-\x7e]{1,512})" % (_OID, _OID))
 _SHALLOW: Final = re.compile(rb"shallow (?:%b)\n?" % _OID)
-_SAID: Final = re.compile(rb"(?: ?[\x21-\x7e]{1,1024}){0,64}")
+# SECURITY: a blank stands between any two words, so a text has one reading, and is read once.
+_SAID: Final = re.compile(rb"(?: ?[\x21-\x7e]{1,1024}(?: [\x21-\x7e]{1,1024}){0,63})?")
 _LONG: Final = f"it has more than {MAX_COMMANDS} refs, or is too long"
 
 

@@ -341,3 +341,16 @@ def test_there_is_no_upstream_before_it_is_dialled() -> None:
     talk = PushTalk()
     talk.asks(post()[:-120])
     assert talk.take(DataReceived(UPSTREAM, b"x")) == [Abort()]
+
+
+@given(st.binary(max_size=60), st.integers(0, len(BODY)), st.integers(1, 300))
+def test_nothing_leaves_that_was_not_reported_as_allowed(noise: bytes, at: int, cut: int) -> None:
+    talk = PushTalk()
+    wire = post(BODY[:at] + noise + BODY[at + len(noise) :])
+    for start in range(0, len(wire), cut):
+        talk.asks(wire[start : start + cut])
+        if talk.commands and talk.commands[-1] == Dial():
+            talk.take(Dialled("203.0.113.7"))
+    allowed = [event for event in talk.reports if event == Verdict()]
+    assert bool(talk.sent(UPSTREAM)) is bool(allowed)
+    assert len(talk.reports) == 1
