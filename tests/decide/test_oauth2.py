@@ -5,6 +5,8 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cleanroom.decide.oauth2 import (
     LONGEST_S,
@@ -90,9 +92,19 @@ def test_a_token_and_its_time_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("said", "lasts_s"),
-    [("90", 90.0), (-5, 0.0), (10**12, LONGEST_S), (True, UNSAID_S), ("soon", UNSAID_S),
-     (float("nan"), UNSAID_S), ("9" * 20, UNSAID_S)],
-)  # fmt: skip
+    [
+        ("90", 90.0),
+        (-5, 0.0),
+        (10**12, LONGEST_S),
+        (10**400, LONGEST_S),
+        (-(10**400), 0.0),
+        (float("inf"), LONGEST_S),
+        (True, UNSAID_S),
+        ("soon", UNSAID_S),
+        (float("nan"), UNSAID_S),
+        ("9" * 20, UNSAID_S),
+    ],
+)
 def test_a_time_that_makes_no_sense_is_bounded(said: object, lasts_s: float) -> None:
     assert answered(expires_in=said) == Minted(TOKEN.encode(), lasts_s)
 
@@ -122,3 +134,31 @@ def test_an_answer_without_a_token_says_why_in_known_words(
     assert isinstance(found, str)
     assert why in found
     assert "rt-" not in found
+
+
+def test_a_secret_is_told_byte_for_byte() -> None:
+    head, _ = form_of(token_request(CLIENT, b"cs-\xe9-456789"))
+    assert "Authorization: Basic YXBwOmNzLSVFOS00NTY3ODk=" in head  # app:cs-%E9-456789
+    _, form = form_of(token_request(CLIENT, b"cs-456789"))
+    assert "client_secret" not in form
+
+
+@given(st.binary(max_size=300), st.integers(100, 599))
+def test_no_answer_of_an_endpoint_ends_the_gateway(body: bytes, status: int) -> None:
+    assert isinstance(read_answer(status, body), Minted | str)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["access_token", "token_type", "expires_in", "refresh_token", "error"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+            lambda each: st.lists(each, max_size=2) | st.dictionaries(st.text(), each, max_size=2),
+            max_leaves=4,
+        ),
+    ),
+    st.sampled_from([200, 400]),
+)
+def test_no_object_of_an_endpoint_ends_the_gateway(found: dict[str, object], status: int) -> None:
+    outcome = read_answer(status, json.dumps(found).encode())
+    assert isinstance(outcome, str) or 0 <= outcome.lasts_s <= LONGEST_S

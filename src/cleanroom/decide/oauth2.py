@@ -54,7 +54,7 @@ def token_request(settings: OAuth2, value: bytes, rotated: str = "") -> bytes:
         form["scope"] = settings.scope
     fields = []
     if client_secret and settings.client_auth == "header":
-        pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+        pair = ":".join(quote_plus(each, encoding="latin-1") for each in (client_id, client_secret))
         fields.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
     else:
         form |= {"client_id": client_id} if client_id else {}
@@ -129,4 +129,5 @@ def _lasts_s(said: object) -> float:
         said = int(said)
     if isinstance(said, bool) or not isinstance(said, int | float):
         return UNSAID_S
-    return min(max(float(said), 0.0), LONGEST_S) if said == said else UNSAID_S  # noqa: PLR0124 -- NaN
+    # SECURITY: bounded first. A number of 400 digits is no float, and would end the gateway.
+    return float(min(max(said, 0), LONGEST_S)) if said == said else UNSAID_S  # noqa: PLR0124 -- NaN
