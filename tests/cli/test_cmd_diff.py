@@ -19,15 +19,21 @@ CHANGES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _last_run(cli: CommandLine) -> None:
+    """This workspace has a run."""
+    cli.script.answers["GET /v1/runs"] = Answer({"runs": [{"id": "run_9"}]})
+
+
 def test_names_only(cli: CommandLine) -> None:
-    cli.script.answers["GET /v1/runs/last/changes"] = Answer(CHANGES)
+    cli.script.answers["GET /v1/runs/run_9/changes"] = Answer(CHANGES)
     done = cli("diff", "--name-only")
     assert done.out == "a\\x1b\nb\nc\n"
     assert "left out d: a socket" in done.err
 
 
 def test_a_summary(cli: CommandLine) -> None:
-    cli.script.answers["GET /v1/runs/last/changes"] = Answer(CHANGES)
+    cli.script.answers["GET /v1/runs/run_9/changes"] = Answer(CHANGES)
     assert cli("diff", "--stat").out == "A a\\x1b  3 bytes\nD b\n? c\n3 files changed\n"
 
 
@@ -58,8 +64,8 @@ def test_one_form_of_one_thing(cli: CommandLine, words: tuple[str, ...]) -> None
 @pytest.mark.parametrize("form", ["--stat", "--name-only", "--patch", "--json"])
 def test_no_changes_are_said_where_nothing_reads_them(cli: CommandLine, form: str) -> None:
     nothing = {"run_id": "run_1", "sandbox_id": "sbx_1", "changes": []}
-    cli.script.answers["GET /v1/runs/last/changes"] = Answer(nothing)
-    cli.script.answers["GET /v1/runs/last/patch"] = Answer(b"")
+    cli.script.answers["GET /v1/runs/run_9/changes"] = Answer(nothing)
+    cli.script.answers["GET /v1/runs/run_9/patch"] = Answer(b"")
     done = cli("diff", form)
     assert done.status == 0
     assert (done.out == "", "no changes" in done.err) == (form != "--json", form != "--json")

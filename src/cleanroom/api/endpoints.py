@@ -58,7 +58,7 @@ _POLICY: Final = (
 _RUNS: Final = (
     Endpoint("create_run", "POST", "/v1/runs", "RunRequest", "Run", 201),
     Endpoint("plan_run", "POST", "/v1/runs/plan", "RunRequest", "RunPlan"),
-    Endpoint("list_runs", "GET", "/v1/runs", "", "RunList", query=_PAGE),
+    Endpoint("list_runs", "GET", "/v1/runs", "", "RunList", query=("workspace", *_PAGE)),
     Endpoint("get_run", "GET", _RUN, "", "Run"),
     # what a run changed; {run_id} may also be `sandbox:` and a sandbox's id or name
     Endpoint("get_changes", "GET", f"{_RUN}/changes", "", "ChangeSet"),

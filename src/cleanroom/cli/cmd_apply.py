@@ -34,7 +34,7 @@ def apply_parser() -> Parser:
 def apply(options: argparse.Namespace, shell: Shell) -> int:
     """Apply, and say what became of each path."""
     with shell.connect(options) as connection:
-        path, paths = of_one_or_path(options, connection, lambda: shell.workspace(None).root)
+        path, paths = of_one_or_path(options, connection, shell)
         body = {"paths": paths, "check": options.check}
         if options.branch:
             body["branch"] = options.branch

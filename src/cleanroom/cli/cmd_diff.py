@@ -41,9 +41,9 @@ def diff(options: argparse.Namespace, shell: Shell) -> int:
     if len(forms) > 1:
         message = "cannot show the changes in two forms at once"
         raise UsageError(Code.REQUEST_INVALID, message, "cleanroom diff --help")
-    path = of_one(options)
     form = forms[0] if forms else "stat" if os.isatty(1) else "patch"
     with shell.connect(options) as connection:
+        path = of_one(options, connection, shell)
         if form == "patch":
             text = connection.read(Call("get_patch", path))
             write_all(1, text)

@@ -125,9 +125,10 @@ class Store:
         """Return a sandbox's executions, newest first."""
         return await self._page(Execution, "executions", "sandbox_id = ?", (sandbox_id,), page)
 
-    async def runs(self, page: Page) -> list[Run]:
-        """Return runs, newest first."""
-        return await self._page(Run, "runs", "1", (), page)
+    async def runs(self, page: Page, workspace: str | None = None) -> list[Run]:
+        """Return runs, newest first; those of one workspace, if it is given."""
+        where, values = ("1", ()) if workspace is None else ("workspace = ?", (workspace,))
+        return await self._page(Run, "runs", where, values, page)
 
     async def unfinished(self) -> tuple[list[Sandbox], list[Execution], list[Run]]:
         """Return what a killed daemon left alive on paper."""

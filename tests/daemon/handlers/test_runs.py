@@ -1,6 +1,7 @@
 """Runs over the API: listed, shown."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.daemon.daemons import Setting, play, running
 
@@ -27,6 +28,10 @@ def test_a_running_run_shows_its_refusals_so_far(short_path: Path) -> None:
             daemon.backend.gateway.record(run["sandbox_id"], daemon.refusal("evil.test", 443))
             (shown,) = (await daemon.ask("GET", "/v1/runs"))[1]["runs"]
             assert shown["denied"][0]["name"] == "evil.test"
+            here = quote(run["workspace"], safe="")
+            for workspace, count in ((here, 1), ("%2Fanother", 0)):
+                found = await daemon.ask("GET", f"/v1/runs?workspace={workspace}&limit=1")
+                assert len(found[1]["runs"]) == count
 
     play(conversation())
 

@@ -27,9 +27,9 @@ async def plan(call: Call) -> web.StreamResponse:
 
 
 async def show_list(call: Call) -> web.StreamResponse:
-    """List runs, newest first."""
+    """List runs, newest first; of one workspace, if that is asked for."""
     page = call.page()
-    found = await call.host.store.runs(page)
+    found = await call.host.store.runs(page, call.request.query.get("workspace"))
     following = found[-1].id if len(found) == page.limit else None
     return answer(RunList(runs=[now(call, run) for run in found], next=following))
 
