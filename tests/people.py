@@ -41,13 +41,13 @@ class Person:
         (self.work / "cleanroom.yaml").write_text(text)
 
     def types(
-        self, *arguments: str, stdin: int = subprocess.DEVNULL
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, within_s: float = 25
     ) -> "subprocess.CompletedProcess[str]":
         """Run one command line to its end."""
         return subprocess.run(
             [*CLEANROOM, *arguments],
             cwd=self.work, env=self.environment, stdin=stdin,
-            capture_output=True, text=True, check=False, timeout=25,
+            capture_output=True, text=True, check=False, timeout=within_s,
         )  # fmt: skip
 
     def starts(self, *arguments: str) -> "Running[str]":

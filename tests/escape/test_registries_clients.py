@@ -128,24 +128,54 @@ def test_pip_shows_that_a_package_was_tampered_with(outside: Registries, project
     assert sentence in said.result[1]
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        "git+https://evil.test/left-pad.git", "https://evil.test/left-pad-1.3.0.tgz",
-        "npm:other@1.0.0", "http://npm.test/PAD/-/PAD-1.3.0.tgz",
-    ],
-)  # fmt: skip
-def test_a_dependency_that_leads_elsewhere_gets_nowhere(
+# What npm is asked to add, what it says to that, and what exec says (PAD is a locked package, whose
+# newest version is not; OTHER is not locked at all).
+REFUSALS: Final = {
+    "OTHER@1.0.0": ("lockfile_violation: OTHER 1.0.0 is not in package-lock.json", "OTHER 1.0.0"),
+    "PAD@latest": ("lockfile_violation: PAD 1.3.1 is not in package-lock.json", "PAD 1.3.1"),
+    "mine@npm:OTHER@1.0.0": ("lockfile_violation: OTHER 1.0.0 is not in", "OTHER 1.0.0"),
+    "PAD@https://npm.test/x/ball.tgz": (
+        "lockfile_violation: x is not in package-lock.json",
+        "npm.test",
+    ),
+    "PAD@https://evil.test/PAD-1.3.0.tgz": ("ENOTFOUND evil.test", "evil.test"),
+    "PAD@http://npm.test/PAD/-/PAD-1.3.0.tgz": ("request to http://npm.test/PAD/", "npm.test:80"),
+    "PAD@git+https://evil.test/PAD.git": ("Could not resolve host: evil.test", "evil.test"),
+    "PAD@git+ssh://git@evil.test/PAD.git": ("ssh://git@evil.test/PAD.git", "evil.test"),
+}
+
+
+@pytest.mark.parametrize("spec", REFUSALS)
+def test_npm_shows_why_it_cannot_add_what_is_not_locked(
     outside: Registries, pad: Package, spec: str
 ) -> None:
-    """R5."""
-    wanted = f"{pad.name}@{spec.replace('PAD', pad.name)}"
-    program = f"{RUN}\nresult = run({_NPM}, 'install', {wanted!r})"
-    said = npm(outside, pad, program, package_lock({}))
+    """R5: another source of a package leads nowhere, and npm says as much."""
+    other = Package(unique("other"), "1.0.0")
+    outside.script.answers(f"npm.test/{other.name}", other.page)
+    outside.script.answers(other.place, Reply(other.data))
+    wanted, sentence, told = (
+        text.replace("PAD", pad.name).replace("OTHER", other.name)
+        for text in (spec, *REFUSALS[spec])
+    )
+    said = npm(outside, pad, f"{RUN}\nresult = run({_NPM}, 'install', {wanted!r})")
     assert said.result[0] != 0
+    assert sentence in said.result[1]
+    assert told in said.stderr
     assert {each.host for each in outside.script.asked} <= {"npm.test"}
-    assert outside.script.count(pad.place) == 0
+    newer = pad.place.replace("1.3.0", "1.3.1")
+    assert {outside.script.count(place) for place in (newer, other.place)} == {0}
     assert outside.world.reached(port=80) == []
+
+
+def test_npm_shows_that_an_entry_without_integrity_holds_nothing(
+    outside: Registries, pad: Package
+) -> None:
+    """R3."""
+    entry = {"version": pad.version, "resolved": f"https://{pad.place}"}
+    said = npm(outside, pad, CI, package_lock({pad.name: entry}, wants(pad)))
+    assert said.result[0] != 0
+    assert f"lockfile_violation: {pad.name} 1.3.0 " in said.result[1]
+    assert outside.script.count(pad.place) == 0
 
 
 def test_a_page_that_names_another_host_leads_nowhere(outside: Registries, pad: Package) -> None:
