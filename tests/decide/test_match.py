@@ -114,6 +114,7 @@ def test_a_registrys_host_is_allowed_on_443_and_opened_whatever_a_rule_says() ->
     refused = match_name(alone, "npm.test", 80)
     assert isinstance(refused, Deny)
     assert refused.code == "port_not_allowed"
+    assert "npm.test is a host of a registry" in refused.reason  # no rule would help
     assert isinstance(match_name(alone, "x.npm.test", 443), Deny)
     denied = replace(policy(deny=("npm.test:443",)), registries=(npm,))
     assert isinstance(match_name(denied, "npm.test", 443), Deny)

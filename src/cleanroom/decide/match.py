@@ -37,8 +37,10 @@ def match_name(policy: CompiledPolicy, name: str, port: int) -> Verdict:
     wildcard = _first(network, port, lambda rule: _is_below(rule, name))
     if wildcard is not None:
         return wildcard
-    allowed_ports = ports_of_name(policy, name)
-    return _default(name, port, allowed_ports)
+    if registry_of(policy, name):
+        reason = f"{name} is a host of a registry, which is reached over TLS on port {_HTTPS_PORT}"
+        return Deny(Code.PORT_NOT_ALLOWED, reason)
+    return _default(name, port, ports_of_name(policy, name))
 
 
 def match_address(policy: CompiledPolicy, address: Address, port: int) -> Verdict:

@@ -44,7 +44,7 @@ POLICY = replace(
         "a.test:22,80,443,8080",
         "203.0.113.0/24:443",
         rule("i.test:443,5000,5001", inspect=True),
-        "npm.test:80",
+        "npm.test:80,8080",
     ),
     registries=(RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",)),),
 )
@@ -233,8 +233,9 @@ def test_what_is_to_be_opened_speaks_tls_or_http() -> None:
     assert play(5000, "i.test") >> Opened() >> says(request) << [Dial()]
 
 
-def test_a_registry_is_not_asked_without_tls() -> None:
-    begun = play(80, "npm.test") >> Opened()
+@pytest.mark.parametrize("port", [80, 8080])
+def test_a_registry_is_not_asked_without_tls_whatever_a_rule_allows(port: int) -> None:
+    begun = play(port, "npm.test") >> Opened() << []
     refused = Verdict("protocol_not_allowed", reason="a registry is asked over TLS only")
     assert begun >> says(b"GET / HTTP/1.1\r\n") << [refused, ABORT]
 
