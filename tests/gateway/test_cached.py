@@ -2,6 +2,7 @@ import dataclasses
 import errno
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -281,15 +282,59 @@ def test_without_a_descriptor_for_the_memory_one_fetch_is_refused(
     assert world.get(want(artifact(_BYTES, fallback="direct"))).body == _BYTES
 
 
-def test_one_sandbox_has_only_so_many_flights(world: World) -> None:
-    world.upstream.answers("/ms", Reply(b"{}", is_held=True))
+def test_one_sandbox_has_only_so_many_flights_and_others_wait_for_theirs(world: World) -> None:
     taken = [Taken() for _ in range(70)]
     fetched = []
     for number, taker in enumerate(taken):
         asked = want(dataclasses.replace(page(), path=f"/ms{number}"))
         world.upstream.answers(f"/ms{number}", Reply(b"{}", is_held=True))
         fetched.append(world.cache.fetch(asked, taker))
-    world.room.turn_until(lambda: sum(taker.deny is not None for taker in taken) == 6)
+    world.room.turn_until(lambda: len(world.upstream.asked) == 64)
+    fetched[69].cancel()  # it waits in line, and is passed over
+    for each in list(world.upstream.asked):
+        each.finish()
+    world.room.turn_until(lambda: len(world.upstream.asked) == 69)
+    for each in world.upstream.asked[64:]:
+        each.finish()
+    world.room.turn_until(lambda: all(taker.is_over for taker in taken[:69]))
+    assert all(taker.body == b"{}" for taker in taken[:69])
+
+
+def is_in_line(world: World, waits: object) -> bool:
+    return waits in world.cache._in_line.get("sbx-a", ())
+
+
+def test_those_who_left_the_line_are_forgotten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleanroom.gateway.cached.MOST_FLIGHTS", 1)
+    monkeypatch.setattr("cleanroom.gateway.cached.MOST_IN_LINE", 4)
+    world.upstream.answers(_PATH, Reply(_BYTES, is_held=True))
+    world.cache.fetch(want(artifact(_BYTES)), Taken())
+    world.room.turn_until(lambda: len(world.upstream.asked) == 1)
+    for number in range(20):
+        asked = want(dataclasses.replace(page(), path=f"/ms{number}"))
+        waits = world.cache.fetch(asked, Taken())
+        world.room.turn_until(partial(is_in_line, world, waits))
+        waits.cancel()
+    assert len(world.cache._in_line["sbx-a"]) <= 4
+    last = Taken()
+    world.upstream.answers("/ms", Reply(b"{}"))
+    waits = world.cache.fetch(want(page()), last)
+    world.room.turn_until(lambda: is_in_line(world, waits))
+    world.upstream.asked[0].finish()
+    world.room.turn_until(lambda: last.is_over)
+    assert last.body == b"{}"
+
+
+def test_a_sandbox_that_has_its_flights_takes_none_of_anothers(world: World) -> None:
+    fetched = []
+    for number in range(70):
+        asked = want(dataclasses.replace(page(), path=f"/ms{number}"))
+        world.upstream.answers(f"/ms{number}", Reply(b"{}", is_held=True))
+        fetched.append(world.cache.fetch(asked, Taken()))
+    world.room.turn_until(lambda: len(world.upstream.asked) == 64)
+    world.upstream.answers("/ms", Reply(b"{}", is_held=True))
     other = Taken()
     world.cache.fetch(want(page(), "sbx-b"), other)
     world.room.turn_until(lambda: other.answer)

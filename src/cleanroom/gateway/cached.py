@@ -5,7 +5,7 @@ sandbox's grant for another's Want: each is verified by its own pins; what was s
 credential for another; a service of a registry.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +23,7 @@ from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.spool import Body
 
 MOST_FLIGHTS: Final = 64  # of one sandbox at once
+MOST_IN_LINE: Final = 1024  # of one sandbox, before those who left are forgotten
 MOST_SPOOLED: Final = 4 * 1024 * 1024 * 1024  # bytes of one sandbox at once
 
 
@@ -38,6 +39,7 @@ class CachedSource:
         self._flights: dict[Place, Shared] = {}
         self._flying: Counter[str] = Counter()
         self._spooled: Counter[str] = Counter()
+        self._in_line: dict[str, deque[Errand]] = {}
         self._dates = Dates(reactor, self)
 
     def fetch(self, want: Want, taker: Taker) -> Fetching:
@@ -66,7 +68,7 @@ class CachedSource:
 
     def fly(
         self, place: Place, want: Want, body: Body, ticket: Ticket, older: Older | None
-    ) -> Shared | Deny:
+    ) -> Shared | None:
         """Implement Cache."""
         sandbox = want.sandbox_id
         if self._flying[sandbox] >= MOST_FLIGHTS:
@@ -74,7 +76,7 @@ class CachedSource:
             body.release()
             if older is not None:
                 older.body.release()
-            return Deny(Code.RESOURCE_LIMIT, "the sandbox fetches more at once than it may")
+            return None
         asked = replace(
             want,
             accept=upstream_accept(form_of(want.grant, want.accept)),
@@ -93,7 +95,34 @@ class CachedSource:
                 del self._flying[sandbox], self._spooled[sandbox]
             if self._flights.get(place) is shared:
                 del self._flights[place]
+            self._call_next(sandbox)
 
         around = Around(self.reactor, self._upstream, grow, gone)
         shared = self._flights[place] = Shared(around, asked, body, ticket, older)
         return shared
+
+    def stand_in_line(self, errand: Errand) -> None:
+        """Implement Cache."""
+        line = self._in_line.setdefault(errand.sandbox_id, deque())
+        if len(line) >= MOST_IN_LINE:  # more than it has connections: most have left
+            line = self._in_line[errand.sandbox_id] = deque(e for e in line if not e.is_over)
+        line.append(errand)
+
+    def _call_next(self, sandbox_id: str) -> None:
+        """Let the next one in line begin anew; all of them when no flight is left.
+
+        One may find what it wants without a flight, whose end would have called the next.
+        """
+        line = self._in_line.get(sandbox_id)
+        if line is None:
+            return
+        is_last = sandbox_id not in self._flying
+        while line:
+            errand = line.popleft()
+            if errand.is_over:
+                continue
+            self.reactor.soon(errand.begin)
+            if not is_last:
+                break
+        if not line:
+            del self._in_line[sandbox_id]

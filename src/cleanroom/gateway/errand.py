@@ -47,13 +47,14 @@ class Cache(Protocol):
 
     def flying(self, place: Place) -> Shared | None:
         """Return the flight of this place, if there is one."""
-        ...
 
     def fly(
         self, place: Place, want: Want, body: Body, ticket: Ticket, older: Older | None
-    ) -> Shared | Deny:
+    ) -> Shared | None:
         """Begin a flight, unless the sandbox has too many; body, ticket and older are its own."""
-        ...
+
+    def stand_in_line(self, errand: "Errand") -> None:
+        """Have it begin anew when one of its sandbox's flights has ended."""
 
 
 @dataclass(slots=True)
@@ -86,11 +87,11 @@ class Errand:
         self._is_proven = False  # and it need not be hashed again
         self._must_ask = False  # upstream, whatever the store has
         self._is_paused = False
-        self._is_over = False
+        self.is_over = False
 
     def begin(self) -> None:
         """Look for it: on its way already, then in the store, then upstream."""
-        if self._is_over:
+        if self.is_over:
             return
         shared = self._cache.flying(self._berth)
         if shared is not None:
@@ -117,7 +118,7 @@ class Errand:
 
     def cancel(self) -> None:
         """Implement Fetching."""
-        if not self._is_over:
+        if not self.is_over:
             if self._held.delivery is not None:
                 self._held.delivery.cancel()
             self._end()
@@ -213,8 +214,8 @@ class Errand:
         self._held.ticket = self._held.older = None
         self._cache.memory.forget(self._place)
         outcome = self._cache.fly(self._berth, self._want, body, ticket, older)
-        if isinstance(outcome, Deny):
-            self.failed(outcome)
+        if outcome is None:  # flights last until they are kept: quick clients wait for slow disks
+            self._cache.stand_in_line(self)
         else:
             self._join(outcome)
 
@@ -233,7 +234,7 @@ class Errand:
     def go_alone(self) -> None:
         """Implement Waiting: begin anew, sharing with its own sandbox only."""
         delivery, self._held.delivery = self._held.delivery, None
-        if self._is_over or (delivery is not None and delivery.is_begun):
+        if self.is_over or (delivery is not None and delivery.is_begun):
             self._held.delivery = delivery  # what was begun is seen to be cut
             return
         if delivery is not None:
@@ -282,7 +283,7 @@ class Errand:
 
     def failed(self, deny: Deny) -> None:
         """Implement Waiting; also the end of everything that goes wrong before the head."""
-        if not self._is_over and self._held.delivery is None:
+        if not self.is_over and self._held.delivery is None:
             self._end()
             self._taker.failed(deny)
 
@@ -298,7 +299,7 @@ class Errand:
         }
 
     def _deliver(self, body: Body, order: Order, verified: Verified) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         delivery = Delivery(self._cache.reactor, body, order, Ending(self, self._taker), verified)
         self._held.delivery = delivery
@@ -380,7 +381,7 @@ class Errand:
         self._end()
 
     def _end(self) -> None:
-        self._is_over = True
+        self.is_over = True
         self._let_go()
         if self._held.shared is not None:
             self._held.shared.leave(self)
