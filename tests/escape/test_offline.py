@@ -1,33 +1,16 @@
 """Offline nothing leaves; what was fetched before, or warmed, is there all the same."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.escape.egress_world import Report, eventually
 from tests.escape.registry_internet import Package, Project, Reply, unique
-from tests.escape.registry_world import NPM, PYPI, Registries, asking, registries
+from tests.escape.registry_world import NPM, PYPI, Registries, asking
 
 pytestmark = pytest.mark.escape
 
 ONLINE = NPM.replace("allow: []", "allow: [{host: evil.test, ports: [443]}]")
-
-
-@pytest.fixture(scope="module")
-def shared(programs: Path) -> Iterator[Registries]:
-    """Registries of this file."""
-    assert programs.is_dir()
-    with registries() as made:
-        yield made
-
-
-@pytest.fixture
-def outside(shared: Registries) -> Registries:
-    """Registries in which nothing has arrived yet."""
-    shared.world.internet.forget()
-    return shared
 
 
 def offline(outside: Registries, policy: str, lock: str, *requests: tuple[str, str]) -> Report:

@@ -32,7 +32,6 @@ ANSWER_S: Final = 20.0  # from the question to the last byte of the answer
 MOST_ANSWER: Final = 256 * 1024
 SOONEST_S: Final = 30.0  # before another token is asked for
 EARLY: Final = 0.8  # of a token's time: then it is renewed
-_READ_BYTES: Final = 64 * 1024
 
 Told = Callable[[Minted | str], None]
 Answer = Callable[[SecretRef | str], None]
@@ -141,22 +140,14 @@ class Asking:
             )
 
     def _exchange_bytes(self, line: Line) -> None:
-        endpoint, session = line.endpoint, line.session
         while not self._is_over:
-            if session.handshake() and not self._is_asked:
+            if line.session.handshake() and not self._is_asked:
                 self._is_asked = True
-                endpoint.send(memoryview(session.take() + session.write(self._request)))
-            wire = session.take()
-            if wire:
-                endpoint.send(memoryview(wire))
-            endpoint.flush()
-            if not endpoint.can_receive:
+                line.send(self._request)
+            if not line.turn():
                 return
-            data = endpoint.receive(_READ_BYTES)
-            if data or endpoint.ended:
-                session.feed(data if data else None)
-                if session.handshake():
-                    self._hear(line)
+            if line.session.handshake():
+                self._hear(line)
 
     def _hear(self, line: Line) -> None:
         data = line.session.read()

@@ -136,6 +136,27 @@ class Line:
         self._changed = drop
         self._timer = self._reactor.later(KEPT_S, drop)
 
+    def send(self, request: bytes) -> None:
+        """Ask; the handshake is over."""
+        self.endpoint.send(memoryview(self.session.take() + self.session.write(request)))
+
+    def turn(self) -> bool:
+        """Hand on what is to be sent, take in what has come; tell whether anything has.
+
+        Raises BrokenError or TlsError.
+        """
+        wire = self.session.take()
+        if wire:
+            self.endpoint.send(memoryview(wire))
+        self.endpoint.flush()
+        if not self.endpoint.can_receive:
+            return False
+        data = self.endpoint.receive(_READ_BYTES)
+        if not data and not self.endpoint.ended:
+            return False
+        self.session.feed(data if data else None)
+        return True
+
     def close(self) -> None:
         """Close the socket. Idempotent."""
         self._changed = _nothing
@@ -257,27 +278,18 @@ class Asking:
             self.give_up(Deny(Code.UPSTREAM_UNREACHABLE, reason))
 
     def _exchange_bytes(self, line: Line) -> None:
-        endpoint, session = line.endpoint, line.session
         while not self._is_over and self._line is line and not self._is_paused:
-            if session.handshake() and not self._is_asked:
+            if line.session.handshake() and not self._is_asked:
                 self._is_asked = True
                 credentials = self._credentials()
                 if isinstance(credentials, Deny):
                     self.give_up(credentials)
                     return
-                request = encode_want(self.want, credentials)
-                endpoint.send(memoryview(session.take() + session.write(request)))
-            wire = session.take()
-            if wire:
-                endpoint.send(memoryview(wire))
-            endpoint.flush()
-            if not endpoint.can_receive:
+                line.send(encode_want(self.want, credentials))
+            if not line.turn():
                 return
-            data = endpoint.receive(_READ_BYTES)
-            if data or endpoint.ended:
-                session.feed(data if data else None)
-                if session.handshake():
-                    self._hear(line)
+            if line.session.handshake():
+                self._hear(line)
 
     def _credentials(self) -> tuple[bytes, ...] | Deny:
         """Return the fields for whom is asked now: behind a redirect that is another host."""
