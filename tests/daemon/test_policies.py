@@ -1,12 +1,15 @@
 """Texts are compiled once, with their lock files, and what is odd about them is said."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from cleanroom.api.policy_types import PolicyText
 from cleanroom.daemon import policies as module
+from cleanroom.daemon.lock_reader import read_apart
 from cleanroom.daemon.policies import NO_POLICY, SHADOWED, Compiled, Policies, lockfiles_of
+from cleanroom.lockfile.lines import Outcome
 from cleanroom.policy.problems import PolicyErrors
 
 REGISTRY = """version: 1
@@ -116,6 +119,28 @@ def test_those_who_come_together_share_one_compilation() -> None:
         return list(await asyncio.gather(*(policies.compile(one) for _ in range(5))))
 
     assert len({id(each.policy) for each in asyncio.run(work())}) == 1
+
+
+def test_what_is_known_waits_for_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        policies, known = Policies(), text(REGISTRY, requirements_txt=PINNED)
+        made = await policies.compile(known)
+        is_reading, may_end = asyncio.Event(), asyncio.Event()
+
+        async def read_slowly(texts: Mapping[str, str]) -> Mapping[str, Outcome]:
+            is_reading.set()
+            await may_end.wait()
+            return await read_apart(texts)
+
+        monkeypatch.setattr(module, "read_apart", read_slowly)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            hostile = text(REGISTRY, requirements_txt="bar==1")
+            group.create_task(policies.compile(hostile))
+            await is_reading.wait()
+            assert (await policies.compile(known)).policy is made.policy
+            may_end.set()
+
+    asyncio.run(work())
 
 
 def test_names_and_texts_of_lock_files_do_not_run_into_each_other() -> None:

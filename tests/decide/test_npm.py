@@ -42,6 +42,7 @@ from cleanroom.decide.question import Artifact, Metadata, Question, Service, Uns
         ("/ms/-/evil-9.tgz", Artifact("ms", "", "evil-9.tgz", "/ms/-/evil-9.tgz")),
         ("/ms/-/ms-.tgz", Artifact("ms", "", "ms-.tgz", "/ms/-/ms-.tgz")),
         ("/ms/evil-9.tgz", Artifact("ms", "", "evil-9.tgz", "/ms/evil-9.tgz")),
+        ("/ms/evil-9.TGZ", Artifact("ms", "", "evil-9.TGZ", "/ms/evil-9.TGZ")),
         ("/@a/b/b-1.0.0.tar.gz", Artifact("@a/b", "", "b-1.0.0.tar.gz", "/@a/b/b-1.0.0.tar.gz")),
         ("/ms/-/", Service("/ms/-/")),
         ("/ms/-/a/b/ms-1.0.0.tgz", Service("/ms/-/a/b/ms-1.0.0.tgz")),

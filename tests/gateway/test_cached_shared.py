@@ -8,6 +8,7 @@ import pytest
 
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
+from cleanroom.gateway.source import Fetching, Taker, Want
 from tests.gateway.caches import World
 from tests.gateway.shelves import room
 from tests.gateway.upstreams import Reply, Taken, artifact, page, want
@@ -132,3 +133,32 @@ def test_an_artifact_without_a_digest_is_so_too_and_a_pinned_one_is_for_all(worl
     world.settle()
     assert world.get(want(loose, "sbx-b", offline=True)).deny is not None
     assert world.get(want(pinned, "sbx-b", offline=True)).body == _BYTES
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_what_is_still_so_elsewhere_is_for_policies_that_name_where_it_came_from(
+    world: World,
+    is_down: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also for those who only wait until the upstream has confirmed it, or is found down."""
+    monkeypatch.setattr("cleanroom.gateway.flight._PAUSES_S", (0.01,) * 3)
+    later = [Reply(down=True)] * 4 if is_down else [Reply(b"", 304)]
+    brought = Reply(b"brought", fields=(("etag", '"1"'),), sender="elsewhere.example")
+    world.upstream.answers("/ms", brought, *later, Reply(b"own"))
+    both = page()
+    both = replace(both, hosts=(*both.hosts, "elsewhere.example"))
+    assert world.get(want(both)).body == b"brought"
+    world.settle()
+    world.room.clock.now += 120
+    first, other, fetch = Taken(), Taken(), world.upstream.fetch
+
+    def fetch_while_another_comes(asked: Want, taker: Taker) -> Fetching:
+        if len(world.upstream.asked) == 1:
+            world.cache.fetch(want(page(), "sbx-b"), other)
+        return fetch(asked, taker)
+
+    monkeypatch.setattr(world.upstream, "fetch", fetch_while_another_comes)
+    world.cache.fetch(want(both), first)
+    world.room.turn_until(lambda: first.is_over and other.is_over)
+    assert (first.body, other.body) == (b"brought", b"own")

@@ -3,6 +3,7 @@
 import pytest
 
 from cleanroom.lockfile import lines
+from cleanroom.lockfile.formats import try_to_read
 from cleanroom.lockfile.lines import Outcomes, WireError, begin, encode, pack, unpack
 from cleanroom.lockfile.model import (
     Ecosystem,
@@ -46,10 +47,26 @@ def test_outcomes_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("package-lock.json", r'{"lockfileVersion": 3, "packages": {"\ud800": 1}}'),
+        ("package-lock.json", r'{"lockfileVersion": 1, "dependencies": {"\udc00": 1}}'),
+        ("Pipfile.lock", r'{"_meta": {"pipfile-spec": 6}, "default": {"\ud800": 1}}'),
+        ("package-lock.json", r'{"lockfileVersion": 3, "packages": {"a\ud800": {"version": "1"}}}'),
+    ],
+)
+def test_half_a_character_is_said_and_ends_no_reader(path: str, text: str) -> None:
+    outcomes = Outcomes((path,))
+    outcomes.take([begin(path), *encode(try_to_read(path, text))])
+    assert outcomes.is_whole
+
+
+@pytest.mark.parametrize(
     "said",
     [
         [b"{}"],
         [b'{"type":"Begun","path":"a","more":1}'],
+        [b'{"type":"Begun","path":"\xff"}'],
         [begin("c")],
         [begin("a"), begin("b")],
         [begin("a"), *encode(READING), begin("a")],

@@ -14,3 +14,8 @@ def test_an_error_has_a_place() -> None:
     error = LockfileError("cannot read it", 3, 7)
     assert (str(error), error.line, error.column) == ("cannot read it", 3, 7)
     assert LIMITS.depth < 1000
+
+
+def test_an_error_can_be_written_whatever_a_lock_file_names() -> None:
+    """JSON can name a key by half of a character."""
+    assert str(LockfileError("cannot read it: '\ud800'")) == "cannot read it: '\\ud800'"

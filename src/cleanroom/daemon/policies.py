@@ -64,22 +64,26 @@ class Policies:
             return Compiled(nothing, _origin(policy), nothing)
         text = EMPTY if policy.text is None else policy.text
         if policy.lockfiles:
-            # One at a time: who comes late finds what the first has made.
-            async with self._one_at_a_time:
-                digest = await asyncio.to_thread(_digest, policy)
-                made = self._cache.get(digest)
-                if made is None:
-                    parsed = parse_policy(text, policy.path)
-                    found = await read_apart(policy.lockfiles)
-                    made = await asyncio.to_thread(_compile, parsed, found, policy.agent)
-                self._keep(digest, made)
+            digest = await asyncio.to_thread(_digest, policy)
+            # What is known waits for nobody's reader; what is new is read one at a time.
+            made = self._cache.get(digest) or await self._read(digest, policy, text)
         else:
             digest = _digest(policy)
-            made = self._cache.get(digest)
-            if made is None:
-                made = _compile(parse_policy(text, policy.path), {}, policy.agent)
-            self._keep(digest, made)
+            made = self._cache.get(digest) or _compile(
+                parse_policy(text, policy.path), {}, policy.agent
+            )
+        self._keep(digest, made)
         return made._replace(notes=(*_origin(policy), *made.notes))
+
+    async def _read(self, digest: bytes, policy: PolicyText, text: str) -> Compiled:
+        async with self._one_at_a_time:
+            made = self._cache.get(digest)  # who comes late finds what the first has made
+            if made is None:
+                parsed = parse_policy(text, policy.path)
+                found = await read_apart(policy.lockfiles)
+                made = await asyncio.to_thread(_compile, parsed, found, policy.agent)
+                self._keep(digest, made)
+            return made
 
     def _keep(self, digest: bytes, made: Compiled) -> None:
         self._cache[digest] = made

@@ -44,7 +44,7 @@ def _package(path: str, parts: list[str]) -> Question:
         return Metadata(name, f"/{name.replace('/', '%2f')}")
     if rest[0] == "-":
         return _artifact(name, rest[1:], path)
-    if len(rest) == 1 and rest[0].endswith(PACKAGES):
+    if len(rest) == 1 and rest[0].lower().endswith(PACKAGES):
         return Artifact(name, "", rest[0], path)  # some registries have files there too
     if len(rest) == 1 and rest[0]:
         return Metadata(name, path, versions=False)  # one version's page, or a tag's

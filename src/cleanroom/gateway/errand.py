@@ -267,18 +267,16 @@ class Errand:
 
     def take_kept(self, stored: Stored, body: Body, cache: str) -> None:
         """Implement Waiting."""
+        if not self._may_have(stored.said.sender):
+            # SECURITY: another's flight found that it is still so; it is not for this policy.
+            self._must_ask = True
+            self.go_alone()
+            return
         self._held.shared = None
         measure = self._measure
         digests = self._want.grant.digests if measure else (f"sha256:{stored.sha256}",)
-        asked = self._asked(is_ok=True)
-        order = Order(
-            said=stored.said,
-            digests=digests,
-            measure=measure,
-            cache=cache,
-            is_proven=self._is_proven,
-            **asked,
-        )
+        asked = self._asked(is_ok=True) | {"is_proven": self._is_proven}
+        order = Order(said=stored.said, digests=digests, measure=measure, cache=cache, **asked)
         self._deliver(body, order, self._verified_kept)
 
     def failed(self, deny: Deny) -> None:

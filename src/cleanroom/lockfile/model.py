@@ -91,6 +91,8 @@ class LockfileError(Exception):
     """A lock file cannot be read; `message` begins with "cannot". Lines and columns start at 1."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        # JSON can name a key by half of a character, which no line and no terminal can carry.
+        message = message.encode("utf-8", "backslashreplace").decode()
         super().__init__(message)
         self.message: Final = message
         self.line: Final = line
