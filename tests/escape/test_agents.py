@@ -122,6 +122,7 @@ def test_without_a_login_nothing_starts(world: World) -> None:
     assert running.process.returncode == 125
     assert b"secret_unavailable" in err
     assert b"nothing says where its value is" in err
+    assert b"set GEMINI_API_KEY, or --secret gemini=VARIABLE" in err
 
 
 def test_other_hosts_stay_closed_and_nothing_of_the_recipe_is_approved(world: World) -> None:

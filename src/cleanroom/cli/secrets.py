@@ -112,6 +112,8 @@ def read_secret(need: Reply, given: Mapping[str, Source], shell: Shell, workspac
 
     source = source_of(need, given)
     if source is None:
-        raise no_source(need.text("id"))
+        said = given.get(need.text("id"))
+        is_recipes = said is not None and not said.by_flag  # of `--agent`
+        raise no_source(need.text("id"), need.text("env") if is_recipes else "")
     around = Surroundings(shell.environ, workspace)
     return sealed_value(source, around, need.text("kind", "static"))

@@ -71,8 +71,9 @@ def source_of(need: Reply, given: Mapping[str, Source]) -> Source | None:
     return Source(secret_id, source.text("provider"), tuple(source.texts("words")))
 
 
-def no_source(secret_id: str) -> Refused:
-    """Return the error for a secret that nobody says where to find."""
+def no_source(secret_id: str, variable: str = "") -> Refused:
+    """Return the error for a secret that nobody says where to find; `variable` is looked at."""
     message = f"cannot use the secret '{secret_id}': nothing says where its value is"
-    hint = f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml before the daemon starts"
+    hint = f"set {variable}, or " if variable else ""
+    hint += f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml before the daemon starts"
     return Refused(Code.SECRET_UNAVAILABLE, message, hint)
