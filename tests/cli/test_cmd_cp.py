@@ -83,6 +83,18 @@ def test_a_file_comes_under_its_own_name_or_the_one_given(cli: CommandLine) -> N
     assert (done.status, "git repository" in done.err) == (1, True)
 
 
+@pytest.mark.parametrize("name", [".git", ".GIT", ".git."])
+def test_a_git_folder_of_the_sandbox_is_never_merged_into_the_one_here(
+    cli: CommandLine, name: str
+) -> None:
+    """Its hooks and its configuration would be the host's."""
+    inside(cli, f"/workspace/{name}", "folder")
+    cli.script.attached = gives(made(("./hooks/post-checkout", tarfile.REGTYPE, b"evil")))
+    done = cli("cp", "--force", f"dev:{name}", ".")
+    assert (done.status, "git repository" in done.err) == (1, True)
+    assert list((cli.folder / ".git").iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["missing", "other"])
 def test_what_is_no_file_is_not_asked_for(cli: CommandLine, kind: str) -> None:
     inside(cli, "/workspace/x", kind)

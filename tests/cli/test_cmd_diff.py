@@ -1,6 +1,7 @@
 """`cleanroom diff`: the forms of a change set."""
 
 import json
+import os
 
 import pytest
 
@@ -46,6 +47,19 @@ def test_a_pipe_gets_a_patch(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/runs/sandbox:dev/patch"] = Answer(b"--- a/x\n+++ b/x\n")
     for words in (("dev",), ("--sandbox", "dev")):
         assert cli("diff", *words).out == "--- a/x\n+++ b/x\n"
+
+
+def test_a_terminal_gets_a_patch_that_neither_acts_nor_hides(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = b"+\tok\x1b]52;c;ZXZpbA==\x07\r\x1b[1A\xc2\x9b2J\xe2\x80\xae\n"
+    cli.script.answers["GET /v1/runs/last/patch"] = Answer(hostile)
+    assert cli("diff", "--patch").out.encode() == hostile
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
+    shown = "+\tok\\x1b]52;c;ZXZpbA==\\x07\\r\\x1b[1A\\x9b2J\\u202e\n"
+    assert cli("diff", "--patch").out == shown
+    monkeypatch.setenv("CLEANROOM_TERMINAL_ESCAPES", "1")
+    assert cli("diff", "--patch").out.encode() == hostile
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def test_events_come_one_a_line(cli: CommandLine) -> None:
     out = cli("sandboxes", "events", "dev", "--follow", "--json").out
     assert [json.loads(line)["type"] for line in out.splitlines()] == ["event", "exit"]
     assert cli.daemon.requests[-1].target.endswith("/events?follow=true")
+    hostile = text.replace(b'"detail": {}', b'"detail": {"name": "\\u001b]0;t\\u0007"}')
+    cli.script.answers["GET /v1/sandboxes/dev/events"] = Answer(hostile)
+    assert cli("sandboxes", "events", "dev").out == "T1 sandbox.ready name=\\x1b]0;t\\x07\n"
 
 
 def test_one_is_made_under_the_policy_of_the_folder(cli: CommandLine) -> None:

@@ -1,6 +1,7 @@
 """What `logs` writes: bytes where they were, times only before lines, gaps said."""
 
 import base64
+import os
 
 import pytest
 
@@ -56,3 +57,18 @@ def test_a_time_stands_before_each_line_and_nowhere_else(
 def test_each_stream_has_its_own_lines(capfd: pytest.CaptureFixture[str]) -> None:
     lines = [said("a", "T1"), said("x\n", "T2", stream=2), said("b\n", "T3")]
     assert shown(capfd, *lines, timestamps=True) == ("T1 ab\n", "T2 x\n")
+
+
+def test_a_terminal_gets_what_draws_and_no_more(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
+    output = LogOutput(Screen({}), timestamps=True)
+    hostile = ("\x1b]52;c;", "ZXZpbA==\x07\x1b]0;title\x07", "\x1b[31mred\x1b[?1049h\n")
+    for text in hostile:
+        output.line(Reply.of(said(text)))
+    output.line(Reply.of(said("\x1b]0;kept\x07", stream=2)))
+    output.end()
+    found = capfd.readouterr()
+    assert found.out == "T \x1b[31mred\x1b[?1049h\n\x1b[0m\x1b[?1049l"
+    assert found.err == "T \x1b]0;kept\x07"  # a file keeps every byte

@@ -127,3 +127,10 @@ def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_hint_that_is_a_command_is_only_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     Screen({}).error(UserError(Code.CONFLICT, "cannot", "run: cleanroom doctor"))
     assert "  next: cleanroom doctor\n" in capsys.readouterr().err
+
+
+def test_json_holds_no_control_that_a_terminal_acts_on(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen({}).json({"path": "\x1b\x7f\x9b2Jé"})
+    shown = capsys.readouterr().out
+    assert shown == '{"version": 1, "path": "\\u001b\\u007f\\u009b2Jé"}\n'
+    assert json.loads(shown)["path"] == "\x1b\x7f\x9b2Jé"

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -147,3 +148,35 @@ def test_any_bytes_are_an_archive_or_its_error(noise: bytes, at: int) -> None:
         except Fault:
             continue
         assert all(".." not in member.parts for member, _ in found)
+
+
+def extended(notes: bytes) -> bytes:
+    """Return an extended header of these notes."""
+    head = tarfile.TarInfo("x")
+    head.type, head.size = tarfile.XHDTYPE, len(notes)
+    return head.tobuf(tarfile.USTAR_FORMAT) + notes + bytes(-len(notes) % BLOCK)
+
+
+def test_notes_that_nobody_asked_for_fill_no_memory() -> None:
+    """Any number of headers may stand before one member, each with names of its own."""
+
+    def pieces() -> Iterator[bytes]:
+        for turn in range(8):
+            lines = (b"18 note%02d-%05d=\n\n" % (turn, each) for each in range(20_000))
+            yield extended(b"".join(lines))
+        yield extended(b"19 linkpath=abcdef\n")
+        yield made(("l", tarfile.SYMTYPE, b"a"))
+
+    tracemalloc.start()
+    try:
+        (member,) = Archive(pieces())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert member.target == "abcdef"
+    assert most < 8 << 20
+
+
+def test_a_link_to_a_name_with_a_nul_ends_it() -> None:
+    with pytest.raises(Fault, match="link to nowhere"):
+        read(extended(b"16 linkpath=a\0b\n") + made(("l", tarfile.SYMTYPE, b"a")))

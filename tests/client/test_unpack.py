@@ -133,7 +133,18 @@ def test_a_broken_archive_leaves_no_draft(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [".git", ".GIT", ".git.", ".git ", "git~1", ".g\u200cit"])
+def test_what_is_too_deep_for_other_programs_is_left_out(place: Path) -> None:
+    deep = "d/" * 64
+    kept, left = (f"{deep}file", tarfile.REGTYPE, b"x"), (f"{deep}d/file", tarfile.REGTYPE, b"x")
+    done = unpack(place, made(kept, left))
+    assert done.skipped == [(f"{deep}d/file", "deeper than 64 folders")]
+    assert [each.name for each in (place / deep).iterdir()] == ["file"]
+
+
+ALIKE = (".git", ".GIT", ".git.", ".git ", "git~1", ".g\u200cit", ".git::$INDEX_ALLOCATION")
+
+
+@pytest.mark.parametrize("name", [*ALIKE, ".git:x", ".Git \\hooks"])
 def test_what_a_file_system_may_take_for_git(name: str) -> None:
     assert is_git(name)
 

@@ -143,13 +143,16 @@ class Out:
         """Return the open folder to unpack in, and what a file is called there."""
         path = os.path.realpath(target)
         exists = os.path.isdir(path)
-        if any(is_git(part) for part in path.split("/")):
-            message = f"cannot copy into {target}: it is part of a git repository"
+        inner = exists and self._folder and not self._at.contents
+        # SECURITY: the name that it has inside counts too: it is where this would go.
+        parts = [*path.split("/"), *([self._name] if inner else [])]
+        if any(is_git(part) for part in parts):
+            message = f"cannot copy into {'/'.join(parts)}: it is part of a git repository"
             raise UserError(Code.REQUEST_INVALID, message, "cleanroom apply --branch NAME")
         if not self._folder:
             at, name = (path, self._name) if exists else os.path.split(path)
             return os.open(at, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), (name,)
-        if exists and not self._at.contents:
+        if inner:
             path = f"{path}/{self._name}"
         if not os.path.lexists(path):
             os.mkdir(path, 0o755)

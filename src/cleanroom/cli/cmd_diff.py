@@ -1,7 +1,7 @@
 """`cleanroom diff`: what a run changed in its view of the workspace.
 
 In: a run, by default the last one, or a sandbox. Out: names, a summary, or a patch for `git apply`.
-Never: a change made anywhere.
+Never: a change made anywhere, or a control character of a changed file sent to a terminal.
 """
 
 import argparse
@@ -46,13 +46,20 @@ def diff(options: argparse.Namespace, shell: Shell) -> int:
         path = of_one(options, connection, shell)
         if form == "patch":
             text = connection.read(Call("get_patch", path))
-            write_all(1, text)
+            write_all(1, text if shell.screen.escapes or not os.isatty(1) else _visible(text))
             if not text:
                 shell.screen.say(NO_CHANGES)
             return 0
         found = connection.call(Call("get_changes", path))
     _show(found, form, shell)
     return 0
+
+
+def _visible(text: bytes) -> bytes:
+    """Return a patch to be looked at: what a file holds may neither act on a terminal nor hide."""
+    lines = text.decode("utf-8", "surrogateescape").split("\n")
+    shown = ("\t".join(map(plain, line.split("\t"))) for line in lines)
+    return "\n".join(shown).encode()
 
 
 def _show(found: Reply, form: str, shell: Shell) -> None:

@@ -32,7 +32,7 @@ from cleanroom.cli.exit_status import LEFT, NOT_RUN, UNREAD, error_status, exit_
 from cleanroom.cli.folders import add_folder_flags, folder_options
 from cleanroom.cli.group import show_help
 from cleanroom.cli.parser import Options, Parser, sandbox_name, seconds
-from cleanroom.cli.render import SCHEMA_VERSION
+from cleanroom.cli.render import SCHEMA_VERSION, plain
 from cleanroom.cli.secrets import add_agent_flag, add_secret_flag, secret_options, values_given
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.attach import Left
@@ -252,7 +252,8 @@ def _show_plan(request: dict[str, object], options: Options, shell: Shell) -> in
         shell.screen.json({"type": "plan", **plan.fields})
         return 0
     for name, value in plan.fields.items():
-        shell.screen.out(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+        shown = value if isinstance(value, str) else json.dumps(value)
+        shell.screen.out(f"{name}: {plain(shown)}")
     return 0
 
 

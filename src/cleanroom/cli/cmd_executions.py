@@ -145,6 +145,7 @@ def logs(options: argparse.Namespace, shell: Shell) -> int:
                 shell.screen.json(line.fields)
             else:
                 written.line(line)
+    written.end()
     return 0
 
 

@@ -195,7 +195,7 @@ def events(options: argparse.Namespace, shell: Shell) -> int:
             if options.json:
                 shell.screen.json(line.fields)
             elif line.text("type") != "exit":
-                shell.screen.out(event_text(line))
+                shell.screen.out(plain(event_text(line)))
     return 0
 
 

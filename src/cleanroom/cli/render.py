@@ -7,6 +7,7 @@ came from a sandbox.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ RED: Final = "31"
 YELLOW: Final = "33"
 DIM: Final = "2"
 GAP: Final = "  "  # between the columns of a table
+_CONTROLS: Final = re.compile("[\x7f-\x9f]")
 LEAST: Final = 12  # characters of a last column that is cut
 
 
@@ -95,7 +97,9 @@ class Screen:
 
     def json(self, fields: Mapping[str, object]) -> None:
         """Write one JSON object with the version of its shape."""
-        self.out(json.dumps({"version": SCHEMA_VERSION, **fields}, ensure_ascii=False))
+        text = json.dumps({"version": SCHEMA_VERSION, **fields}, ensure_ascii=False)
+        # SECURITY: to a terminal these are controls too, and JSON leaves them as they are.
+        self.out(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write rows in columns; nothing but the heads if there are none."""

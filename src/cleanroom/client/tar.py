@@ -16,6 +16,7 @@ FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 _KINDS: Final = {b"0": FILE, b"\0": FILE, b"7": FILE, b"5": FOLDER, b"2": LINK}
 _TYPES: Final = {FILE: b"0", FOLDER: b"5", LINK: b"2"}
 END: Final = bytes(2 * BLOCK)
+_ASKED: Final = (b"path", b"linkpath", b"size")  # of an extended header
 
 
 class Member(NamedTuple):
@@ -111,15 +112,17 @@ class Archive:
         if kind != b"x":  # of GNU: the next one's name, or what it links to
             return {"path" if kind == b"L" else "linkpath": _text(data.rstrip(b"\0"))}
         found: dict[str, str] = {}
-        while data:
-            length, blank, _ = data.partition(b" ")
-            end = _decimal(_text(length))
-            record = data[len(length) + 1 : end]
-            if not blank or not record.endswith(b"\n") or b"=" not in record:
+        begin = 0
+        while begin < len(data):
+            blank = data.find(b" ", begin, begin + 20)
+            end = begin + _decimal(_text(data[begin:blank])) if blank > 0 else begin
+            record = data[blank + 1 : end]
+            if not record.endswith(b"\n") or b"=" not in record:
                 broken("an extended header is none")
             key, _, value = record[:-1].partition(b"=")
-            found[_text(key)] = _text(value)
-            data = data[end:]
+            if key in _ASKED:  # the others would only fill memory
+                found[_text(key)] = _text(value)
+            begin = end
         return found
 
 
@@ -182,14 +185,11 @@ def _member(header: bytes, kind: bytes, size: int, notes: dict[str, str]) -> Mem
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts or name.startswith("/") or "\0" in name:
         broken(f"{name[:200]!r} leads out of it")
-    return Member(
-        parts,
-        _KINDS.get(kind, OTHER),
-        size,
-        _octal(header[100:108]) & 0o777,
-        _octal(header[136:148]),
-        notes.get("linkpath", _text(_until_nul(header[157:257]))) if kind == b"2" else "",
-    )
+    target = notes.get("linkpath", _text(_until_nul(header[157:257]))) if kind == b"2" else ""
+    if "\0" in target:
+        broken(f"{name[:200]!r} is a link to nowhere")
+    mode, mtime = _octal(header[100:108]) & 0o777, _octal(header[136:148])
+    return Member(parts, _KINDS.get(kind, OTHER), size, mode, mtime, target)
 
 
 def _octal(field: bytes) -> int:

@@ -20,6 +20,7 @@ from cleanroom.errors import Code, UserError
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 ZEROS: Final = bytes(4096)
+MOST_DEPTH: Final = 64  # as in `apply`; programs that walk trees by recursion end at a thousand
 LEFT_OUT: Final = "neither file, folder nor link"
 
 
@@ -149,13 +150,18 @@ def unwanted(member: Member) -> str:
         return "part of a git repository; commits: cleanroom apply --branch NAME"
     if member.kind not in (FILE, FOLDER, LINK):
         return LEFT_OUT
+    if len(member.parts) > MOST_DEPTH + 1:
+        return f"deeper than {MOST_DEPTH} folders"
     return "" if member.parts or member.kind == FOLDER else LEFT_OUT
 
 
 def is_git(name: str) -> bool:
-    """Whether git, or a file system that folds names, would take this for `.git`."""
-    folded = "".join(char for char in name.casefold() if char.isprintable()).rstrip(". ")
-    return folded in (".git", "git~1")
+    """Whether git, or a file system that folds names, would take this for `.git`.
+
+    Some ignore what follows a colon, or take a backslash for the end of a folder's name.
+    """
+    folded = "".join(char for char in name.casefold() if char.isprintable())
+    return folded.replace("\\", ":").partition(":")[0].rstrip(". ") in (".git", "git~1")
 
 
 def _mode(member: Member) -> int:

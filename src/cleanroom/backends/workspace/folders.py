@@ -103,10 +103,11 @@ def is_plain(path: str) -> bool:
 def is_git(name: str) -> bool:
     """Whether a folder of this name configures the host's git, on any file system.
 
-    Some ignore case, trailing dots and blanks, what follows a colon, or characters without width.
+    Some ignore case, trailing dots and blanks, what follows a colon, or characters without width;
+    and some take a backslash for the end of a folder's name.
     """
     seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
-    return seen.lower().partition(":")[0].rstrip(". ") in (".git", "git~1")
+    return seen.lower().replace("\\", ":").partition(":")[0].rstrip(". ") in (".git", "git~1")
 
 
 def kind_of(mode: int) -> str:
