@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol as TypingProtocol
 
+import msgspec
+
 from cleanroom.backends.base import Command, Exit, Output
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent, Protocol
@@ -182,10 +184,13 @@ async def _flood(process: FakeProcess) -> int:
 
 
 async def _deny(process: FakeProcess) -> int:
-    """`deny NAME PORT [TIMES]`: the gateway refuses it that often."""
+    """`deny NAME|ADDRESS PORT [TIMES]`: the gateway refuses it that often."""
     name, port, *times = process.command.argv[1:]
+    event = denied(name, int(port))
+    if name[:1].isdigit():
+        event = msgspec.structs.replace(event, name="", address=name)
     for _ in range(int(times[0]) if times else 1):
-        process.sandbox.event(denied(name, int(port)))
+        process.sandbox.event(event)
     return 0
 
 

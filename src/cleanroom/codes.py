@@ -38,8 +38,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     ),
     Code.BACKEND_CAPABILITY_MISMATCH: Explanation(
         "The policy needs something that no ready backend has proved that it can enforce.",
-        "A section such as `registries`, `secrets`, `sandbox.image` or a limit is asked for, and "
-        "the backend cannot hold it here. Cleanroom never runs a policy in a weaker form.",
+        "Something such as `sandbox.image`, lock files for git or a limit is asked for, and the "
+        "backend cannot hold it here. Cleanroom never runs a policy in a weaker form.",
         "Remove the section named, or run where the capability is proved: cleanroom doctor",
     ),
     Code.HOST_NOT_ALLOWED: Explanation(
@@ -57,8 +57,9 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "The address is one that a sandbox may not reach.",
         "A literal address was dialled without a rule for it, or an allowed name resolved to a "
         "loopback, private, link-local, metadata or own address of this machine.",
-        "For a literal, add an IP or CIDR rule. For a host of your own network, the operator adds "
-        "it under `gateway.private_hosts` in config.yaml; a repository cannot.",
+        "For a literal of the Internet, add an IP or CIDR rule. For a host or address of your own "
+        "network, the operator adds it under `gateway.private_hosts` in config.yaml; a repository "
+        "cannot.",
     ),
     Code.SNI_MISMATCH: Explanation(
         "The TLS handshake names another server than the one that was looked up.",

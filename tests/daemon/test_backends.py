@@ -73,8 +73,9 @@ def test_a_probe_is_remembered_until_it_is_asked_for_anew() -> None:
         backends = Backends({"local": backend}, works)
         await backends.probe("local")
         backend.proven = frozenset()
-        assert (await backends.probe("local")).capabilities
-        assert not (await backends.probe("local", fresh=True)).capabilities
+        own = {Capability.LIMIT_OUTPUT, Capability.MISE_BOOTSTRAP}
+        assert (await backends.probe("local")).capabilities > own
+        assert (await backends.probe("local", fresh=True)).capabilities == own
 
     asyncio.run(conversation())
 

@@ -1,6 +1,7 @@
 """config.yaml is read strictly, each value with its origin."""
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cleanroom.daemon.config import (
 )
 from cleanroom.daemon.config_page import render_markdown
 from cleanroom.daemon.settings import Settings
+from cleanroom.decide.address import Guard, judge_address, make_guard
 from cleanroom.policy.problems import FileErrors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +91,16 @@ def test_all_mistakes_are_listed_with_their_places() -> None:
 )
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     assert problems(text)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "64:ff9b::808:808", "100.64.0.1"])
+def test_the_line_that_a_refusal_names_is_read_and_lifts_it(address: str) -> None:
+    refused = judge_address(Guard(), "", ip_address(address))
+    assert refused is not None
+    line = refused.reason.rpartition("gateway.private_hosts: ")[2]
+    config = parse_config(f"gateway:\n  private_hosts: {line}\n", "config.yaml", {})
+    guard = make_guard(config.settings.gateway.private_hosts, [])
+    assert judge_address(guard, "", ip_address(address)) is None
 
 
 def test_more_mistakes_than_anybody_reads_are_cut() -> None:

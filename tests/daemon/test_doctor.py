@@ -4,13 +4,17 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cleanroom.backends.base import Door, Probe, Sandbox
+from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.doctor import examine, main, this_machine
 from cleanroom.daemon.doctor_fix import Machine
 from cleanroom.errors import Code, Refused
+from cleanroom.policy.model import Capability
 from cleanroom.sandbox.spec import SandboxSpec
 
 HEALTHY = Machine(bubblewrap="/usr/bin/bwrap", launcher="/opt/launch", restricted=False)
@@ -36,17 +40,30 @@ class ProbeOnly:
         raise AssertionError(sandbox_id)
 
 
+def backend(answer: Probe | Refused) -> Backends:
+    return Backends({"local": ProbeOnly(answer)}, lambda: "")
+
+
+def test_doctor_says_all_that_a_daemon_here_would_hold(programs: Path) -> None:
+    assert programs.is_dir()
+    argv = [sys.executable, "-m", "cleanroom.daemon.doctor", "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    (local,) = json.loads(done.stdout)["backends"]
+    assert {"registry_enforcement", "limit_output", "mise_bootstrap"} <= set(local["capabilities"])
+
+
 def test_what_a_backend_proved_is_in_the_report() -> None:
     probe = Probe(ready=True, runtime="bubblewrap 0.12.0", capabilities=frozenset())
-    report = asyncio.run(examine([ProbeOnly(probe)], HEALTHY))
+    report = asyncio.run(examine(backend(probe), HEALTHY))
     assert report.ready
-    assert report.backends == (("local", probe),)
+    own = {Capability.LIMIT_OUTPUT, Capability.MISE_BOOTSTRAP}  # by the daemon, for every backend
+    assert report.backends == (("local", replace(probe, capabilities=frozenset(own))),)
     assert report.repairs == ()
 
 
 def test_a_probe_that_fails_is_a_backend_that_is_not_ready() -> None:
     refusal = Refused(Code.BACKEND_UNAVAILABLE, "cannot make a user namespace", "run: repair")
-    report = asyncio.run(examine([ProbeOnly(refusal)], HEALTHY))
+    report = asyncio.run(examine(backend(refusal), HEALTHY))
     assert not report.ready
     [(_, probe)] = report.backends
     assert probe.missing == {"probe": "cannot make a user namespace (run: repair)"}
@@ -55,7 +72,7 @@ def test_a_probe_that_fails_is_a_backend_that_is_not_ready() -> None:
 def test_a_broken_machine_shows_its_repairs_without_doing_them() -> None:
     probe = Probe(ready=False, runtime="", capabilities=frozenset())
     broken = Machine(bubblewrap="", launcher="/opt/launch", restricted=False)
-    report = asyncio.run(examine([ProbeOnly(probe)], broken))
+    report = asyncio.run(examine(backend(probe), broken))
     assert [repair.title for repair in report.repairs] == ["install bubblewrap"]
     assert not report.repairs[0].done
 

@@ -6,6 +6,7 @@ from cleanroom.api.policy_types import GitReport, PolicyCheckRequest, PolicyText
 from cleanroom.api.types import RunOptions
 from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.policy_reports import check_of, report_of
+from cleanroom.decide.address import Guard
 from cleanroom.decide.tcp import decide_target
 from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.parse import parse_policy
@@ -74,12 +75,12 @@ def test_a_verdict_names_its_rule_and_line() -> None:
 
     def check(host: str, port: int) -> tuple[bool, int, str]:
         request = PolicyCheckRequest(policy=PolicyText(), host=host, port=port)
-        answer = check_of(policy, decide_target(policy, host, port), request)
+        answer = check_of(policy, decide_target(policy, Guard(), host, port), request)
         return answer.allowed, answer.line, answer.code
 
     assert check("a.example.com", 443) == (True, 9, "")
     request = PolicyCheckRequest(policy=PolicyText(), host="a.example", port=443)
-    answer = check_of(policy, decide_target(policy, "a.example", 443), request)
+    answer = check_of(policy, decide_target(policy, Guard(), "a.example", 443), request)
     assert answer.registry.startswith("packages of npm, TLS opened, ")
     assert check("a.example.com", 80)[::2] == (False, "port_not_allowed")
     assert check("bad.example.com", 443) == (False, 12, "host_not_allowed")

@@ -26,13 +26,27 @@ EXAMPLE = policy("a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22")
     ],
 )
 def test_a_target_is_judged_as_a_person_writes_it(host: str, port: int, allowed: bool) -> None:  # noqa: FBT001
-    assert isinstance(decide_target(EXAMPLE, host, port), Allow) is allowed
+    assert isinstance(decide_target(EXAMPLE, Guard(), host, port), Allow) is allowed
+
+
+def test_an_address_that_would_not_be_dialled_is_refused_although_a_rule_allows_it() -> None:
+    private = policy("10.0.0.0/8:443", "169.254.169.254:443")
+    refused = decide_target(private, Guard(), "10.0.0.1", 443)
+    assert isinstance(refused, Deny)
+    assert refused.code == "address_not_allowed"
+    excepted = make_guard(["10.0.0.1", "169.254.169.254"], [])
+    assert isinstance(decide_target(private, excepted, "10.0.0.1", 443), Allow)
+    assert isinstance(decide_target(private, excepted, "10.0.0.2", 443), Deny)
+    assert isinstance(decide_target(private, excepted, "169.254.169.254", 443), Deny)
+    unlisted = decide_target(private, Guard(), "192.168.0.1", 443)
+    assert isinstance(unlisted, Deny)
+    assert unlisted.code == "host_not_allowed"
 
 
 @pytest.mark.parametrize("host", ["", "127.1", "0x7f.1", "2130706433", "a\0.test", "a..test"])
 def test_what_names_no_host_is_an_error(host: str) -> None:
     with pytest.raises(InvalidHostError):
-        decide_target(EXAMPLE, host, 443)
+        decide_target(EXAMPLE, Guard(), host, 443)
 
 
 def test_a_connection_is_judged_by_its_name_first() -> None:

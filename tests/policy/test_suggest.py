@@ -42,13 +42,12 @@ def test_what_no_rule_can_name_is_left_out() -> None:
 
 def test_what_no_rule_would_lift_is_explained() -> None:
     assert notes(
-        Refusal("a.example", 443, "10.0.0.1", code=Code.ADDRESS_NOT_ALLOWED),
+        Refusal("a.example", 443, "10.0.0.1", code=Code.ADDRESS_NOT_ALLOWED, reason="private: [a]"),
         Refusal("b.example", 443, code=Code.ECH_NOT_ALLOWED),
         Refusal("", 123, "192.0.2.1", protocol="udp"),
         Refusal("", 123, "192.0.2.1", protocol="udp"),
     ) == (
-        "a.example leads to a private address: only the operator can allow it, "
-        "with gateway.private_hosts in config.yaml",
+        "private: [a]",
         "b.example hides its name (ECH): turn that off in the client, "
         "or write 'ech: allow' on its rule",
         "192.0.2.1: UDP other than DNS is never allowed",
@@ -62,6 +61,15 @@ def test_what_the_file_allows_by_now_is_not_suggested_again() -> None:
     below = compiled(network("{host: '*.example.net', ports: [443]}"))
     assert suggested(Refusal("a.example.net", 443), policy=below) == []
     assert suggested(Refusal("example.net", 443), policy=below) == ["example.net:443"]
+
+
+def test_a_registry_that_was_enabled_since_needs_no_rule() -> None:
+    host = "{enable: true, allowed_hosts: [npm.example]}"
+    policy = compiled(f"version: 1\nregistries:\n  npm: {host}\n")
+    assert suggested(Refusal("npm.example", 53, protocol="dns"), policy=policy) == []
+    assert suggested(Refusal("npm.example", 80), policy=policy) == ["npm.example:80"]
+    disabled = compiled(f"version: 1\nregistries:\n  npm: {host.replace('true', 'false')}\n")
+    assert suggested(Refusal("npm.example", 443), policy=disabled) == ["npm.example:443"]
 
 
 def test_a_deny_rule_is_not_contradicted() -> None:

@@ -157,10 +157,10 @@ def check(options: argparse.Namespace, shell: Shell) -> int:
     where = f"{verdict.text('host')}:{verdict.number('port')}"
     if allowed:
         line = verdict.maybe_number("line")
-        place = f"{workspace.policy.path}:{line}" if line else "its policy"
+        place = f" ({workspace.policy.path}:{line})" if line else ""
         registry = verdict.text("registry", "")
         by = f"for {registry}" if registry else f"by {verdict.text('rule')}"
-        shell.screen.out(f"allowed: {where} {by} ({place})")
+        shell.screen.out(f"allowed: {where} {by}{place}")
     else:
         shell.screen.out(f"denied: {where}: {verdict.text('reason')} ({verdict.text('code')})")
     return 0 if allowed else 1

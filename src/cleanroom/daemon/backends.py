@@ -57,7 +57,7 @@ class Backends:
             probe = await self._present[name].probe()
             if not probe.ready:
                 return probe  # asked again next time: the person may be repairing the host
-            self._probes[name] = probe
+            self._probes[name] = replace(probe, capabilities=probe.capabilities | _OWN)
         return await self._with_registries(self._probes[name])
 
     async def _with_registries(self, probe: Probe) -> Probe:

@@ -28,9 +28,10 @@ _FOLDER: Final = values.text(r"/[^\0:]*", "an absolute path", 4096)
 _GATEWAY: Final = GatewaySettings()
 PRIVATE_HOSTS: Final = Key(
     "private_hosts",
-    ListOf(values.host_or_wildcard(), 256),
+    ListOf(values.hosts_or_addresses(), 256),
     _GATEWAY.private_hosts,
-    "Names that may resolve to private addresses of this network. A policy must allow them too.",
+    "Names that may resolve to private addresses of this network, and addresses of it that may be"
+    " dialled, whatever name led there. A policy must allow them too.",
     "none",
 )
 RESOLVERS: Final = Key(

@@ -11,12 +11,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from cleanroom.backends.base import Backend, Probe
+from cleanroom.backends.base import Probe
 from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.backends.process import find_program
+from cleanroom.daemon.backends import Backends
+from cleanroom.daemon.content import Content
 from cleanroom.daemon.doctor_fix import (
     COMMAND,
     Machine,
@@ -32,12 +35,13 @@ from cleanroom.errors import CleanroomError
 
 # Words of --backend that a later version serves.
 PLANNED = ("sprites", "docker", "kubernetes")
+_CONTENT = 1 << 20  # bytes: the proof keeps one word
 _LAUNCHER = Path(__file__).resolve().parent.parent / "bin" / "cleanroom-launch"
 
 
-async def examine(backends: Sequence[Backend], machine: Machine) -> Report:
+async def examine(backends: Backends, machine: Machine) -> Report:
     """Probe every backend and look at the host; repairs are planned, not done."""
-    probes = tuple([(backend.name, await _probe(backend)) for backend in backends])
+    probes = tuple([(name, await _probe(backends, name)) for name in backends.present])
     repairs = tuple(step.repair for step in plan(machine))
     return Report(probes, await firecracker_items(), repairs)
 
@@ -52,17 +56,20 @@ def this_machine() -> Machine:
     )
 
 
-async def _probe(backend: Backend) -> Probe:
+async def _probe(backends: Backends, name: str) -> Probe:
     try:
-        return await backend.probe()
+        return await backends.probe(name)
     except CleanroomError as error:
         reason = f"{error.message} ({error.hint})" if error.hint else error.message
         return Probe(ready=False, runtime="", capabilities=frozenset(), missing={"probe": reason})
 
 
 async def _report(options: argparse.Namespace) -> Report:
-    with tempfile.TemporaryDirectory(prefix="crdoctor") as folder:
-        backends: list[Backend] = [NamespacesBackend(Path(folder))]
+    with (
+        tempfile.TemporaryDirectory(prefix="crdoctor") as folder,
+        closing(Content(Path(folder) / "content", _CONTENT, lambda: 0.0)) as content,
+    ):
+        backends = Backends({"local": NamespacesBackend(Path(folder))}, content.prove)
         repaired: tuple[Repair, ...] = ()
         if options.fix and os.geteuid() == 0:
             repaired = await carry_out(plan(this_machine()), run_as_root)

@@ -8,20 +8,23 @@ from ipaddress import ip_address
 
 from cleanroom.decide.address import Guard, carried_address, judge_address
 from cleanroom.decide.match import Address, denied_address, match_address, match_name
-from cleanroom.decide.model import Deny, Verdict
+from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.policy.hosts import canonical_host
 from cleanroom.policy.model import CompiledPolicy
 
 
-def decide_target(policy: CompiledPolicy, host_text: str, port: int) -> Verdict:
+def decide_target(policy: CompiledPolicy, guard: Guard, host_text: str, port: int) -> Verdict:
     """Judge what a person writes: a host name, or an IP address with or without brackets.
 
+    Where a name leads is not known here; an address is judged as it would be dialled.
     Raises InvalidHostError if the text names no host.
     """
     literal = parse_address(host_text.removeprefix("[").removesuffix("]"))
     if literal is not None:
-        return match_address(policy, literal, port)
+        verdict = match_address(policy, literal, port)
+        refused = decide_dial(policy, guard, "", literal, port)
+        return refused if refused is not None and isinstance(verdict, Allow) else verdict
     return match_name(policy, canonical_host(host_text), port)
 
 

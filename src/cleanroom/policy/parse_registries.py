@@ -19,6 +19,7 @@ MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
 MAX_HOSTS: Final = 64
 MAX_EXCEPTIONS: Final = 256
 _DAY_S: Final = 86_400
+_NOT_OF_GIT: Final = "under `registries.git` it refuses to run"
 
 _PURL = Key(
     "purl",
@@ -94,6 +95,7 @@ LOCKFILE: Final = Key(
     Section((_LOCK_ENABLED, _MODE, _LOCKFILES), _build_lockfile),
     LockfilePolicy(),
     "Only what the repository's lock files pin is fetched.",
+    later=_NOT_OF_GIT,
 )
 _ENABLE = Key(
     "enable",
@@ -115,7 +117,8 @@ _CACHE = Key(
         r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", "a name of lower-case letters, digits, hyphens"
     ),
     None,
-    "Which content cache of the operator: `content-cache` is the only one, others refuse to run.",
+    "Which content cache of the operator: `content-cache` is the only one.",
+    later="any other name refuses to run",
 )
 _FALLBACK = Key(
     "fallback",
@@ -129,6 +132,7 @@ _COOLDOWN = Key(
     duration(1, 3650 * _DAY_S),
     None,
     "Hide versions younger than this.",
+    later=_NOT_OF_GIT,
 )
 _EXCEPTIONS = Key(
     "exceptions",
@@ -136,6 +140,7 @@ _EXCEPTIONS = Key(
     (),
     "Packages that pass although unlocked or too young.",
     shown="[]",
+    later=_NOT_OF_GIT,
 )
 _READ_ONLY = Key(
     "read_only",

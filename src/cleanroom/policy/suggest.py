@@ -22,8 +22,6 @@ _UNKNOWN_PORT: Final = 443
 _LOOKUP: Final = "dns"
 
 _NOTES: Final = {
-    Code.ADDRESS_NOT_ALLOWED: "leads to a private address: only the operator can allow it,"
-    " with gateway.private_hosts in config.yaml",
     Code.ECH_NOT_ALLOWED: "hides its name (ECH): turn that off in the client, or write 'ech: allow'"
     " on its rule",
     Code.SNI_MISMATCH: "was asked for by one name and spoken to by another: no rule allows that",
@@ -83,8 +81,10 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
 
 
 def _is_allowed(policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> bool:
-    """Return whether the file has the rule by now: it was edited after the run."""
+    """Return whether the file allows it by now: it was edited after the run."""
     _, value = target
+    if port == PORT and registry_of(policy, value) is not None:
+        return True
     return any(
         port in rule.ports
         and (
@@ -119,4 +119,6 @@ def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str]
             return f"{value} is denied by line {rule.place_of(port).line} of the policy"
     if refusal.code in _LIFTED:
         return ""
-    return f"{value} was refused, and no rule lifts that: cleanroom explain {refusal.code}"
+    told = f"{value} was refused, and no rule lifts that: cleanroom explain {refusal.code}"
+    # The guard's reason names the operator's line, where there is one.
+    return refusal.reason if refusal.code == Code.ADDRESS_NOT_ALLOWED else told

@@ -155,17 +155,16 @@ def host_pattern(verb: str) -> Leaf[tuple[RuleKind, str]]:
     return Leaf(lambda node: _hostly(parse_host_pattern, node), words, schema, verb)
 
 
-def host_or_wildcard() -> Leaf[str]:
-    """Return the type of a host name or a `*.` wildcard, canonical, as it is written."""
+def hosts_or_addresses() -> Leaf[str]:
+    """Return the type of a host name, `*.` wildcard, address or block, canonical, as a text."""
 
     def parse(text: str) -> str:
-        kind, name = parse_host_pattern(text)
-        if kind is RuleKind.NETWORK:
-            raise InvalidHostError("it is an address", "write a host name")  # noqa: EM101
-        return f"*.{name}" if kind is RuleKind.WILDCARD else name
+        kind, value = parse_host_pattern(text)
+        return f"*.{value}" if kind is RuleKind.WILDCARD else value
 
+    words = "host name, `*.` wildcard, IP address or CIDR block"
     schema = {"type": "string", "maxLength": MAX_TEXT}
-    return Leaf(lambda node: _hostly(parse, node), "host name or `*.` wildcard", schema)
+    return Leaf(lambda node: _hostly(parse, node), words, schema)
 
 
 def _hostly(parse: Callable[[str], T], node: Scalar) -> T:

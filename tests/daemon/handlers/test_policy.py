@@ -8,6 +8,11 @@ from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, running
 
 TEXT = {"path": "cleanroom.yaml", "text": POLICY}
 
+PRIVATE = {
+    "path": "cleanroom.yaml",
+    "text": "version: 1\nsandbox: {network: {allow: [{host: 10.0.0.0/8}]}}\n",
+}
+
 
 async def ask(daemon: Daemon, what: str, **body: object) -> tuple[int, Json]:
     """Ask about a policy."""
@@ -82,6 +87,8 @@ def test_check_is_a_verdict(short_path: Path) -> None:
             assert (yes["allowed"], yes["line"]) == (True, 6)
             no = (await ask(daemon, "check", host="evil.test", port=443))[1]
             assert (no["allowed"], no["code"]) == (False, "host_not_allowed")
+            address = (await ask(daemon, "check", host="10.0.0.1", port=443, policy=PRIVATE))[1]
+            assert (address["allowed"], address["code"]) == (False, "address_not_allowed")
             status, problem = await ask(daemon, "check", host="a\x00b", port=443)
             assert (status, problem["code"]) == (400, "request_invalid")
             assert (await ask(daemon, "check", host="a", port=70_000))[0] == 400
@@ -100,6 +107,11 @@ def test_suggest_adds_what_a_run_was_refused(short_path: Path) -> None:
             assert suggestion["changed"]
             assert suggestion["run_id"] == run["id"]
             assert "host: files.example" in suggestion["text"]
+            private = await daemon.run("deny", "10.0.0.1", "443")
+            await daemon.finished(private)
+            hopeless = (await ask(daemon, "suggest", run_id=private["id"]))[1]
+            assert not hopeless["changed"]
+            assert "gateway.private_hosts: [10.0.0.1]" in hopeless["notes"][0]
             quiet = await daemon.run("true")
             await daemon.finished(quiet)
             nothing = (await ask(daemon, "suggest", run_id=quiet["id"]))[1]

@@ -27,10 +27,12 @@ from cleanroom.api.types import Denial, Run, RunOptions
 from cleanroom.daemon.approvals import Finding, Workspace, bound, not_agreed
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
+from cleanroom.daemon.host_networks import read_host_networks
 from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
 from cleanroom.daemon.policy_reports import changes_of, check_of, report_of, rule_of
+from cleanroom.decide.address import Guard, judge_address, make_guard
 from cleanroom.decide.mirror import mirrors_for
-from cleanroom.decide.tcp import decide_target
+from cleanroom.decide.tcp import decide_target, parse_address
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.explain import explain as explain_plan
 from cleanroom.policy.hosts import InvalidHostError
@@ -83,7 +85,7 @@ async def check(call: Call) -> web.StreamResponse:
     request = await call.read(PolicyCheckRequest, MAX_POLICY_BODY)
     policy, _, _ = await call.host.policies.compile(request.policy)
     try:
-        verdict = decide_target(policy, request.host, request.port)
+        verdict = decide_target(policy, _guard(call), request.host, request.port)
     except InvalidHostError as error:
         message = f"cannot check this host: {error}"
         raise UserError(Code.REQUEST_INVALID, message, "write HOST:PORT") from error
@@ -96,7 +98,8 @@ async def suggest(call: Call) -> web.StreamResponse:
     request = await call.read(PolicySuggestRequest, MAX_POLICY_BODY)
     policy, _, _ = await call.host.policies.compile(request.policy)
     run = await _run_of(call, request)
-    refusals = (_refusal(denial) for denial in runs.now(call, run).denied)
+    guard = _guard(call)
+    refusals = (_refusal(denial, guard) for denial in runs.now(call, run).denied)
     suggestion = suggest_rules(refusals, policy)
     path = request.policy.path or "cleanroom.yaml"
     before = request.policy.text
@@ -186,13 +189,20 @@ async def _run_of(call: Call, request: PolicySuggestRequest) -> Run:
     return found
 
 
-def _refusal(denial: Denial) -> Refusal:
+def _guard(call: Call) -> Guard:
+    return make_guard(call.host.config.settings.gateway.private_hosts, read_host_networks())
+
+
+def _refusal(denial: Denial, guard: Guard) -> Refusal:
+    literal = None if denial.name else parse_address(denial.address)
+    # No rule would be enough for an address that is not dialled either.
+    refused = None if literal is None else judge_address(guard, "", literal)
     return Refusal(
         name=denial.name,
         port=denial.port,
         address=denial.address,
         protocol=denial.protocol,
-        code=denial.code,
-        reason=denial.reason,
+        code=refused.code if refused else denial.code,
+        reason=refused.reason if refused else denial.reason,
         artifact=denial.artifact,
     )
