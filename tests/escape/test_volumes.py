@@ -70,11 +70,24 @@ def test_one_sandbox_has_it_at_a_time_and_no_other_workspace(person: Person) -> 
     assert prints(person, *flag, "--", "ls -A /v") == ""
 
 
-def test_what_a_volume_may_hold_has_an_end(person: Person) -> None:
-    fill = "for i in $(seq 200); do head -c 100000 /dev/zero > /v/$i || exit 3; done; sleep 60"
-    done = person.types("exec", "--volume", "cache:/v", "--timeout", "20s", "--", fill)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "cd /v",
+        "mkdir -m 0300 /v/closed && cd /v/closed",  # nobody may list it
+        "cd /v && for i in $(seq 40); do mkdir $(printf %0200d $i) && cd -P ./0* || exit; done",
+    ],
+    ids=["open", "closed", "deep"],
+)
+def test_what_a_volume_may_hold_has_an_end(person: Person, place: str) -> None:
+    fill = (
+        f"{place}; for i in $(seq 200); do head -c 100000 /dev/zero > $i || exit 3; done; sleep 60"
+    )
+    done = person.types("exec", "--volume", "cache:/v", "--timeout", "60s", "--", fill)
     assert done.returncode == 125, done.stderr
     assert "limits.volume" in done.stderr
+    removed = person.types("volumes", "rm", "cache")
+    assert removed.returncode == 0, removed.stderr
 
 
 def test_a_socket_in_a_volume_leads_to_no_later_sandbox(person: Person) -> None:

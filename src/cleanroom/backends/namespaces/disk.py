@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.trees import entries
+
 LOOK_S: Final = 0.2
 COUNT_S: Final = 5.0  # at least this often, whatever the file system's free space says
 ENTRY_BYTES: Final = 1024  # what a name and an inode cost, so that empty files are not free
@@ -85,13 +87,10 @@ def count(folders: Iterable[Path], enough: int) -> int:
     upper layer; links are not followed.
     """
     used = 0
-    pending = [str(folder) for folder in folders]
-    while pending and used <= enough:
-        # what vanishes or cannot be read while we look is not counted
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                facts = entry.stat(follow_symlinks=False)
+    for folder in folders:
+        with contextlib.closing(entries(folder)) as found:
+            for facts in found:
                 used += facts.st_blocks * 512 + ENTRY_BYTES
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
+                if used > enough:
+                    return used
     return used

@@ -13,21 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.trees import entries
+
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def tree_size(folder: Path) -> int:
-    """Bytes that `folder` occupies on disk; what cannot be read is not counted."""
-    total = 0
-    waiting = [str(folder)]
-    while waiting:
-        at = waiting.pop()
-        with contextlib.suppress(OSError), os.scandir(at) as entries:
-            for entry in entries:
-                total += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-    return total
+    """Bytes that `folder` occupies on disk."""
+    return sum(facts.st_blocks * 512 for facts in entries(folder))
 
 
 def remove_tree(folder: Path) -> None:
@@ -83,8 +76,8 @@ def _empty(fd: int, top: int, names: Iterator[str]) -> list[str]:
     """Unlink what is in `fd`; its folders are moved into `top`, and their new names returned."""
     _open_up(fd)
     moved = []
-    with os.scandir(fd) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    with os.scandir(fd) as here:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in here]
     for name, is_folder in found:
         if not is_folder:
             os.unlink(name, dir_fd=fd)
