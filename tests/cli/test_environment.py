@@ -33,8 +33,9 @@ def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, content: bytes, wh
 
 
 def test_an_absent_file_is_refused() -> None:
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="No such file") as refused:
         given_environment([], ["/nonexistent"], {})
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize(

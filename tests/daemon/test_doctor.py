@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,6 +52,16 @@ def test_doctor_says_all_that_a_daemon_here_would_hold(programs: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     (local,) = json.loads(done.stdout)["backends"]
     assert {"registry_enforcement", "limit_output", "mise_bootstrap"} <= set(local["capabilities"])
+
+
+def test_nobody_needs_to_read_it_to_its_end(programs: Path) -> None:
+    assert programs.is_dir()
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-m", "cleanroom.daemon.doctor"]
+    done = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_what_a_backend_proved_is_in_the_report() -> None:

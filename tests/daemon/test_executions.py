@@ -123,6 +123,7 @@ def test_a_timeout_follows_the_monotonic_clock() -> None:
         assert outcome.state == "timed_out"
         assert outcome.failure is not None
         assert outcome.failure.reason == "it ran longer than 60 s"
+        assert outcome.failure.hint.startswith("cleanroom exec --timeout ")
 
     play(conversation())
 
@@ -167,6 +168,7 @@ def test_output_above_the_policys_limit_ends_the_command() -> None:
         assert outcome.state == "failed"
         assert outcome.failure is not None
         assert outcome.failure.code == "resource_limit"
+        assert outcome.failure.hint
         assert playing.live.output.totals[1] == 5000
 
     play(conversation())

@@ -66,7 +66,7 @@ def _file(path: str, environ: Mapping[str, str]) -> dict[str, str]:
         text = read_limited(path, SMALL)
     except (OSError, ValueError) as error:
         message = f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        raise UserError(Code.REQUEST_INVALID, message) from None
+        raise UserError(Code.REQUEST_INVALID, message, "name a file: --env-file FILE") from None
     given: dict[str, str] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()

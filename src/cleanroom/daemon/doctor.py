@@ -8,12 +8,14 @@ Never: a running daemon needed, or a change without --fix.
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from cleanroom.backends.base import Probe
 from cleanroom.backends.namespaces import NamespacesBackend
@@ -99,5 +101,15 @@ def main(argv: Sequence[str]) -> int:
     return 0 if report.ready else 1
 
 
+def run() -> NoReturn:
+    """Be the program. That nobody reads it to its end is no error: `doctor | head -1`."""
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(128 + signal.SIGPIPE)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run()

@@ -52,12 +52,14 @@ CANCELED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="it was 
 def timed_out(seconds: float) -> Ending:
     """The ending of an execution that used up its own time."""
     reason = f"it ran longer than {seconds:g} s"
-    return Ending("timed_out", Failure(code=Code.TIMED_OUT, reason=reason, hint="--timeout"))
+    hint = "cleanroom exec --timeout TIME, with a longer one"
+    return Ending("timed_out", Failure(code=Code.TIMED_OUT, reason=reason, hint=hint))
 
 
 def _too_much(limit: int) -> Ending:
     reason = f"it wrote more than {limit} bytes (sandbox.resources.output)"
-    return Ending("failed", Failure(code=Code.RESOURCE_LIMIT, reason=reason))
+    hint = "raise it, or send the output to a file in the workspace"
+    return Ending("failed", Failure(code=Code.RESOURCE_LIMIT, reason=reason, hint=hint))
 
 
 ASKS: Final = (signal.SIGTERM,)
