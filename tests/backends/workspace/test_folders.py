@@ -15,7 +15,6 @@ from cleanroom.backends.workspace.folders import (
     open_folder,
     open_plain,
     opened,
-    same_content,
     split,
 )
 
@@ -71,25 +70,3 @@ def test_kinds(top: Path) -> None:
     kinds = [kind_of((top / name).lstat().st_mode) for name in ("a", "a/file", "link", "fifo")]
     assert kinds == ["folder", "file", "link", ""]
     assert [split(path) for path in ("a", "a/b/c")] == [("", "a"), ("a/b", "c")]
-
-
-@pytest.mark.parametrize(("one", "other"), [("", ""), ("a", "a"), ("a" * 70_000, "a" * 70_000)])
-def test_equal_contents(tmp_path: Path, one: str, other: str) -> None:
-    assert compared(tmp_path, one, other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("", "a"), ("a", ""), ("a" * 70_000, "a" * 69_999 + "b"), ("ab", "a")]
-)
-def test_different_contents(tmp_path: Path, one: str, other: str) -> None:
-    assert not compared(tmp_path, one, other)
-
-
-def compared(folder: Path, one: str, other: str) -> bool:
-    (folder / "one").write_text(one)
-    (folder / "other").write_text(other)
-    with (
-        opened(os.open(folder / "one", os.O_RDONLY)) as first,
-        opened(os.open(folder / "other", os.O_RDONLY)) as second,
-    ):
-        return same_content(first, second)

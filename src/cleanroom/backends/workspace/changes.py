@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.workspace.content import same_content
 from cleanroom.backends.workspace.folders import (
     FOLDER,
     facts_of,
@@ -22,7 +23,6 @@ from cleanroom.backends.workspace.folders import (
     open_folder,
     open_plain,
     opened,
-    same_content,
 )
 from cleanroom.backends.workspace.patterns import MAX_BYTES, Patterns, parse_patterns
 from cleanroom.backends.workspace.saved import Places, Saved, load

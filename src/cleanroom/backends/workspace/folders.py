@@ -119,16 +119,6 @@ def kind_of(mode: int) -> str:
     return "folder" if stat.S_ISDIR(mode) else ""
 
 
-def same_content(one: int, other: int) -> bool:
-    """Whether two open files hold the same bytes from here on."""
-    while True:
-        first = os.read(one, 1 << 16)
-        if first != _read_exactly(other, len(first)) or (not first and os.read(other, 1)):
-            return False
-        if not first:
-            return True
-
-
 def _read_exactly(fd: int, count: int) -> bytes:
     data = b""
     while len(data) < count:

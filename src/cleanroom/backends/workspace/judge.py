@@ -16,6 +16,7 @@ from typing import Final
 from cleanroom.backends.workspace.applied import Marks
 from cleanroom.backends.workspace.changes import Change, Skipped
 from cleanroom.backends.workspace.clashes import clashes
+from cleanroom.backends.workspace.content import same_content
 from cleanroom.backends.workspace.folders import (
     facts_of,
     is_plain,
@@ -23,7 +24,6 @@ from cleanroom.backends.workspace.folders import (
     names_in,
     open_at,
     opened,
-    same_content,
     split,
 )
 from cleanroom.backends.workspace.links import Links

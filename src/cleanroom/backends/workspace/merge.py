@@ -9,7 +9,6 @@ of ours: it reads no attributes, so no merge driver, and there is no repository 
 """
 
 import asyncio
-import hashlib
 import os
 import secrets
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cleanroom.backends.workspace.applied import Marks, marks_of
+from cleanroom.backends.workspace.content import digest_of
 from cleanroom.backends.workspace.folders import opened
 from cleanroom.backends.workspace.gitrun import GitError, merge_files
 from cleanroom.backends.workspace.judge import CHANGED, EXISTS, Judge
@@ -140,6 +140,6 @@ def _merged(pair: _Pair, content: bytes, marks: int) -> Merged:
     mode = host.mode
     if before is not None and (sandbox.mode ^ before.mode) & _X:
         mode = (host.mode & ~_X) | (sandbox.mode & _X)
-    given = file_digest(sandbox.mode, hashlib.sha256(sandbox.content).hexdigest())
+    given = file_digest(sandbox.mode, digest_of(sandbox.content))
     theirs = replace(sandbox, ctime_ns=MERGED)
     return Merged(content, mode, marks, before is not None, host.ctime_ns, given, theirs)

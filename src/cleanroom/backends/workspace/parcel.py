@@ -6,12 +6,12 @@ followed, a set-uid bit, an owner, or a file of another size than its header say
 The format is POSIX.1-2017 pax: a ustar header, after extended records where a name is too long.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from cleanroom.backends.workspace.content import Digest
 from cleanroom.backends.workspace.folders import facts_of, open_at, open_plain, opened, split
 from cleanroom.backends.workspace.sync import Brought, file_digest, link_digest
 
@@ -52,13 +52,13 @@ def _entry(at: int, name: str, path: str, packed: dict[str, Brought]) -> Iterato
             with opened(fd):
                 facts = os.fstat(fd)
                 yield _header(path, facts, b"0", size=facts.st_size)
-                digest = hashlib.sha256()
+                digest = Digest()
                 yield from _content(fd, facts.st_size, digest)
-                known = file_digest(facts.st_mode, digest.hexdigest())
+                known = file_digest(facts.st_mode, digest.end(facts.st_size))
                 packed[path] = Brought(facts.st_ctime_ns, known)
 
 
-def _content(fd: int, size: int, digest: "hashlib._Hash") -> Iterator[bytes]:
+def _content(fd: int, size: int, digest: Digest) -> Iterator[bytes]:
     left = size
     while left:
         data = os.read(fd, min(left, _CHUNK))

@@ -7,7 +7,6 @@ memory of what was brought inside.
 A path was changed inside if the upper layer has it with another content than was brought there.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cleanroom.backends.workspace.content import content_digest
 from cleanroom.backends.workspace.folders import (
     FOLDER,
     facts_of,
@@ -158,9 +158,8 @@ def _digest(at: int, name: str) -> str:
     fd = open_plain(at, name)
     if fd is None:
         return "folder" if _is_folder(at, name) else "unreadable"
-    with os.fdopen(fd, "rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-        return file_digest(os.fstat(fd).st_mode, content)
+    with opened(fd):
+        return file_digest(os.fstat(fd).st_mode, content_digest(fd))
 
 
 def link_digest(text: str) -> str:
@@ -168,9 +167,9 @@ def link_digest(text: str) -> str:
     return f"link {text}"
 
 
-def file_digest(mode: int, sha256: str) -> str:
+def file_digest(mode: int, content: str) -> str:
     """Return the digest of a file: whether it is a program is part of it, other rights are not."""
-    return f"file {mode & 0o111:o} {sha256}"
+    return f"file {mode & 0o111:o} {content}"
 
 
 def _is_folder(at: int, name: str) -> bool:

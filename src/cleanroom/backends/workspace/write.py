@@ -6,7 +6,6 @@ already there, half a file under its final name, or a step that the journal did 
 Until the first rename nothing of the host has changed but drafts; if drafting fails, they go.
 """
 
-import errno
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from cleanroom.backends.workspace.changes import Change
+from cleanroom.backends.workspace.content import data_from
 from cleanroom.backends.workspace.folders import facts_of, open_at, open_folder, opened, split
 from cleanroom.backends.workspace.journal import (
     NOT_THERE,
@@ -155,7 +155,7 @@ def _copy_data(source: int, target: int) -> None:
     size = os.fstat(source).st_size
     os.ftruncate(target, size)
     at = 0
-    while (at := _data_from(source, at, size)) < size:
+    while (at := data_from(source, at, size)) < size:
         end = min(os.lseek(source, at, os.SEEK_HOLE), size)
         os.lseek(source, at, os.SEEK_SET)
         os.lseek(target, at, os.SEEK_SET)
@@ -165,13 +165,3 @@ def _copy_data(source: int, target: int) -> None:
             while len(view):
                 view = view[os.write(target, view) :]
         at = end  # also if it was cut meanwhile
-
-
-def _data_from(source: int, at: int, size: int) -> int:
-    """Where the next data begins; `size` if only a hole is left."""
-    try:
-        return os.lseek(source, at, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return size
