@@ -62,6 +62,7 @@ def test_wait_asks_until_the_end_and_exits_alike(
     done = cli("executions", "wait", "dev", "exe_1", "--json")
     assert done.status == status
     assert json.loads(done.out)["state"] == "failed"
+    assert ("failure" in end) == ("cleanroom: " in done.err)
     assert cli.daemon.requests[-1].target.endswith("?wait_s=60")
 
 
@@ -71,6 +72,15 @@ def test_cancel_and_kill_are_asked(cli: CommandLine) -> None:
     assert cli("executions", "cancel", "dev", "exe_1").status == 0
     assert cli("executions", "kill", "dev", "exe_1", "--signal", "sigint").status == 0
     assert cli.daemon.sent("POST", f"{PATH}/exe_1/signal").json() == {"signal": "INT"}
+    cli.script.answers[f"POST {PATH}/exe_1/signal"] = Answer(EXECUTION)
+    assert cli("executions", "kill", "dev", "exe_1", "--signal", "10").status == 0
+    assert cli.daemon.requests[-1].json() == {"signal": "USR1"}
+
+
+@pytest.mark.parametrize("text", ["99", "", "-", "SIG"])
+def test_what_is_no_signal_is_not_asked(cli: CommandLine, text: str) -> None:
+    done = cli("executions", "kill", "dev", "exe_1", f"--signal={text}")
+    assert (done.status, "as a signal" in done.err) == (2, True), done.err
 
 
 def test_logs_put_each_stream_where_it_was(cli: CommandLine) -> None:

@@ -40,6 +40,8 @@ def test_what_was_denied_counts_if_asked() -> None:
         ({}, 125),
         ({"exit_code": 143, "failure": {"code": "timed_out"}}, 124),
         ({"exit_code": 143, "failure": {"code": "canceled"}}, 143),
+        ({"failure": {"code": "canceled"}}, 130),
+        ({"signal": 15, "failure": {"code": "timed_out"}}, 124),
     ],
     ids=str,
 )

@@ -27,6 +27,7 @@ def test_folders_are_asked_for_by_their_canonical_paths(cli: CommandLine) -> Non
 def test_a_volume_has_a_name_and_a_place(cli: CommandLine) -> None:
     assert cli("exec", "--volume", "home:/home/cleanroom", "true").status == 0
     assert options(cli) == {"volumes": [{"name": "home", "at": "/home/cleanroom"}]}
+    assert cli("exec", "--volume", "a-b.c_1:/a", "true").status == 0
 
 
 @pytest.mark.parametrize("text", ["", "foo", "COW"])
@@ -38,7 +39,9 @@ def test_a_mode_that_there_is_not_is_said(cli: CommandLine, text: str) -> None:
     assert not cli.daemon.requests
 
 
-@pytest.mark.parametrize("text", ["", "home", ":/a", "home:", "home:a"])
+@pytest.mark.parametrize(
+    "text", ["", "home", ":/a", "home:", "home:a", "../x:/a", "Home:/a", ".a:/a", "h\u00e9:/a"]
+)
 def test_a_volume_that_cannot_be_read_is_said(cli: CommandLine, text: str) -> None:
     done = cli("exec", "--volume", text, "true")
     assert done.status == 2

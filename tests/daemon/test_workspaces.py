@@ -223,3 +223,13 @@ def test_a_volume_is_the_workspaces_and_one_sandboxs_at_a_time(repository: Path)
         asyncio.run(workspaces.prepare(taken, folder))
     with pytest.raises(Refused, match="keeps none"):
         asyncio.run(LocalWorkspaces(HOST).prepare(order, folder))
+
+
+def test_a_volume_whose_place_is_refused_is_not_made(repository: Path) -> None:
+    volumes = Volumes(repository.parent / "volumes", 1 << 20)
+    workspaces = LocalWorkspaces(HOST, volumes=volumes)
+    options = RunOptions(volumes=[VolumeRequest(name="home", at="/etc")])
+    order = replace(order_with_volume(repository), options=options)
+    with pytest.raises(UserError, match="the sandbox has /etc there"):
+        asyncio.run(workspaces.prepare(order, repository.parent / "sandbox"))
+    assert volumes.every() == []

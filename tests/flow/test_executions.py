@@ -16,8 +16,22 @@ def test_a_running_command_is_listed_read_and_canceled(person: Person) -> None:
         assert "sleep" in person.types("executions", "list", "dev").out
         assert person.types("executions", "cancel", "dev", execution["id"]).status == 0
         assert process.wait(20) == 143
+        assert process.stderr
+        assert b"cleanroom: it was canceled\n" in process.stderr.read()
     assert person.types("executions", "wait", "dev", execution["id"]).status == 143
     assert "canceled" in person.types("executions", "get", "dev", execution["id"]).out
+
+
+def test_a_command_whose_sandbox_is_stopped_says_so_to_all_who_wait(person: Person) -> None:
+    with person.start("exec", "--sandbox", "dev", "-v", "sleep") as process:
+        wait_for(process, b"run run_")
+        assert person.types("stop", "dev").status == 0
+        assert process.wait(60) == 130
+        assert process.stderr
+        assert b"cleanroom: its sandbox was stopped\n" in process.stderr.read()
+    for words in (("wait", "dev"), ("attach", "dev")):
+        done = person.types(*words)
+        assert (done.status, "its sandbox was stopped" in done.err) == (130, True), done.err
 
 
 def test_a_signal_reaches_it(person: Person) -> None:

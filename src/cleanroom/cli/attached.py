@@ -122,11 +122,11 @@ def _raw(terminal: "Terminal | None", screen: Screen) -> Iterator[None]:
         screen.line_end = "\n"
 
 
-def say_failure(run: Reply, screen: Screen) -> None:
-    """Say why a run has no end of its own workload, unless somebody wanted that."""
+def say_failure(run: Reply, screen: Screen, *, asked: int = 0) -> None:
+    """Say why a run has no end of its own workload, unless this client `asked` for it by signal."""
     if "failure" in run:
         failure = run.item("failure")
-        if failure.text("code") != Code.CANCELED:
+        if not asked or failure.text("code") != Code.CANCELED:
             code, reason = known_code(failure.text("code")), failure.text("reason")
             screen.error(CleanroomError(code, reason, failure.text("hint", "")))
 

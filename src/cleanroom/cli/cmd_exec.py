@@ -236,7 +236,7 @@ def _run(request: dict[str, object], caller: Caller, result: TextIO | None) -> i
     with suppress(BrokenPipeError):
         report.ended(run, status)
     _write_result(result, run, status)
-    say_failure(run, shell.screen)
+    say_failure(run, shell.screen, asked=ended.signalled)
     return status
 
 

@@ -5,7 +5,9 @@ end.
 """
 
 import argparse
+import signal
 
+from cleanroom.cli.attached import say_failure
 from cleanroom.cli.chosen import add_chosen, chosen
 from cleanroom.cli.exit_status import execution_status
 from cleanroom.cli.group import Sub, run_group
@@ -15,6 +17,7 @@ from cleanroom.cli.log_output import LogOutput
 from cleanroom.cli.parser import Parser, moment
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
+from cleanroom.errors import Code, UsageError
 
 WAIT_S = 60  # of one request; `wait` asks again
 
@@ -65,7 +68,7 @@ def logs_parser() -> Parser:
 def kill_parser() -> Parser:
     """Return the parser of `executions kill`."""
     parser = _ending_parser("kill", "Send a signal to a command.")
-    parser.value("--signal", "NAME", "the signal", default="KILL")
+    parser.value("--signal", "NAME", "the signal: TERM, or 15", default="KILL")
     return parser
 
 
@@ -112,7 +115,19 @@ def wait(options: argparse.Namespace, shell: Shell) -> int:
             execution = connection.call(call)
     if options.json:
         shell.screen.json(execution.fields)
+    say_failure(execution, shell.screen)
     return execution_status(execution)
+
+
+def _signal_name(text: str) -> str:
+    """Return TERM for TERM, sigterm and 15. The daemon says which can be sent."""
+    if text.isdecimal() and int(text) in set(signal.Signals):
+        text = signal.Signals(int(text)).name
+    name = text.upper().removeprefix("SIG")
+    if not name.isalnum() or name[0].isdecimal():
+        message = f"cannot read {text!r} as a signal"
+        raise UsageError(Code.REQUEST_INVALID, message, "write a name or a number: TERM, or 15")
+    return name
 
 
 def cancel(options: argparse.Namespace, shell: Shell) -> int:
@@ -125,7 +140,7 @@ def cancel(options: argparse.Namespace, shell: Shell) -> int:
 
 def kill(options: argparse.Namespace, shell: Shell) -> int:
     """Send it a signal."""
-    body = {"signal": options.signal.upper().removeprefix("SIG")}
+    body = {"signal": _signal_name(options.signal)}
     with shell.connect(options) as connection:
         execution = connection.call(Call("signal_execution", _path(options), body=body))
     shell.fields(execution, as_json=options.json)

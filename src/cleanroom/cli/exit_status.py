@@ -31,13 +31,11 @@ def exit_status(run: Reply, signalled: int, *, fail_on_denied: bool = False) -> 
 
 def execution_status(execution: Reply) -> int:
     """Return the status of an execution that has ended, for who only looked on."""
-    if "failure" in execution and execution.item("failure").text("code") == Code.TIMED_OUT:
-        return TIMED_OUT
-    code = execution.maybe_number("exit_code")
-    if code is not None:
-        return code
-    number = execution.maybe_number("signal")
-    return NOT_RUN if number is None else 128 + number
+    if "exit_code" in execution or "signal" not in execution:
+        return exit_status(execution, 0)
+    return exit_status(
+        Reply.of({**execution.fields, "exit_code": 128 + execution.number("signal")}), 0
+    )
 
 
 def error_status(code: Code) -> int:

@@ -24,10 +24,16 @@ def add_folder_flags(parser: Parser) -> None:
 
 def _volume(text: str) -> dict[str, str]:
     name, _, place = text.partition(":")
-    if not name or not place.startswith("/"):
+    if not _is_name(name) or not place.startswith("/"):
         message = f"cannot read --volume {text!r}"
-        raise UsageError(Code.REQUEST_INVALID, message, "write NAME:/AT, e.g. home:/home/cleanroom")
+        raise UsageError(Code.REQUEST_INVALID, message, "write name:/AT, e.g. home:/home/cleanroom")
     return {"name": name, "at": place}
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is plainly a volume's name; no regular expression, which costs every exec 2 ms."""
+    plain = text.replace("-", "a").replace(".", "a").replace("_", "a")
+    return (text[:1] + plain).isalnum() and text.isascii() and text == text.lower()
 
 
 def folder_options(options: Options) -> dict[str, object]:

@@ -92,12 +92,14 @@ def attach(options: argparse.Namespace, shell: Shell) -> int:
 
 def _end(ended: Ended, report: Report, shell: Shell) -> int:
     if "run" not in ended.message:  # it is remembered no more
-        return execution_status(ended.message.item("execution"))
+        execution = ended.message.item("execution")
+        say_failure(execution, shell.screen, asked=ended.signalled)
+        return execution_status(execution)
     run = ended.message.item("run")
     status = exit_status(run, ended.signalled)
     # What was noted at the start was told to who started it; what came since came as a message.
     news = Reply.of({**run.fields, "notes": []})
     with suppress(BrokenPipeError):
         report.ended(news, status)
-    say_failure(run, shell.screen)
+    say_failure(run, shell.screen, asked=ended.signalled)
     return status

@@ -86,7 +86,7 @@ def warm(options: argparse.Namespace, shell: Shell) -> int:
     run = ended.message.item("run")
     report.ended(run, 0)
     report.show(options)
-    say_failure(run, shell.screen)
+    say_failure(run, shell.screen, asked=ended.signalled)
     is_whole = report.is_done and not report.failures and "failure" not in run
     if run.maybe_number("exit_code") == _NO_PYTHON:
         shell.screen.warn("cleanroom: cannot warm the cache: there is no python3 inside")

@@ -18,8 +18,9 @@ duplicate stops the daemon with the file's name, line and column. A daemon that 
 read: `cleanroom config show` says so when the file has changed since, and how to end that daemon.
 
 Strongest first: flags of a command, `CLEANROOM_…` variables of the daemon's environment, this
-file, defaults. In a variable a list is separated by commas. `cleanroom config show --origin` says
-every value in force and where it was said.
+file, defaults. A daemon that a command starts by itself gets none of these variables: write the
+file, or start `cleanroom serve` with them. In a variable a list is separated by commas.
+`cleanroom config show --origin` says every value in force and where it was said.
 
 A value under a dotted name is written nested:
 

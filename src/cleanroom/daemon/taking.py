@@ -14,7 +14,9 @@ from cleanroom.daemon.sandbox import Creation, LiveSandbox
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.widening import difference
 
-RECREATED: Final = Ending("canceled", Failure(code=Code.CANCELED, reason="it was made anew"))
+RECREATED: Final = Ending(
+    "canceled", Failure(code=Code.CANCELED, reason="its sandbox was made anew")
+)
 _SHOWN: Final = 5
 
 

@@ -90,8 +90,10 @@ class LocalWorkspaces:
         spec = build_spec(order.policy, order.sandbox_id, view, host, client)
         wanted = [overlay for mount in mounts for overlay in mount.overlays]
         if order.options.volumes:
-            wanted += await asyncio.to_thread(self._volumes_of, order)
+            wanted += await asyncio.to_thread(self._volumes_of, order, make=False)
         spec = add_places(spec, wanted)
+        if order.options.volumes and not order.only_planned:  # a refused place leaves no volume
+            await asyncio.to_thread(self._volumes_of, order, make=True)
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         notes = tuple(note for each in (view, *mounts) for note in each.notes)
@@ -111,8 +113,8 @@ class LocalWorkspaces:
             views = await asyncio.to_thread(anew)
         return replace(prepared, notes=tuple(note for each in views for note in each.notes))
 
-    def _volumes_of(self, order: Order) -> list[Overlay]:
-        """Return how the sandbox has its volumes, made. Raises UserError for one that is taken."""
+    def _volumes_of(self, order: Order, *, make: bool) -> list[Overlay]:
+        """Return how the sandbox has its volumes. Raises UserError for one that is taken."""
         found: list[Overlay] = []
         for volume in order.options.volumes:
             holder = order.taken.get((order.workspace, volume.name))
@@ -124,7 +126,7 @@ class LocalWorkspaces:
                 message = "cannot use volumes: this daemon keeps none"
                 raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message)
             of = Identity(order.workspace, workspace_mark(order.workspace))
-            found.append(self._volumes.overlay(of, volume, make=not order.only_planned))
+            found.append(self._volumes.overlay(of, volume, make=make))
         return found
 
     def follower(
