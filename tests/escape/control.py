@@ -187,6 +187,12 @@ def resident_kib(pid: int) -> int:
     raise AssertionError(message)
 
 
+def peak_kib(pid: int) -> int:
+    """Return the most memory that a process has had at once."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
 def open_files(pid: int) -> int:
     """Return how many descriptors a process has."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 -- a listing, not paths

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.escape.control import peak_kib
 from tests.escape.registry_internet import FETCH, Package, Reply, packument, sha256, unique
 from tests.escape.registry_world import Registries, registry_policy
 
@@ -53,3 +54,30 @@ def test_an_exception_lets_one_version_pass(outside: Registries) -> None:
     assert said.result == [[200, "OK", sha256(young.data), len(young.data)]]
     (line,) = [event for event in said.audit if event["phase"] == "served"]
     assert (line["strength"], line["pin"].split(":")[0]) == ("exception", "exceptions")
+
+
+def test_many_who_ask_for_a_large_page_and_read_nothing_stop_nobody(outside: Registries) -> None:
+    """R9: what the policy leaves of a page is in the gateway's memory once, whoever reads it."""
+    old, young = publish(outside)
+    document = packument(old.name, {each.version: each.data for each in (old, young)})
+    page = json.loads(document)
+    page["time"] = {"1.3.0": OLD.isoformat(), "1.3.1": YOUNG.isoformat()}
+    page["versions"]["1.3.0"]["readme"] = "x" * (8 << 20)
+    large = Reply(json.dumps(page).encode(), kind="application/json")
+    outside.script.answers(f"npm.test/{old.name}", large)
+    program = f"""{FETCH}
+import socket
+request = b"GET /{old.name} HTTP/1.1\\r\\nHost: npm.test\\r\\n\\r\\n"
+held = []
+for _ in range(40):
+    plain = socket.create_connection(("npm.test", 443), timeout=60)
+    held.append(CONTEXT.wrap_socket(plain, server_hostname="npm.test"))
+    held[-1].sendall(request)
+begun = [each.recv(12) for each in held]
+result = [begun.count(b"HTTP/1.1 200"), fetch("npm.test", {old.file!r})[0]]
+"""
+    pid = outside.world.gateway_pid
+    before = peak_kib(pid)
+    assert outside.run(COOLED, program, "{}").result == [40, 200]
+    # 40 of it are 320 MiB; what is on the way of a connection, less than 2 MiB, is its own.
+    assert peak_kib(pid) - before < 200 * 1024

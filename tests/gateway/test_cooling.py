@@ -182,3 +182,71 @@ def test_the_date_of_a_module_is_that_of_its_version(world: World, date: str) ->
         assert (taken.body, taken.deny is None) == ((b"x", True) if date == _OLD else (b"", False))
     asked = [each.want.grant.path for each in world.upstream.asked]
     assert asked.count(f"{below}.info") == 1
+
+
+def test_many_that_wait_for_one_page_do_not_read_it_at_once(world: World) -> None:
+    """Each would have it in memory: it is read by one after the other, and cancelling is an end."""
+    world.upstream.answers(_PATH, Reply(b"x"))
+    world.upstream.answers("/ms", _page(_OLD))
+    grants = [
+        dataclasses.replace(artifact(b"x", cooldown_s=7), version=f"9.{number}")
+        for number in range(5)
+    ]
+    grants = [*grants, artifact(b"x", cooldown_s=7)]
+    takers = [Taken() for _ in grants]
+    every = [
+        world.cache.fetch(want(grant), taker) for grant, taker in zip(grants, takers, strict=True)
+    ]
+    dates = world.cache._dates
+    most = 0
+    every[3].cancel()
+    every[0].pause()
+
+    def is_over() -> bool:
+        nonlocal most
+        most = max(most, len(dates._reading))
+        if takers[1].is_over:
+            every[2].cancel()
+        return all(taker.is_over for number, taker in enumerate(takers) if number not in (2, 3))
+
+    every[0].resume()
+    world.room.turn_until(is_over)
+    assert most == 1
+    assert takers[5].body == b"x"
+    assert not dates._reading
+    assert not dates._line
+    assert not dates._counts
+
+
+def test_one_sandbox_reads_only_so_many_pages_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleanroom.gateway.cooling._READERS", 2)
+    world.upstream.answers(_PATH, Reply(b"x"))
+    takers = [Taken() for _ in range(6)]
+    for number, taker in enumerate(takers):
+        page_of = _page(_OLD)
+        page_of.is_held = True
+        world.upstream.answers(f"/p{number}", page_of)
+        grant = dataclasses.replace(artifact(b"x", cooldown_s=7), name=f"p{number}")
+        world.cache.fetch(want(grant, "sbx-b" if number == 5 else "sbx-a"), taker)
+    dates, asked = world.cache._dates, world.upstream.asked
+
+    def are_begun(count: int) -> bool:
+        assert dates._counts["sbx-a"] <= 2
+        return sum(each.is_begun for each in asked) == count
+
+    world.room.turn_until(lambda: are_begun(3))  # two of one sandbox, one of the other
+    finished: set[int] = set()
+
+    def are_over() -> bool:
+        assert dates._counts["sbx-a"] <= 2
+        for number, each in enumerate(asked):
+            if each.is_begun and number not in finished:
+                finished.add(number)
+                each.finish()
+        return all(taker.is_over for taker in takers)
+
+    world.room.turn_until(are_over)
+    assert [taker.body for taker in takers] == [b"x"] * 6
+    assert not dates._counts

@@ -21,6 +21,7 @@ from cleanroom.gateway.shared import Around, Older, Shared
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.spool import Body
+from cleanroom.gateway.views import Views
 
 MOST_FLIGHTS: Final = 64  # of one sandbox at once
 MOST_IN_LINE: Final = 1024  # of one sandbox, before those who left are forgotten
@@ -35,6 +36,7 @@ class CachedSource:
         self.shelf = shelf
         self.measures = Measures()
         self.memory = Memory(reactor)
+        self.views = Views(reactor)
         self._upstream = upstream
         self._flights: dict[Place, Shared] = {}
         self._flying: Counter[str] = Counter()

@@ -4,7 +4,7 @@ In: a Want, the registry's metadata. Out: the errand begins, or is refused. Neve
 date nobody says; a date of a page that has only one version.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +25,7 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Fetching, Served, Source, Taker, Want
 
 _REMEMBERED: Final = 20_000  # dates
+_READERS: Final = 16  # pages that are read for one sandbox at once, each in memory
 _DAY_S: Final = 86_400
 
 # Who may say it, of which artifact, and to whom.
@@ -38,6 +39,36 @@ class Dates:
         self.reactor = reactor
         self.source = source
         self._known: OrderedDict[_Key, float] = OrderedDict()
+        self._reading: dict[tuple[str, str], Wait] = {}
+        self._counts: Counter[str] = Counter()  # of those, by sandbox
+        self._line: dict[Wait, None] = {}
+
+    def may_read(self, wait: "Wait") -> bool:
+        """Tell whether it may read its page now; else `read` is called when others have ended.
+
+        SECURITY: many that wait for one page would have it in memory as many times.
+        """
+        if wait.page in self._reading or self._counts[wait.page[0]] >= _READERS:
+            self._line[wait] = None
+            return False
+        self._line.pop(wait, None)
+        self._reading[wait.page] = wait
+        self._counts[wait.page[0]] += 1
+        return True
+
+    def has_read(self, wait: "Wait") -> None:
+        """Let others read. Idempotent."""
+        self._line.pop(wait, None)
+        if self._reading.get(wait.page) is not wait:
+            return
+        sandbox_id = wait.page[0]
+        del self._reading[wait.page]
+        self._counts[sandbox_id] -= 1
+        if not self._counts[sandbox_id]:
+            del self._counts[sandbox_id]
+        for each in [each for each in self._line if each.page[0] == sandbox_id]:
+            if self.may_read(each):
+                self.reactor.soon(each.read)
 
     def known(self, want: Want) -> float | None:
         """Return when it was published, if that was asked before."""
@@ -65,6 +96,7 @@ class Wait:
         self._hosts = list(want.grant.hosts) or [want.host]
         if want.grant.manager in ("npm", "go"):  # whose pages are where the files are
             self._hosts = [want.host]
+        self.page = want.sandbox_id, _page_of(want.grant).path
         self._page = bytearray()
         self._is_page = False
         self._asking: Fetching | None = None
@@ -84,7 +116,7 @@ class Wait:
 
     def cancel(self) -> None:
         """Implement Fetching."""
-        self._is_over = True
+        self._end()
         if self._asking is not None:
             self._asking.cancel()
         self._errand.cancel()
@@ -122,6 +154,14 @@ class Wait:
 
     def _begin(self) -> None:
         date = self._dates.known(self._want)
+        if date is not None:
+            self._judge(date)
+        elif not self._is_over and self._dates.may_read(self):
+            self.read()
+
+    def read(self) -> None:
+        """Read the page, now that it may."""
+        date = self._dates.known(self._want)  # from who waited for it too
         if date is None:
             self._ask()
         else:
@@ -134,7 +174,8 @@ class Wait:
         if not self._hosts:
             label = self._want.grant.label
             reason = f"{label} has no date in its registry, and the policy has a cooldown"
-            self._refuse(self._deny or Deny(Code.COOLDOWN_ACTIVE, reason))
+            self._end()
+            self._errand.failed(self._deny or Deny(Code.COOLDOWN_ACTIVE, reason))
             return
         self._page.clear()
         host, grant = self._hosts.pop(0), _page_of(self._want.grant)
@@ -153,6 +194,7 @@ class Wait:
     def _judge(self, date: float) -> None:
         if self._is_over:
             return
+        self._end()
         cooldown_s = self._want.grant.cooldown_s
         age_s = self._dates.reactor.wall_s() - date
         if age_s >= cooldown_s:
@@ -163,11 +205,13 @@ class Wait:
             f"{label} was published {max(0, int(age_s // _DAY_S))} days ago; "
             f"the policy's cooldown is {cooldown_s / _DAY_S:g} days"
         )
-        self._refuse(Deny(Code.COOLDOWN_ACTIVE, reason))
+        self._errand.failed(Deny(Code.COOLDOWN_ACTIVE, reason))
 
-    def _refuse(self, deny: Deny) -> None:
-        self._is_over = True
-        self._errand.failed(deny)
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._page.clear()
+            self._dates.has_read(self)
 
 
 def _key(want: Want) -> _Key:

@@ -6,7 +6,7 @@ last byte of bytes that are not what they must be; the first one either, up to 1
 
 import hashlib
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,14 +18,13 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Served, Taker
 from cleanroom.gateway.spool import Body, LostError
 from cleanroom.gateway.store_wire import Said
+from cleanroom.gateway.views import Sight, View
 
 WHOLE: Final = 16 * 1024 * 1024  # bytes; larger ones are released before all of them are verified
 _HOLD: Final = 64 * 1024  # bytes that stay back until they are
 _CHUNK: Final = 256 * 1024
-_TURN: Final = 8  # chunks before others have their turn
+_TURN: Final = 8  # steps before others have their turn, or one chunk
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
-
-Refine = Callable[[bytes], bytes]  # raises UnreadableError
 
 
 class Verified(Protocol):
@@ -46,7 +45,7 @@ class Order:
     digests: tuple[str, ...] = ()
     measure: Measure | None = None  # where they are no digests of the bytes themselves
     needs_whole: bool = False  # nothing before all of it is there
-    refine: Refine | None = None
+    sight: Sight | None = None  # None: a page is handed over as it is
     method: str = "GET"
     range: str = ""
     if_none_match: str = ""
@@ -74,7 +73,7 @@ class Delivery:
         self._hashed = body.size if order.is_proven else 0
         self._position = 0  # of the next byte to release
         self._end: int | None = None  # of what is to be released, once that is known
-        self._memory: bytes | None = None  # what is released instead of the body
+        self._view: View | None = None  # what is released instead of the body
         self.whole: bytes | None = None  # all of a small body, as it was hashed
         self._is_begun = False
         self._is_judged = False  # all bytes were hashed and found right
@@ -145,7 +144,7 @@ class Delivery:
         return (
             order.needs_whole
             or order.measure is not None
-            or order.refine is not None
+            or order.sight is not None
             or order.method == "HEAD"
             or bool(order.range or order.if_none_match)
             or (bool(order.digests) and (length is None or length <= WHOLE))
@@ -158,9 +157,12 @@ class Delivery:
 
     def _run(self) -> None:
         self._is_scheduled = False
+        before = self._hashed + self._position
         for _ in range(_TURN):
             if self._is_over or self._is_paused or self._is_asking or not self._try_step():
                 return
+            if self._hashed + self._position - before >= _CHUNK:
+                break  # SECURITY: a sandbox may have hundreds of these at once
         self._wake()
 
     def _try_step(self) -> bool:
@@ -244,18 +246,21 @@ class Delivery:
         return max(self._position, self._hashed - _HOLD)
 
     def _read(self, position: int, size: int) -> bytes:
-        data = self._memory if self._memory is not None else self.whole
+        data = self._view.data if self._view is not None else self.whole
         return self._body.read(position, size) if data is None else data[position : position + size]
 
     def _begin(self) -> bool:
         """Say the head; False: that was all."""
-        if self._is_judged and self._order.refine is not None:
+        sight = self._order.sight
+        if self._is_judged and sight is not None:
             try:
-                self._memory = self._order.refine(self._body.read(0, self._body.size))
+                self._view = sight.of(self._body, self._wake)
             except UnreadableError as error:
                 reason = f"the registry's metadata cannot be judged: it {error}"
                 self.refuse(Deny(Code.UPSTREAM_UNREACHABLE, reason))
                 return False
+            if self._view is None:
+                return False  # until it is woken
         self._is_begun = True
         answer = self._answer()
         self._taker.begun(answer)
@@ -295,13 +300,13 @@ class Delivery:
         return Answer(206, (*fields, content), end - start)
 
     def _size(self) -> int | None:
-        if self._memory is not None:
-            return len(self._memory)
+        if self._view is not None:
+            return len(self._view.data)
         return self._body.size if self._body.is_complete else self._order.length
 
     def _etag(self) -> str:
-        if self._memory is not None:
-            return f'"{hashlib.sha256(self._memory).hexdigest()[:32]}"'
+        if self._view is not None:
+            return self._view.etag
         if self._order.said.etag or not self._is_judged or self._algorithm != "sha256":
             return self._order.said.etag
         return f'"{self.digest_of_bytes.partition(":")[2][:32]}"'
@@ -313,6 +318,9 @@ class Delivery:
     def _finish(self) -> None:
         if not self._is_over:
             self._is_over = True
+            self._view = None
+            if self._order.sight is not None:
+                self._order.sight.forget(self._wake)
             self._body.unwatch(self._wake)
             self._body.release()
 

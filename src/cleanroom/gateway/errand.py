@@ -20,12 +20,12 @@ from cleanroom.gateway.measure import Measures
 from cleanroom.gateway.memory import Held, Memory
 from cleanroom.gateway.mismatch import mismatch
 from cleanroom.gateway.reactor import Reactor
-from cleanroom.gateway.refining import refining
-from cleanroom.gateway.shared import OK, Older, Shared, said_of
+from cleanroom.gateway.shared import OK, Older, Shared, nothing, said_of
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Answer, Served, Taker, Want
 from cleanroom.gateway.spool import Body, Stamp
 from cleanroom.gateway.store_wire import Found, Stored
+from cleanroom.gateway.views import Views
 
 FRESH_S: Final = 60.0  # metadata is not asked for again before
 
@@ -44,6 +44,9 @@ class Cache(Protocol):
 
     @property
     def memory(self) -> Memory: ...
+
+    @property
+    def views(self) -> Views: ...
 
     def flying(self, place: Place) -> Shared | None:
         """Return the flight of this place, if there is one."""
@@ -290,7 +293,7 @@ class Errand:
     def _asked(self, *, is_ok: bool) -> dict[str, Any]:
         want = self._want
         return {
-            "refine": refining(want, self._cache.reactor.wall_s()) if is_ok else None,
+            "sight": self._cache.views.sight(want) if is_ok else None,
             "method": want.method,
             "range": want.range,
             "if_none_match": want.if_none_match,
@@ -342,7 +345,7 @@ class Errand:
         elif delivery.digest == TALK or not grant.is_lasting:
             delivery.release()  # the next one who asks may get another answer
         elif grant.digests:
-            shared.keep(_nothing, _nothing)
+            shared.keep(nothing, nothing)
             delivery.release()
         else:
             shared.keep(
@@ -392,7 +395,3 @@ class Errand:
         if self._held.older is not None:
             self._held.older.body.release()
             self._held.older = None
-
-
-def _nothing(_said: str) -> None:
-    """Nobody waits for it."""

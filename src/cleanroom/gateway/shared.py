@@ -160,7 +160,7 @@ class Shared:
         if answer is None or answer.status != OK:
             self._end()
         elif self.want.grant.kind != "artifact":
-            self.keep(_nothing, _nothing)
+            self.keep(nothing, nothing)
 
     def _failed(self, deny: Deny) -> None:
         is_down = deny.code is Code.UPSTREAM_UNREACHABLE
@@ -214,5 +214,5 @@ def said_of(answer: Answer | None) -> Said:
     return Said(kind, etag, modified, answer.sender)
 
 
-def _nothing(_said: str) -> None:
+def nothing(_said: str) -> None:
     """Nobody waits for it."""

@@ -1,0 +1,132 @@
+"""Pages as those see them who may not see all of them: made once, and not all in one turn.
+
+In: a Want, its page. Out: what its policy lets it have of that. Never: one view twice in memory;
+more of them than a sandbox may have at once, it waits; a loop that makes pages and nothing else.
+
+SECURITY: a page of 24 MiB takes a tenth of a second to judge. Somebody who asks for it on hundreds
+of connections, and reads none of them, must neither stop the others nor fill the gateway's memory.
+"""
+
+import hashlib
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from cleanroom.gateway.forms import wants_html
+from cleanroom.gateway.reactor import Reactor
+from cleanroom.gateway.refining import refining
+from cleanroom.gateway.source import Want
+from cleanroom.gateway.spool import Body
+
+GOOD_S: Final = 60.0  # then a page is judged anew: its versions have come of age
+MOST_KEPT: Final = 32 * 1024 * 1024  # bytes of all views that nobody reads any more, but for one
+MOST_LIVE: Final = 128 * 1024 * 1024  # bytes of one sandbox's views, before others of it wait
+TURN: Final = 1024 * 1024  # bytes of pages, after which others have their turn
+
+_Key = tuple[object, ...]
+_Again = Callable[[], None]
+
+
+class View:
+    """A page as it was made for somebody. It is there while somebody has it."""
+
+    def __init__(self, data: bytes, since_s: float) -> None:
+        self.data = data
+        self.since_s = since_s
+        self.etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+class Sight:
+    """How one Want sees pages."""
+
+    def __init__(self, views: "Views", want: Want) -> None:
+        self._views = views
+        self._want = want
+
+    def of(self, body: Body, again: _Again) -> View | None:
+        """Return the view of a page that is whole; None: `again` is called, then it is to be tried.
+
+        Raises UnreadableError, LostError.
+        """
+        return self._views.take(self._want, body, again)
+
+    def forget(self, again: _Again) -> None:
+        """Wait no more. Idempotent."""
+        self._views.forget(again)
+
+
+class Views:
+    """All views of a gateway."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._live: weakref.WeakValueDictionary[_Key, View] = weakref.WeakValueDictionary()
+        self._kept: OrderedDict[_Key, View] = OrderedDict()
+        self._kept_bytes = 0
+        self._bytes: Counter[str] = Counter()  # that are live, by the sandbox they were made for
+        self._line: dict[_Again, None] = {}
+        self._made = 0  # bytes of pages in this turn
+
+    def sight(self, want: Want) -> Sight | None:
+        """Return how a Want sees pages; None: as they are."""
+        return None if refining(want, 0.0) is None else Sight(self, want)
+
+    def take(self, want: Want, body: Body, again: _Again) -> View | None:
+        """Implement Sight.of."""
+        key = _key(want, body)
+        view = self._live.get(key)
+        if view is not None and self._reactor.now() - view.since_s < GOOD_S:
+            return view
+        if self._made >= TURN or self._bytes[want.sandbox_id] >= MOST_LIVE:
+            self._line[again] = None
+            return None
+        if not self._made:
+            self._reactor.soon(self._next)
+        self._made += max(1, body.size)
+        return self._make(want, body, key)
+
+    def forget(self, again: _Again) -> None:
+        """Implement Sight.forget."""
+        self._line.pop(again, None)
+
+    def _make(self, want: Want, body: Body, key: _Key) -> View:
+        refine = refining(want, self._reactor.wall_s())
+        page = body.read(0, body.size)
+        view = View(page if refine is None else refine(page), self._reactor.now())
+        self._bytes[want.sandbox_id] += len(view.data)
+        weakref.finalize(view, self._gone, want.sandbox_id, len(view.data)).atexit = False
+        self._live[key] = view
+        self._keep(key, view)
+        return view
+
+    def _keep(self, key: _Key, view: View) -> None:
+        older = self._kept.pop(key, None)
+        self._kept_bytes += len(view.data) - (len(older.data) if older is not None else 0)
+        self._kept[key] = view
+        while self._kept_bytes > MOST_KEPT and len(self._kept) > 1:
+            _, gone = self._kept.popitem(last=False)
+            self._kept_bytes -= len(gone.data)
+
+    def _gone(self, sandbox_id: str, size: int) -> None:
+        self._bytes[sandbox_id] -= size
+        if not self._bytes[sandbox_id]:
+            del self._bytes[sandbox_id]
+        if self._line:
+            self._reactor.soon(self._next)
+
+    def _next(self) -> None:
+        self._made = 0
+        line, self._line = self._line, {}
+        for again in line:
+            again()
+
+
+def _key(want: Want, body: Body) -> _Key:
+    """SECURITY: all that a view depends on, but the time."""
+    grant = want.grant
+    return (
+        *(body.sha256, want.host, grant.manager, grant.kind, grant.path),
+        *(grant.cooldown_s, grant.excepted, wants_html(grant, want.accept)),
+        *sorted(want.mirrors.values(), key=lambda each: each.host),
+    )

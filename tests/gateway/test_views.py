@@ -1,0 +1,179 @@
+"""Views of pages: each is made once, few in a turn, and a sandbox has only so much of them."""
+
+import dataclasses
+import gc
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cleanroom.decide.cooldown import UnreadableError
+from cleanroom.decide.mirror import Mirror
+from cleanroom.gateway import views as module
+from cleanroom.gateway.refining import refining
+from cleanroom.gateway.source import Want
+from cleanroom.gateway.spool import Body
+from cleanroom.gateway.views import GOOD_S, View, Views
+from tests.gateway.shelves import Clock, Turned
+from tests.gateway.upstreams import HOST, artifact, page, want
+
+MIRRORS = {HOST: Mirror(HOST, "https://corp.test/npm")}
+
+
+def _document(name: str, size: int = 0) -> bytes:
+    times = {"1.0.0": "1970-01-01T00:00:10Z"}
+    versions = {"1.0.0": {"readme": "x" * size}}
+    return json.dumps({"name": name, "versions": versions, "time": times}).encode()
+
+
+@dataclasses.dataclass
+class World:
+    """Views in a loop that a test turns."""
+
+    clock: Clock
+    reactor: Turned
+    views: Views
+    made: list[str] = dataclasses.field(default_factory=list)
+    again: list[str] = dataclasses.field(default_factory=list)
+    calls: dict[str, Callable[[], None]] = dataclasses.field(default_factory=dict)
+
+    def take(self, asked: Want, document: bytes, name: str = "") -> View | None:
+        """Ask for a view; `name` says who is called again."""
+        call = self.calls.setdefault(name, lambda: self.again.append(name))
+        body = Body.of(document, str(hash(document)))
+        return self.views.take(asked, body, call)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    clock = Clock()
+    reactor = Turned(clock)
+    found = World(clock, reactor, Views(reactor))
+
+    def counted(asked: Want, now_s: float) -> Callable[[bytes], bytes] | None:
+        refine = refining(asked, now_s)
+        if now_s:
+            found.made.append(asked.sandbox_id)
+        return refine
+
+    monkeypatch.setattr(module, "refining", counted)
+    yield found
+    reactor.close()
+
+
+def test_what_is_shown_as_it_is_needs_no_view(world: World) -> None:
+    assert world.views.sight(want(page())) is None
+    assert world.views.sight(want(artifact(b"", cooldown_s=60))) is None
+    assert world.views.sight(want(page(cooldown_s=60))) is not None
+
+
+def test_equal_policies_share_a_view_until_versions_come_of_age(world: World) -> None:
+    asked, document = want(page(cooldown_s=60)), _document("ms")
+    first = world.take(asked, document)
+    assert first is not None
+    assert first is world.take(dataclasses.replace(asked, sandbox_id="sbx-b"), document)
+    assert world.made == ["sbx-a"]
+    world.clock.now += GOOD_S
+    again = world.take(asked, document)
+    assert again is not None
+    assert again is not first
+    assert (again.data, again.etag) == (first.data, first.etag)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        want(page(cooldown_s=61)),
+        want(page(cooldown_s=60, excepted=("1.0.0",))),
+        want(page(cooldown_s=60), mirrors=MIRRORS),
+        dataclasses.replace(want(page(cooldown_s=60)), host="other.example"),
+    ],
+)
+def test_another_policy_has_another_view(world: World, other: Want) -> None:
+    document = _document("ms")
+    views = [world.take(each, document) for each in (want(page(cooldown_s=60)), other)]
+    assert views[0] is not views[1]
+    assert len(world.made) == 2
+
+
+def test_html_is_another_view_than_json(world: World) -> None:
+    index = dataclasses.replace(page(cooldown_s=60), manager="pypi")
+    document = b'{"name": "x", "files": []}'
+    plain = world.take(want(index, accept="application/vnd.pypi.simple.v1+json"), document)
+    html = world.take(want(index, accept="text/html"), document)
+    assert plain is not None
+    assert html is not None
+    assert plain.data.startswith(b"{")
+    assert html.data.startswith(b"<!DOCTYPE")
+
+
+def test_a_page_that_cannot_be_judged_has_no_view(world: World) -> None:
+    with pytest.raises(UnreadableError):
+        world.take(want(page(cooldown_s=60)), b"<html>")
+
+
+def test_others_have_their_turn_between_large_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TURN", 1)
+    asked = want(page(cooldown_s=60))
+    names = [f"p{number}" for number in range(5)]
+    for name in names:
+        world.take(asked, _document(name), name)
+    for count in range(1, 5):
+        assert len(world.made) == count, "one in a turn"
+        world.again.clear()
+        world.reactor.turn(0.0)
+        assert world.again == names[count:]
+        for name in world.again:
+            world.take(asked, _document(name), name)
+    assert len(world.made) == 5
+
+
+def test_a_sandbox_that_reads_nothing_of_much_waits_and_others_do_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LIVE", 5000)
+    monkeypatch.setattr(module, "MOST_KEPT", 1)
+    asked = want(page(cooldown_s=60))
+    held = world.take(asked, _document("a", 5000))
+    assert held is not None
+    small = world.take(dataclasses.replace(asked, sandbox_id="sbx-b"), _document("c"))
+    assert small is not None, "of another sandbox"
+    assert world.take(asked, _document("b"), "b") is None
+    assert world.take(asked, _document("b"), "gone") is None
+    world.views.forget(world.calls["gone"])
+    world.views.forget(world.calls["gone"])
+    world.reactor.turn(0.0)
+    assert world.again == ["b"], "what is over waits no more"
+    assert world.take(asked, _document("b"), "b") is None
+    del held
+    gc.collect()
+    world.reactor.turn(0.0)
+    assert world.again == ["b", "b"]
+    assert world.take(asked, _document("b"), "b") is not None
+
+
+def test_what_nobody_reads_is_kept_within_bounds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 5000)
+    asked = want(page(cooldown_s=60))
+    for name in "abcabc":
+        world.take(asked, _document(name, 2000))
+    assert len(world.made) == 6, "the third one took the first one's place"
+    world.take(asked, _document("c", 2000))
+    assert len(world.made) == 6
+    world.clock.now += GOOD_S
+    world.take(asked, _document("c", 2000))
+    gc.collect()
+    assert 0 < world.views._bytes["sbx-a"] <= 5000
+
+
+def test_a_sight_asks_for_its_own_want(world: World) -> None:
+    sight = world.views.sight(want(page(cooldown_s=60)))
+    assert sight is not None
+    view = sight.of(Body.of(_document("ms"), "x"), lambda: None)
+    assert view is not None
+    assert b'"ms"' in view.data
+    sight.forget(lambda: None)
