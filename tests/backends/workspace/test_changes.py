@@ -17,6 +17,45 @@ def test_nothing_done_is_nothing_changed(workspace: Workspace) -> None:
     assert workspace.changes() == module.Changes()
 
 
+def test_what_is_no_change_is_looked_at_to_a_limit_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One folder can hold millions of names: a list of all would end the daemon."""
+    monkeypatch.setattr(module, "MAX_ENTRIES", 4)
+    for number in range(6):
+        workspace.write(f"same/{number}", "x")
+    workspace.run("for each in same/*; do chmod 600 $each; done; touch a z")
+    found = workspace.changes()
+    assert [each.path for each in found.changes] == ["a"]
+    assert found.skipped == (Skipped("same", "too many changes"),)
+
+
+def test_what_was_not_looked_at_is_not_deleted(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder made anew, so full that only a part of its names would be read."""
+    monkeypatch.setattr(module, "MAX_ENTRIES", 4)
+    for number in range(6):
+        workspace.write(f"d/{number}", "x")
+    workspace.run("rm -r d; mkdir d; for i in 0 1 2 3 4 5; do echo y > d/$i; done")
+    assert workspace.changes().changes == ()
+
+
+def test_what_is_left_out_is_told_to_a_limit(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SKIPPED", 2)
+    workspace.run("for each in 1 2 3 4 5; do mkfifo pipe$each; done; touch z")
+    found = workspace.changes()
+    why = "not a file, a link or a folder"
+    assert [each.path for each in found.changes] == ["z"]
+    assert found.skipped == (
+        Skipped("pipe1", why),
+        Skipped("pipe2", why),
+        Skipped("pipe3", f"{why}; there are more, of any kind"),
+    )
+
+
 def test_each_kind_of_change(workspace: Workspace) -> None:
     for name in ("same", "modified", "deleted", "mode", "replaced"):
         workspace.write(name, name)

@@ -10,6 +10,7 @@ layer holds plain files otherwise: redirects and metadata-only copies are switch
 import os
 import stat
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,8 @@ from cleanroom.errors import Code, Fault
 
 MAX_DEPTH: Final = 64
 MAX_CHANGES: Final = 200_000
+MAX_ENTRIES: Final = 2 * MAX_CHANGES  # that are looked at: also those that turn out to be no change
+MAX_SKIPPED: Final = 1000  # that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class _Walk:
     skipped: list[Skipped] = field(default_factory=list)
     origins: dict[str, bytes] = field(default_factory=dict)  # of new files: what they began as
     gone: set[int] = field(default_factory=set)  # inodes of the repository's files deleted inside
+    left: int = field(default_factory=lambda: MAX_ENTRIES)
+    over: bool = False
 
     def result(self) -> Changes:
         copied = {path for path, origin in self.origins.items() if not self._is_renamed(origin)}
@@ -139,24 +144,42 @@ class _Walk:
     def folder(self, at: _At) -> None:
         """Everything in one folder of the upper layer."""
         at = _with_patterns(at)
+        # SECURITY: names only, and no more than may be seen: one folder can hold millions.
         with os.scandir(at.upper) as entries:
-            found = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
+            names = sorted(entry.name for entry in islice(entries, self.left + 1))
+        self.left -= len(names)
+        if self.left < 0:  # a part would not do: what is not in it would look deleted
+            self._end(at.path or names[0])
+            return
         if at.lower is not None and self._is_opaque(at.upper):
-            names = {name for name, _ in found}
-            for name in names_in(at.lower):
-                if name not in names:
-                    self._deleted(at, name)
-        for name, facts in found:
-            if is_git(name):
-                continue
-            path = at.inside(name)
-            if not _is_text(name):
-                self.skipped.append(Skipped(ascii(path), "its name is not UTF-8"))
-            elif len(self.found) >= MAX_CHANGES:
-                self.skipped.append(Skipped(path, "too many changes"))
+            for name in sorted({*names_in(at.lower)}.difference(names)):
+                self._deleted(at, name)
+        for name in names:
+            if self.over:
                 return
-            else:
-                self._entry(at, name, facts)
+            self._named(at, name)
+
+    def _named(self, at: _At, name: str) -> None:
+        facts = facts_of(at.upper, name)
+        if is_git(name) or facts is None:
+            return
+        path = at.inside(name)
+        if not _is_text(name):
+            self._skip(ascii(path), "its name is not UTF-8")
+        elif len(self.found) >= MAX_CHANGES:
+            self._end(path)
+        else:
+            self._entry(at, name, facts)
+
+    def _end(self, path: str) -> None:
+        self.over = True
+        self.skipped.append(Skipped(path, "too many changes"))
+
+    def _skip(self, path: str, reason: str) -> None:
+        if len(self.skipped) < MAX_SKIPPED:
+            self.skipped.append(Skipped(path, reason))
+        elif len(self.skipped) == MAX_SKIPPED:
+            self.skipped.append(Skipped(path, f"{reason}; there are more, of any kind"))
 
     def _entry(self, at: _At, name: str, facts: os.stat_result) -> None:
         if stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
@@ -165,7 +188,7 @@ class _Walk:
         kind = kind_of(facts.st_mode)
         path = at.inside(name)
         if not kind:
-            self.skipped.append(Skipped(path, "not a file, a link or a folder"))
+            self._skip(path, "not a file, a link or a folder")
             return
         before = self._before(at, name)
         if before is not None and kind_of(before.st_mode) != kind:
@@ -197,18 +220,18 @@ class _Walk:
     def _inner(self, at: _At, name: str, *, is_new: bool) -> None:
         path = at.inside(name)
         if at.depth >= MAX_DEPTH:
-            self.skipped.append(Skipped(path, f"deeper than {MAX_DEPTH} folders"))
+            self._skip(path, f"deeper than {MAX_DEPTH} folders")
             return
         upper = open_folder(at.upper, name)
         if upper is None:
-            self.skipped.append(Skipped(path, "cannot be read"))
+            self._skip(path, "cannot be read")
             return
         lower = None if is_new or at.lower is None else open_folder(at.lower, name)
         before = len(self.found)
         ignored = at.is_ignored(path, folder=True)
         try:
             self.folder(_At(upper, lower, path, at.depth + 1, ignored, at.patterns))
-            if is_new and len(self.found) == before and not names_in(upper):
+            if is_new and not self.over and len(self.found) == before and not names_in(upper):
                 self._add(at, path, "added", os.fstat(upper))
         finally:
             os.close(upper)
