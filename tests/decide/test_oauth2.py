@@ -118,6 +118,14 @@ def test_a_time_that_makes_no_sense_is_bounded(said: object, lasts_s: float) -> 
         (500, b"oops", "it answers 500"),
         (200, b"[]", "its answer is no JSON object"),
         (200, b"[" * 9999, "its answer is no JSON object"),
+        *(
+            (
+                200,
+                json.dumps({"access_token": TOKEN}).encode(coding),
+                "its answer is no JSON object",
+            )
+            for coding in ("utf-8-sig", "utf-16", "utf-16-be", "utf-32-le", "utf-32-be")
+        ),
         (200, b"{}", "has no access_token"),
         (200, b'{"access_token": "\xc3\xa4-456789"}', "has no access_token"),
         (200, b'{"access_token": "short"}', "fewer than 8 bytes"),

@@ -95,7 +95,7 @@ def read_parts(value: bytes) -> dict[str, str] | None:
     if not value.startswith(b"{"):
         return {}
     try:
-        found = json.loads(value)
+        found = json.loads(value.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     parts = {name: found[name] for name in PARTS if name in found}

@@ -117,7 +117,8 @@ def _ascii(text: str) -> bytes:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(body)
+        # SECURITY: of bytes json guesses a coding, and a confined process cannot load its codec.
+        found = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
