@@ -87,6 +87,27 @@ def test_base64_is_found_at_each_alignment(before: bytes, after: bytes, encode: 
         assert b"A" * (len(value) + 1) in found
 
 
+SIGNS = {
+    "percent": ("%2B", "%2F"),
+    "percent, small": ("%2b", "%2f"),
+    "percent, slashes kept": ("%2B", "/"),
+    "json, slashes": ("+", "\\/"),
+    "json, pluses": ("\\u002B", "/"),
+    "json, both": ("\\u002B", "\\u002F"),
+    "json, small": ("\\u002b", "\\u002f"),
+}
+
+
+@pytest.mark.parametrize("before", [b"", b"x", b"user:"])
+@pytest.mark.parametrize("name", SIGNS)
+def test_base64_is_found_with_its_signs_escaped(before: bytes, name: str) -> None:
+    plus, slash = SIGNS[name]
+    for value in (b"\xfb\xff\xfe?>~ab", b"what?>so~?is~this>?"):
+        text = base64.b64encode(before + value).decode().rstrip("=")
+        spelt = text.replace("+", plus).replace("/", slash)
+        assert b"A" * (len(value) + 1) in echoes(value).replace(b'"' + spelt.encode() + b'"')
+
+
 def test_the_longest_of_two_is_replaced_first() -> None:
     made = Echoes([Word(b"12345678", b"SHORT"), Word(b"1234567890", b"LONG")])
     assert made.replace(b"1234567890 12345678") == b"LONG SHORT"

@@ -22,6 +22,11 @@ _UTF16: Final = (codecs.lookup("utf-16-le"), codecs.lookup("utf-16-be"))
 # bytes as \\u00XX or %2525XX. One that is nested deeper is found within a piece only.
 _LONGEST_FORM: Final = 8
 _FILLER: Final = b"A"  # in base64, which could not be decoded with a placeholder in its midst
+# How `+` and `/` of base64 are written in addresses, and by makers of JSON that escape them.
+_SPELT: Final = (
+    (b"%2B", b"/"), (b"%2B", b"%2F"), (b"%2b", b"%2f"),
+    (b"+", b"\\/"), (b"\\u002B", b"/"), (b"\\u002b", b"\\u002f"), (b"\\u002B", b"\\u002F"),
+)  # fmt: skip
 
 # Nesting escapes the escape itself: %2541 is an A too, and a JSON escape may have more backslashes.
 # What begins with one letter, or one class of letters, is what `re` looks for fast.
@@ -168,6 +173,10 @@ def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             core = _core(encode(bytes(skipped) + value), skipped, len(value))
             yield core, _FILLER * len(core)
+            for plus, slash in _SPELT:
+                spelt = core.replace(b"+", plus).replace(b"/", slash)
+                if spelt != core:
+                    yield spelt, _FILLER * len(core)
     yield from _utf16(word)
 
 
