@@ -283,6 +283,8 @@ def test_a_placeholder_on_its_way_to_a_registry_is_a_violation() -> None:
     answer, event = refused(commands)
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert event == Verdict("secret_scope_violation", ends_sandbox=True)
+    commands = Talk(keyring=keys()).asks(GET.replace(b"GET /", b"GET /%b/" % PLACEHOLDER.encode()))
+    assert "path='/***/" in repr(commands)
 
 
 BOUND = GET.replace(b"Cookie: c", b"Authorization: Bearer " + PLACEHOLDER.encode())

@@ -348,6 +348,8 @@ class RegistryLayer:
 
     def _told(self, request: RequestHead | None, grant: Grant | None) -> Told:
         told = _told_of(request, grant)
+        if request is not None:
+            told["path"] = self._custody.shown(request.target.partition("?")[0])[:MAX_PATH]
         if self._visit.mirroring is not None:
             told["mirror"] = self._visit.mirroring.label(self._target.name)
         return told
@@ -365,7 +367,7 @@ def _told_of(request: RequestHead | None, grant: Grant | None) -> Told:
     """Say what was asked for, which artifact it is about, and what that is held to."""
     told: Told = {}
     if request is not None:
-        told["method"], told["path"] = request.method, request.target.partition("?")[0][:MAX_PATH]
+        told["method"] = request.method
     if grant is not None:
         told["artifact"] = grant.name
     if grant is not None and grant.kind == "artifact":
