@@ -135,6 +135,15 @@ def test_a_placeholder_in_a_message_is_a_violation(cut: int) -> None:
     assert "in a message of a WebSocket" in talk.reports[-1].reason
 
 
+def test_a_ping_between_its_parts_does_not_hide_a_placeholder() -> None:
+    talk = opened()
+    holder = PLACEHOLDER.encode()
+    talk.asks(masked(TEXT, holder[:9], is_final=False) + masked(PING, b"?"))
+    talk.asks(masked(0, holder[9:]))
+    assert talk.commands[-1] == Abort()
+    assert talk.codes[-1] == "secret_scope_violation"
+
+
 MESSES = {
     "a mask of its own": (UPSTREAM, masked(TEXT, b"x")),
     "no mask": (SANDBOX, framed(TEXT, b"x", is_final=True)),

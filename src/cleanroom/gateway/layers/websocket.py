@@ -153,7 +153,8 @@ class WebSocket:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._lookout = Lookout(keyring.found)
+        # Apart: a control frame may stand between the parts of a message.
+        self._messages, self._controls = Lookout(keyring.found), Lookout(keyring.found)
         self._out = FrameReader(masked=True)
         self._back = FrameReader(masked=False)
         self._scrubber: Scrubber | None = None  # of the message under way
@@ -164,7 +165,8 @@ class WebSocket:
         """Implement Tunnel."""
         try:
             for piece in self._out.feed(data):
-                ref = self._lookout.look(piece.payload)
+                lookout = self._controls if piece.opcode in _CONTROL else self._messages
+                ref = lookout.look(piece.payload)
                 if ref is not None:
                     return violation(ref, "in a message of a WebSocket")
         except MalformedError as error:
