@@ -141,6 +141,16 @@ def test_method_path_and_header_are_the_bindings(
     assert talk.reports[0].ends_sandbox
 
 
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X_HTTP_Method", "x-method-override"])
+def test_no_field_makes_another_method_of_a_request_that_is_bound_to_methods(name: str) -> None:
+    asked = f"{GET}\nAuthorization: Bearer $\n{name}: DELETE"
+    talk = SecretTalk(keys(methods=("GET",)))
+    assert talk.request(asked) == b""
+    assert talk.refusal() == (403, "secret_scope_violation")
+    assert SecretTalk().request(asked) != b""
+    assert SecretTalk(keys(methods=("GET",))).request(f"{GET}\nAuthorization: Bearer $") != b""
+
+
 def test_a_request_that_names_another_host_is_a_violation() -> None:
     talk = SecretTalk()
     assert talk.request("GET / HTTP/1.1\nHost: evil.test\nAuthorization: $") == b""

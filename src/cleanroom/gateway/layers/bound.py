@@ -37,6 +37,8 @@ _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _UNASKED: Final = frozenset({"range", "if-range", "accept-encoding", "sec-websocket-extensions"})
 _UNSAID: Final = frozenset({*_FRAMING, "trailer"})
 _CONNECTION: Final = frozenset({"connection", "keep-alive"})
+# By these many frameworks take a POST for a DELETE, say.
+_OVERRIDES: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
 _CLOSE: Final = b"Connection: close"
 # In these a form of a value (decide/echo.py) is the bytes that it looks like.
 _CHARSETS: Final = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1", "windows-125")
@@ -119,6 +121,12 @@ class Bound(Watched):
             if name in filled and known.count(meant) > 1:
                 reason = f"the field {name} holds a placeholder and comes twice"
                 return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
+        for ref in self._keyring.found.refs:
+            binding = ref.binding
+            by_method = binding.methods and self._target.name in binding.allowed_hosts
+            if by_method and not _OVERRIDES.isdisjoint(known):
+                reason = "a field says that its method is another, and a secret is bound to methods"
+                return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
         if self._foreign is Foreign.BLOCK:
             for name in self._foreign_fields(head, slots):
                 what = f"the field {name[:64]} holds a credential that is no placeholder"
@@ -202,7 +210,8 @@ def why_unsearchable(status: int, fields: Iterable[tuple[str, str]]) -> str:
             return "is parts of a whole that nobody asked for in parts"
         charset = word.partition("charset")[2].strip(" =\"'")
         if name == "content-type" and charset and not charset.startswith(_CHARSETS):
-            return f"has the charset {charset[:32]}, which is not searched for secrets"
+            # SECURITY: not repeated. It is the server's word, and may be the value itself.
+            return "has a charset that is not searched for secrets"
     return "is a part of a whole that nobody asked for in parts" if status == 206 else ""
 
 
