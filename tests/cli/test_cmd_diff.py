@@ -53,7 +53,7 @@ def test_a_terminal_gets_a_patch_that_neither_acts_nor_hides(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile = b"+\tok\x1b]52;c;ZXZpbA==\x07\r\x1b[1A\xc2\x9b2J\xe2\x80\xae\n"
-    cli.script.answers["GET /v1/runs/last/patch"] = Answer(hostile)
+    cli.script.answers["GET /v1/runs/run_9/patch"] = Answer(hostile)
     assert cli("diff", "--patch").out.encode() == hostile
     monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
     shown = "+\tok\\x1b]52;c;ZXZpbA==\\x07\\r\\x1b[1A\\x9b2J\\u202e\n"
