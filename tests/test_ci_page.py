@@ -26,7 +26,7 @@ def test_each_job_has_the_shape_of_its_service() -> None:
     steps: list[dict[str, Any]] = GITHUB["jobs"]["test"]["steps"]
     assert all(("uses" in step) != ("run" in step) for step in steps)
     assert GITHUB[True] == ["push", "pull_request"]  # YAML 1.1 reads `on` so; GitHub does not
-    assert set(GITLAB["test"]) == {"variables", "cache", "before_script", "script", "artifacts"}
+    assert set(GITLAB["test"]) == {"cache", "before_script", "script", "artifacts"}
     assert all({"label", "command"} <= set(step) for step in BUILDKITE["steps"])
 
 
@@ -47,3 +47,13 @@ def test_each_job_runs_cleanroom_with_flags_that_exist() -> None:
         flags = [word for word in words[: words.index("--")] if word.startswith("--")]
         assert flags
         assert [flag for flag in flags if f"`{flag}" not in known] == []
+
+
+def test_each_job_sets_only_what_a_command_reads_and_a_file_that_the_daemon_reads() -> None:
+    """A daemon that a command starts has none of its CLEANROOM_ variables."""
+    assert set(re.findall(r"CLEANROOM_[A-Z_]+", PAGE)) == {
+        "CLEANROOM_APPROVED_POLICY",
+        "CLEANROOM_SOURCE",  # where it is cloned from
+    }
+    (written,) = re.findall(r'echo "(.*)" > .*/cleanroom/config.yaml"', PAGE)
+    assert yaml.safe_load(written) == {"tools": ["/opt/hostedtoolcache"]}

@@ -1,17 +1,18 @@
 """A daemon is started with what it needs and nothing else."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from cleanroom.client.autostart import Starter, daemon_argv, daemon_environment
+from cleanroom.client.autostart import Starter, daemon_argv, daemon_environment, unread
 from cleanroom.client.calls import RemoteError
 from cleanroom.client.endpoint import Endpoint
 from cleanroom.errors import Fault
-from tests.conftest import Home
+from tests.conftest import ROOT, Home
 
 
 def endpoint(home: Home) -> Endpoint:
@@ -30,6 +31,14 @@ def test_the_environment_is_built_not_filtered() -> None:
         "CLEANROOM_HOST": "unix:///x",
     }
     assert daemon_environment(environ) == {"HOME": "/h", "PATH": "/bin", "XDG_RUNTIME_DIR": "/r"}
+
+
+def test_settings_that_it_does_not_hear_of_are_named() -> None:
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    settings = set(re.findall(r"`(CLEANROOM_[A-Z_]+)`", page))
+    assert "CLEANROOM_TOOLS" in settings
+    commands = dict.fromkeys(("CLEANROOM_HOST", "CLEANROOM_APPROVED_POLICY", "HOME"), "x")
+    assert unread(commands | dict.fromkeys(settings, "x")) == sorted(settings)
 
 
 def test_its_command_line_is_our_own_python() -> None:

@@ -103,11 +103,11 @@ def test_an_idle_daemon_of_another_version_is_replaced(home: Home) -> None:
 @pytest.mark.slow
 def test_a_command_that_finds_none_starts_one_and_the_next_uses_it(home: Home) -> None:
     said: list[str] = []
-    with connect(caller(home, said)) as first:
+    with connect(caller(home, said, CLEANROOM_TOOLS="/opt/tools")) as first:
         pid = first.peer_pid()
     with connect(caller(home, said)) as second:
         assert second.peer_pid() == pid
-    assert len(said) == 1
+    assert said[1:] == ["cleanroom: it reads config.yaml, not CLEANROOM_TOOLS"]
     assert Path(f"/proc/{pid}/cwd").resolve() == Path("/")
     os.kill(pid, signal.SIGTERM)
     os.waitpid(pid, 0)

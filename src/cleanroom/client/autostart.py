@@ -30,9 +30,19 @@ KEPT: Final = (
 )  # fmt: skip
 
 
+_SETTINGS: Final = tuple(f"CLEANROOM_{word}" for word in (  # the keys of config.yaml begin so
+    "APPROVALS", "CACHE_", "DAEMON_", "GATEWAY_", "LIMITS_", "MISE_", "TOOLS", "WORKSPACE_",
+))  # fmt: skip
+
+
 def daemon_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment of a daemon that is started by a command."""
     return {name: environ[name] for name in KEPT if name in environ}
+
+
+def unread(environ: Mapping[str, str]) -> list[str]:
+    """Return the settings in the caller's environment that such a daemon does not hear of."""
+    return sorted(name for name in environ if name.startswith(_SETTINGS))
 
 
 def daemon_argv(endpoint: Endpoint, ready_fd: int) -> list[str]:

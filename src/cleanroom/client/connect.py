@@ -80,7 +80,7 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
         raise Refused(
             Code.BACKEND_TRANSPORT_ERROR, message, f"cleanroom serve --listen {endpoint.url}"
         )
-    from cleanroom.client.autostart import Starter  # noqa: PLC0415 -- only who starts one pays
+    from cleanroom.client.autostart import Starter, unread  # noqa: PLC0415 -- only who starts one pays
 
     with Starter(endpoint, caller.environ) as starter:
         connection = _try(endpoint)  # another command may have started one while this one waited
@@ -88,6 +88,8 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
             with caller.waiting(START):
                 pid = starter.launch()
             caller.say(f"cleanroom: started a daemon (pid {pid}); it ends by itself when idle")
+            if names := unread(caller.environ):
+                caller.say(f"cleanroom: it reads config.yaml, not {', '.join(names)}")
             connection = _try(endpoint)
     if connection is None:
         message = f"cannot reach the daemon just started at {endpoint.url}"
