@@ -37,7 +37,8 @@ def test_every_command_shows_its_help_without_a_daemon(cli: CommandLine, name: s
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("sandbox", "sandboxes"), ("events", "sandboxes events"), ("aprove", "policy approve"),
-     ("list", "sandboxes list"), ("hlep me", "help")],
+     ("list", "sandboxes list"), ("hlep me", "help"), ("run", "exec"),
+     ("shell", "exec -it -- bash")],
 )  # fmt: skip
 def test_an_unknown_command_suggests_the_nearest(cli: CommandLine, typed: str, meant: str) -> None:
     done = cli(typed)

@@ -97,7 +97,7 @@ def test_changes_are_listed_shown_and_applied(repository: Path) -> None:
         ]
         reason = "ignored by git: not listed"
         assert changes.skipped == [SkippedPath(path="x.log", reason=reason)]
-        assert await workspaces.count(folder) == (3, 1)
+        assert await workspaces.count(folder) == (3, 1, False)
         assert "+new\n" in await workspaces.patch(folder)
         assert await workspaces.size(folder) > 0
         tried = await workspaces.apply(folder, ApplyRequest(paths=["new"], check=True))

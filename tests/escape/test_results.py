@@ -317,6 +317,20 @@ def test_nothing_that_brings_files_out_relies_on_tarfile() -> None:
     assert [path for path in found if "import tarfile" in path.read_text()] == []
 
 
+def test_commits_that_change_no_file_of_the_host_come_out_after_the_end(person: Person) -> None:
+    (person.work / "src/edited.txt").write_text("not committed on the host\n")
+    program = "git config user.name a; git config user.email a@b; git commit -qam inside"
+    assert person.types("exec", "--", program).returncode == 0
+    assert "no changes" in person.types("diff").stderr
+    done = person.types("apply", "--branch", "agent")
+    assert done.returncode == 0, done.stderr
+    assert git(person, "log", "--format=%s", "agent").split() == ["inside", "first"]
+    assert person.types("exec", "--", "true").returncode == 0
+    nothing = person.types("apply", "--branch", "other")
+    assert nothing.returncode == 1
+    assert "no commit was made inside" in nothing.stderr
+
+
 def test_a_branch_with_a_link_that_leads_out_is_refused(person: Person) -> None:
     program = (
         "git config user.name a; git config user.email a@b; ln -s ../victim l; git add -A;"

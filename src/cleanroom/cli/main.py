@@ -50,6 +50,11 @@ ALIASES: Final = {
     "attach": ("executions", "attach"),
     "wait": ("executions", "wait"),
 }
+_OF_OTHERS: Final = {  # what programs of the kind call it
+    "run": "cleanroom exec",
+    "shell": "cleanroom exec -it -- bash",
+    "kill": "cleanroom stop",
+}
 CARRY_STATUS: Final = (("executions", "attach"), ("executions", "wait"))  # a workload's
 EVERYWHERE: Final = ("version", "explain")  # of use where nothing can run
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
@@ -153,7 +158,7 @@ def _unknown(name: str) -> UsageError:
     whole = {word: f"cleanroom {word}" for word in (*COMMANDS, *ALIASES)}
     programs = [parser.prog for word in COMMANDS for parser in load(word).parsers()]
     parts = {program.split()[-1]: program for program in reversed(programs)}  # the first one counts
-    known = parts | whole
+    known = parts | whole | _OF_OTHERS
     near = get_close_matches(name, known, 1)
     hint = known[near[0]] if near else "cleanroom help"
     return UsageError(Code.REQUEST_INVALID, f"cannot find a command named {name!r}", hint)

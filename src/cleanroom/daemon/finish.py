@@ -157,6 +157,8 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -
         for share in sandbox.shares:
             await share.settle()
         await host.sandboxes.count_changes(sandbox)
+    else:
+        await sandbox.stopped.wait()  # whoever stops it counts, and may remove what was counted
     if sandbox.changes is not None:
         run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changes.changed)
 

@@ -158,10 +158,14 @@ class Follower(Protocol):
 
 
 class Counted(NamedTuple):
-    """How many files a sandbox changed: those that count, and those that git ignores."""
+    """How many files a sandbox changed: those that count, and those that git ignores.
+
+    `commits`: without a file that changed, HEAD inside is another commit than the host's.
+    """
 
     changed: int
     ignored: int = 0
+    commits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from cleanroom.backends.host import find_program
 from cleanroom.backends.workspace import apply as applying
 from cleanroom.backends.workspace import patch as patching
 from cleanroom.backends.workspace.apply import MergedFile
-from cleanroom.backends.workspace.branch import bring_branch
+from cleanroom.backends.workspace.branch import bring_branch, has_commits
 from cleanroom.backends.workspace.changes import Change as Found
 from cleanroom.backends.workspace.changes import Skipped, change_set
 from cleanroom.backends.workspace.merge import merge_conflicts
@@ -243,7 +243,9 @@ def _count(folder: Path) -> Counted:
     found = change_set(folder)
     with suppress(OSError), turn(folder):  # without them `apply --3way` marks all differences
         keep_originals(folder, found.changes)
-    return Counted(len(found.changes), len(found.ignored))
+    if found.changes or found.ignored:
+        return Counted(len(found.changes), len(found.ignored))
+    return Counted(0, commits=has_commits(folder))
 
 
 def _forget(folder: Path) -> None:

@@ -151,7 +151,8 @@ def _held(registry: RegistryPolicy) -> str:
         return ", whatever it has"
     loose = first_seen(registry)
     some = f", {loose} by name and version only" if loose else ""
-    pinned = f"{named} pins ({len(registry.artifact_allowlist)} artifacts{some})"
+    count = len(registry.artifact_allowlist)
+    pinned = f"{named} pins ({count} artifact{'' if count == 1 else 's'}{some})"
     if lockfile.mode == "warn":
         return f", with a warning about all but what {pinned}"
     return f", only what {pinned}"

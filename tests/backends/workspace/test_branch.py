@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.backends.workspace.branch import Brought, bring_branch
+from cleanroom.backends.workspace.branch import Brought, bring_branch, has_commits
 from cleanroom.errors import CleanroomError, Refused, UserError
 from tests.backends.workspace.overlays import Workspace, tree
 
@@ -126,8 +126,18 @@ def test_where_nothing_was_committed_there_is_no_branch(repository: Workspace) -
     assert "no commit was made inside" in refused(repository).message
 
 
+def test_commits_that_changed_no_file_of_the_host_are_seen(repository: Workspace) -> None:
+    repository.write("b", "not committed on the host")
+    inside(repository, "true")
+    assert not has_commits(repository.folder)
+    inside(repository, "git checkout -qb topic; git add -A; git commit -qm second")
+    assert has_commits(repository.folder)
+    assert bring(repository).count == 1
+
+
 def test_outside_a_repository_there_is_no_branch(workspace: Workspace) -> None:
     workspace.prepare()
+    assert not has_commits(workspace.folder)
     with pytest.raises(UserError, match="no git repository"):
         bring(workspace)
 

@@ -35,6 +35,23 @@ def test_a_run_that_changed_nothing_keeps_no_folder_and_has_an_empty_answer(
             assert (await daemon.ask("GET", "/v1/runs/last/changes"))[1]["changes"] == []
             assert (await daemon.ask("GET", "/v1/runs/last/patch"))[1] == ""
             assert (await daemon.ask("POST", "/v1/runs/last/apply", {}))[1]["applied"] == []
+            status, problem = await daemon.ask("POST", "/v1/runs/last/apply", {"branch": "agent"})
+            assert (status, problem["code"]) == (400, "request_invalid")
+            assert "no commit was made inside" in problem["detail"]
+
+    play(conversation())
+
+
+def test_a_command_that_ended_with_its_sandbox_and_changed_nothing_has_an_empty_answer(
+    short_path: Path,
+) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            run = await daemon.run("sleep", "3600", sandbox="dev", detach=True)
+            await daemon.ask("POST", "/v1/sandboxes/dev/stop")
+            assert (await daemon.finished(run))["changed_files"] == 0
+            status, found = await daemon.ask("GET", f"/v1/runs/{run['id']}/changes")
+            assert (status, found["changes"]) == (200, [])
 
     play(conversation())
 

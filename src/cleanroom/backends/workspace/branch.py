@@ -64,6 +64,16 @@ async def bring_branch(folder: Path, name: str, *, check: bool = False) -> Broug
         await asyncio.to_thread(remove_tree, work)
 
 
+def has_commits(folder: Path) -> bool:
+    """Return whether HEAD inside is another commit than the host's: `bring_branch` may have it."""
+    try:
+        with _view(folder) as (view, _):
+            tip = view.tip()
+            return tip is not None and tip != view.host_tip()
+    except (UserError, Fault, OSError):  # no repository, or a layer is gone: nothing to bring
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     name: str

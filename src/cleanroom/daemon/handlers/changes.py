@@ -36,6 +36,9 @@ async def apply(call: Call) -> web.StreamResponse:
     """Bring changes onto the host, all or nothing."""
     request = await call.read(ApplyRequest)
     _, _, folder = await _find(call)
+    if folder is None and request.branch:
+        message = "cannot make a branch: no commit was made inside"
+        raise UserError(Code.REQUEST_INVALID, message, "git commit inside, then apply again")
     if folder is None:
         return answer(ApplyReport(applied=[]))
     return answer(await call.host.workspaces.apply(folder, request))
