@@ -101,13 +101,19 @@ def is_plain(path: str) -> bool:
 
 
 def is_git(name: str) -> bool:
-    """Whether a folder of this name configures the host's git, on any file system.
+    """Whether a folder of this name configures the host's git, on any file system."""
+    return seen_as(name) in (".git", "git~1")
+
+
+def seen_as(name: str) -> str:
+    """The name that a file system may take this one for.
 
     Some ignore case, trailing dots and blanks, what follows a colon, or characters without width;
     and some take a backslash for the end of a folder's name.
     """
-    seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
-    return seen.lower().replace("\\", ":").partition(":")[0].rstrip(". ") in (".git", "git~1")
+    visible = (char for char in name if unicodedata.category(char) != "Cf")
+    seen = name if name.isascii() else "".join(visible)
+    return seen.casefold().replace("\\", ":").partition(":")[0].rstrip(". ")
 
 
 def kind_of(mode: int) -> str:
