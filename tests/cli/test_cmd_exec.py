@@ -211,6 +211,7 @@ def test_a_result_file_that_cannot_be_written_stops_before_the_run(cli: CommandL
     done = cli("exec", "--result-file", "absent/result.json", "true")
     assert done.status == 125
     assert "cannot write absent/result.json" in done.err
+    assert "next: name another file: --result-file FILE" in done.err
     assert not cli.daemon.requests
 
 

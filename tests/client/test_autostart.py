@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.client.autostart import Starter, daemon_argv, daemon_environment, unread
+from cleanroom.client.autostart import (
+    IDLE_EXIT_S,
+    Starter,
+    daemon_argv,
+    daemon_environment,
+    unread,
+)
 from cleanroom.client.calls import RemoteError
 from cleanroom.client.endpoint import Endpoint
+from cleanroom.daemon.settings import DaemonSettings
 from cleanroom.errors import Fault
 from tests.conftest import ROOT, Home
 
@@ -41,10 +48,14 @@ def test_settings_that_it_does_not_hear_of_are_named() -> None:
     assert unread(commands | dict.fromkeys(settings, "x")) == sorted(settings)
 
 
+def test_it_waits_as_long_as_the_settings_say_by_default() -> None:
+    assert DaemonSettings().idle_exit == IDLE_EXIT_S
+
+
 def test_its_command_line_is_our_own_python() -> None:
     argv = daemon_argv(Endpoint("/r/s", chosen=False), 3)
     assert argv[:4] == [sys.executable, "-P", "-m", "cleanroom.daemon.main"]
-    assert argv[4:] == ["--listen", "unix:///r/s", "--idle-exit", "600", "--ready-fd", "3"]
+    assert argv[4:] == ["--listen", "unix:///r/s", "--idle-exit", "900", "--ready-fd", "3"]
 
 
 @pytest.fixture

@@ -105,8 +105,9 @@ def test_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["absent", "file"])
 def test_only_a_folder_can_be_one(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot use"):
+    with pytest.raises(UserError, match="cannot use") as refused:
         find_workspace(str(tmp_path / name), ME)
+    assert refused.value.hint
 
 
 def test_a_link_inside_the_workspace_is_read(repository: Path) -> None:

@@ -270,7 +270,8 @@ class _result_file:  # noqa: N801 -- a context manager, read as a function
                 self._file = open(self._path, "w", encoding="utf-8")
             except OSError as error:
                 message = f"cannot write {self._path}: {error.strerror}"
-                raise UserError(Code.REQUEST_INVALID, message) from None
+                hint = "name another file: --result-file FILE"
+                raise UserError(Code.REQUEST_INVALID, message, hint) from None
         return self._file
 
     def __exit__(self, *_: object) -> None:

@@ -19,7 +19,7 @@ from cleanroom.client.endpoint import Endpoint, state_folder
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault
 
-IDLE_EXIT_S: Final = 600
+IDLE_EXIT_S: Final = 900  # unless daemon.idle_exit says otherwise
 LOG_TAIL: Final = 2000
 
 # Built, not filtered: a token that nobody thought of must not live on in a daemon.

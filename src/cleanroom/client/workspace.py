@@ -16,6 +16,8 @@ from cleanroom.errors import Code, Refused, UserError
 POLICY_PATHS: Final = ("cleanroom.yaml", ".buildkite/cleanroom.yaml")  # the first one wins
 POLICY_LIMIT: Final = 64 * 1024
 
+_NAME_ONE: Final = "name one: cleanroom exec -C FOLDER …"
+
 
 class Policy(NamedTuple):
     """The policy file as found; `text` None: there is none. `shadowed`: a second one is ignored."""
@@ -54,9 +56,10 @@ def find_workspace(folder: str, caller: Caller) -> Workspace:
         start = os.path.realpath(folder, strict=True)
     except OSError as error:
         message = f"cannot use {folder}: {error.strerror}"
-        raise UserError(Code.REQUEST_INVALID, message) from None
+        raise UserError(Code.REQUEST_INVALID, message, _NAME_ONE) from None
     if not os.path.isdir(start):
-        raise UserError(Code.REQUEST_INVALID, f"cannot use {folder}: it is not a folder")
+        message = f"cannot use {folder}: it is not a folder"
+        raise UserError(Code.REQUEST_INVALID, message, _NAME_ONE)
     root = _top_level(start) or _nearest_policy(start) or start
     check_root(root, caller)
     subfolder = os.path.relpath(start, root)
@@ -70,7 +73,7 @@ def find_workspace(folder: str, caller: Caller) -> Workspace:
 
 def check_root(root: str, caller: Caller) -> None:
     """Raise Refused if `root` must not be a workspace."""
-    hint = "go into a project folder, or name one: cleanroom exec -C FOLDER …"
+    hint = f"go into a project folder, or {_NAME_ONE}"
     holds_home = any(_contains(root, os.path.realpath(home)) for home in caller.homes if home)
     if root == "/" or holds_home:
         message = f"cannot use {root} as a workspace: it holds a home folder, with all its secrets"

@@ -38,7 +38,7 @@ async def publish(host: Host, sandbox: LiveSandbox, wanted: PortRequest) -> Port
         raise UserError(Code.CONFLICT, message, "close it first: cleanroom port --close")
     if sandbox.record.state != "ready":
         message = f"cannot publish a port of the sandbox: it is {sandbox.record.state}"
-        raise UserError(Code.CONFLICT, message)
+        raise UserError(Code.CONFLICT, message, "those that live: cleanroom ps")
     bridge = Bridge(host, sandbox, wanted.port)
     number = await bridge.listen(wanted.host_port)
     made = Port(port=wanted.port, host_port=number, address=f"{LOOPBACK}:{number}")

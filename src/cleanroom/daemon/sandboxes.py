@@ -148,7 +148,7 @@ class Sandboxes:
         """Let it live this long from now on. Raises UserError(conflict) if it is not ready."""
         if sandbox.record.state != "ready":
             message = f"cannot extend the sandbox: it is {sandbox.record.state}"
-            raise UserError(Code.CONFLICT, message)
+            raise UserError(Code.CONFLICT, message, "those that live: cleanroom ps")
         expires = timestamp(self._at.clock.now() + timedelta(seconds=ttl_s))
         self._at.journal.lifecycle(sandbox, "sandbox.extended", [("expires_at", expires)])
         sandbox.record = msgspec.structs.replace(sandbox.record, expires_at=expires)

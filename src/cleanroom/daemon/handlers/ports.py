@@ -37,5 +37,5 @@ async def _living(call: Call) -> LiveSandbox:
     if live is None:
         stored = await find(call)
         message = f"cannot use ports of the sandbox: it is {stored.state}"
-        raise UserError(Code.CONFLICT, message)
+        raise UserError(Code.CONFLICT, message, "those that live: cleanroom ps")
     return live
