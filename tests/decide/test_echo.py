@@ -108,6 +108,21 @@ def test_base64_is_found_with_its_signs_escaped(before: bytes, name: str) -> Non
         assert b"A" * (len(value) + 1) in echoes(value).replace(b'"' + spelt.encode() + b'"')
 
 
+PAGES = {
+    "python": b"a&amp;b&lt;c&gt;d&quot;e&#x27;f+g",
+    "a page's text": b"a&amp;b&lt;c&gt;d&quot;e'f+g",
+    "php": b"a&amp;b&lt;c&gt;d&quot;e&#039;f+g",
+    "node": b"a&amp;b&lt;c&gt;d&quot;e&#39;f+g",
+    "go": b"a&amp;b&lt;c&gt;d&#34;e&#39;f+g",
+    "a template of go": b"a&amp;b&lt;c&gt;d&#34;e&#39;f&#43;g",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_value_is_found_as_a_page_writes_it(name: str) -> None:
+    assert echoes(b"a&b<c>d\"e'f+g").replace(b"<p>" + PAGES[name] + b"&") == b"<p>%b&" % INSTEAD
+
+
 def test_the_longest_of_two_is_replaced_first() -> None:
     made = Echoes([Word(b"12345678", b"SHORT"), Word(b"1234567890", b"LONG")])
     assert made.replace(b"1234567890 12345678") == b"LONG SHORT"

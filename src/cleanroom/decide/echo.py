@@ -27,6 +27,16 @@ _SPELT: Final = (
     (b"%2B", b"/"), (b"%2B", b"%2F"), (b"%2b", b"%2f"),
     (b"+", b"\\/"), (b"\\u002B", b"/"), (b"\\u002b", b"\\u002f"), (b"\\u002B", b"\\u002F"),
 )  # fmt: skip
+# How pages write the signs of HTML: libraries differ in the last ones. `&` is escaped first.
+_TAGS: Final = ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"))
+_HTML: Final = (
+    (*_TAGS, (b'"', b"&quot;")),
+    (*_TAGS, (b'"', b"&quot;"), (b"'", b"&#x27;")),
+    (*_TAGS, (b'"', b"&quot;"), (b"'", b"&#039;")),
+    (*_TAGS, (b'"', b"&quot;"), (b"'", b"&#39;")),
+    (*_TAGS, (b'"', b"&#34;"), (b"'", b"&#39;")),
+    (*_TAGS, (b'"', b"&#34;"), (b"'", b"&#39;"), (b"+", b"&#43;")),
+)
 
 # Nesting escapes the escape itself: %2541 is an A too, and a JSON escape may have more backslashes.
 # What begins with one letter, or one class of letters, is what `re` looks for fast.
@@ -167,6 +177,11 @@ def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:
     value, placeholder = word.value, word.placeholder
     for spelling in word.spellings:
         yield spelling, placeholder
+    for signs in _HTML:
+        text = value
+        for sign, written in signs:
+            text = text.replace(sign, written)
+        yield text, placeholder
     yield value.hex().encode(), placeholder.hex().encode()
     yield value.hex().upper().encode(), placeholder.hex().upper().encode()
     for skipped in range(3):
