@@ -89,3 +89,29 @@ def test_a_file_of_another_version_is_made_anew(tmp_path: Path) -> None:
     index = Index.open(path)
     assert index.find(_KEY, 100) is None
     index.close()
+
+
+def test_what_is_kept_is_found_while_nothing_can_be_written(index: Index) -> None:
+    """As on a full disk."""
+    index.add(_KEY, _digests("a"), _FIELDS, 100)
+    index._connection.execute("PRAGMA query_only = 1")
+    found = index.find(_KEY, 5000)
+    assert found is not None
+    assert found.digests == _digests("a")
+    with pytest.raises(sqlite3.Error):
+        index.add(_KEY, _digests("b"), _FIELDS, 100)
+
+
+def test_a_change_that_fails_at_its_very_end_stops_no_other(index: Index) -> None:
+    index._connection.executescript("""
+        PRAGMA foreign_keys = ON;
+        CREATE TABLE parent (x PRIMARY KEY);
+        CREATE TABLE child (x REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER fails AFTER INSERT ON blobs BEGIN INSERT INTO child VALUES (1); END;
+    """)
+    with pytest.raises(sqlite3.IntegrityError):
+        index.add(_KEY, _digests("a"), _FIELDS, 100)
+    assert index.find(_KEY, 100) is None
+    index._connection.execute("DROP TRIGGER fails")
+    index.add(_KEY, _digests("a"), _FIELDS, 100)
+    assert index.find(_KEY, 100) is not None

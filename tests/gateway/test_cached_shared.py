@@ -8,6 +8,8 @@ import pytest
 
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
+from cleanroom.gateway.cached import CachedSource
+from cleanroom.gateway.shelf import Shelf
 from cleanroom.gateway.source import Fetching, Taker, Want
 from tests.gateway.caches import World
 from tests.gateway.shelves import room
@@ -60,6 +62,24 @@ def test_others_go_on_when_the_sandbox_that_came_first_has_fetched_too_much(
     assert other.body == _BYTES
     fetching.cancel()
     world.settle()
+
+
+def test_without_a_store_one_sandbox_has_only_so_much_in_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all that it fetches at once, not of each."""
+    monkeypatch.setattr("cleanroom.gateway.cached.MEMORY_LIMIT", len(_BYTES) + 1)
+    world.cache = CachedSource(world.room.reactor, Shelf(world.room.reactor, None), world.upstream)
+    world.upstream.answers("/ms", Reply(b"xx", is_held=True))
+    world.upstream.answers(_PATH, Reply(_BYTES))
+    grant, taken = artifact(_BYTES, fallback="direct"), Taken()
+    fetching = world.cache.fetch(want(page(fallback="direct")), taken)
+    world.room.turn_until(lambda: world.cache._spooled["sbx-a"] == 2)
+    refused = world.get(want(grant)).deny
+    assert refused is not None
+    assert refused.code is Code.RESOURCE_LIMIT
+    assert world.get(want(grant, "sbx-b")).body == _BYTES
+    fetching.cancel()
 
 
 def test_what_was_begun_is_cut_when_the_sandbox_that_came_first_ends(world: World) -> None:

@@ -7,7 +7,7 @@ its blob is in place; an exception for another process that writes the same file
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -78,7 +78,9 @@ class Index:
         if row is None:
             return None
         if now_s - row[4] > _USE_S:
-            self._do("UPDATE blobs SET used_s = ? WHERE sha256 = ?", (now_s, row[0]))
+            # What is kept is there also while nothing can be written, as on a full disk.
+            with suppress(sqlite3.OperationalError):
+                self._do("UPDATE blobs SET used_s = ? WHERE sha256 = ?", (now_s, row[0]))
         return Entry(Digests(*row[:4]), Fields(*row[5:9]), row[9])
 
     def add(self, key: Key, digests: Digests, fields: Fields, now_s: int) -> None:
@@ -166,10 +168,12 @@ class Index:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # One that a full disk ended is over already; one that stays open would stop all.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _do(self, statement: str, values: tuple[object, ...]) -> None:
         with self._lock:

@@ -20,7 +20,7 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.shared import Around, Older, Shared
 from cleanroom.gateway.shelf import Place, Shelf, Ticket
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
-from cleanroom.gateway.spool import Body
+from cleanroom.gateway.spool import MEMORY_LIMIT, Body
 from cleanroom.gateway.views import Views
 
 MOST_FLIGHTS: Final = 64  # of one sandbox at once
@@ -88,7 +88,8 @@ class CachedSource:
 
         def grow(size: int) -> bool:
             self._spooled[sandbox] += size
-            return self._spooled[sandbox] <= MOST_SPOOLED
+            # SECURITY: what the store has no room for is in this machine's memory.
+            return self._spooled[sandbox] <= (MOST_SPOOLED if body.is_stored else MEMORY_LIMIT)
 
         def gone(shared: Shared) -> None:
             self._spooled[sandbox] -= shared.body.size
