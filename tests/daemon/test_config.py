@@ -123,8 +123,12 @@ def test_a_variable_is_stronger_than_the_file() -> None:
 
 
 def test_a_wrong_variable_is_refused() -> None:
-    with pytest.raises(FileErrors):
+    with pytest.raises(
+        FileErrors, match=r"^CLEANROOM_LIMITS_SANDBOXES:1:1: cannot use 'none' for "
+    ):
         parse_config("", "config.yaml", {"CLEANROOM_LIMITS_SANDBOXES": "none"})
+    with pytest.raises(FileErrors, match=r"^CLEANROOM_GATEWAY_PRIVATE_HOSTS:1:1: "):
+        parse_config("", "config.yaml", {"CLEANROOM_GATEWAY_PRIVATE_HOSTS": "a.example, *.com"})
 
 
 def test_every_value_is_shown_with_its_origin() -> None:

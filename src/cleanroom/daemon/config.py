@@ -126,12 +126,17 @@ def _note_origins(node: nodes.Mapping, path: str, prefix: str, origins: dict[str
 def _with_environment(
     root: nodes.Mapping, environment: Mapping[str, str], origins: dict[str, str]
 ) -> nodes.Mapping:
-    """Put what CLEANROOM_… variables say in the place of what the file says."""
+    """Put what CLEANROOM_… variables say in the place of what the file says. Raises FileErrors."""
     for name, key in every_key():
         said = environment.get(variable_of(name)) if has_variable(key) else None
         if said is not None:
+            node = _node_of(said, key)
+            wrong = Problems(variable_of(name))  # where it was said, not the file
+            key.value.read(node, Spot(wrong, name))
+            if wrong.found:
+                raise FileErrors(Code.REQUEST_INVALID, wrong.found)
             origins[name] = variable_of(name)
-            root = _replace(root, name.split("."), _node_of(said, key))
+            root = _replace(root, name.split("."), node)
     return root
 
 
