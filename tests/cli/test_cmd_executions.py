@@ -83,6 +83,14 @@ def test_what_is_no_signal_is_not_asked(cli: CommandLine, text: str) -> None:
     assert (done.status, "as a signal" in done.err) == (2, True), done.err
 
 
+@pytest.mark.parametrize("flag", ["--tail", "--stdout-from", "--stderr-from"])
+@pytest.mark.parametrize("text", ["abc", "-1", "", "1.5"])
+def test_what_is_no_number_is_not_asked(cli: CommandLine, flag: str, text: str) -> None:
+    done = cli("logs", "dev", "exe_1", f"{flag}={text}")
+    assert (done.status, f"cannot read {flag}" in done.err) == (2, True), done.err
+    assert not cli.daemon.requests
+
+
 def test_logs_put_each_stream_where_it_was(cli: CommandLine) -> None:
     lines = [
         {"type": "gap", "stream": 1, "offset": 0, "missing": 5},

@@ -65,6 +65,19 @@ def test_a_sandbox_of_another_workspace_is_not_used(short_path: Path) -> None:
     play(conversation())
 
 
+def test_another_idle_time_is_said_with_its_unit(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            for name, idle_s, had in (("dev", 3600.0, "3600 s"), ("web", None, "none")):
+                assert (await start(daemon, sandbox=name, idle_s=idle_s))[0] == 201
+                status, problem = await start(daemon, sandbox=name, idle_s=60.0)
+                said = f"another idle time: {had}" in problem["detail"]
+                assert (status, said) == (409, True), problem
+                assert (await start(daemon, sandbox=name))[0] == 201  # it says nothing of it
+
+    play(conversation())
+
+
 def test_a_sandbox_that_is_offline_is_not_taken_for_one_that_is_not(short_path: Path) -> None:
     async def conversation() -> None:
         async with running(Setting(short_path)) as daemon:

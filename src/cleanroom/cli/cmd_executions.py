@@ -14,7 +14,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.joined import attach, attach_parser
 from cleanroom.cli.lines import age
 from cleanroom.cli.log_output import LogOutput
-from cleanroom.cli.parser import Parser, moment
+from cleanroom.cli.parser import Parser, count, moment
 from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call
 from cleanroom.errors import Code, UsageError
@@ -121,7 +121,7 @@ def wait(options: argparse.Namespace, shell: Shell) -> int:
 
 def _signal_name(text: str) -> str:
     """Return TERM for TERM, sigterm and 15. The daemon says which can be sent."""
-    if text.isdecimal() and int(text) in set(signal.Signals):
+    if text.isdecimal() and len(text) < 4 and int(text) in set(signal.Signals):
         text = signal.Signals(int(text)).name
     name = text.upper().removeprefix("SIG")
     if not name.isalnum() or name[0].isdecimal():
@@ -166,10 +166,10 @@ def logs(options: argparse.Namespace, shell: Shell) -> int:
 
 def _where_to_begin(options: argparse.Namespace) -> dict[str, str]:
     wanted = {
-        "tail": options.tail,
+        "tail": count(options.tail, "--tail"),
         "since": moment(options.since),
-        "stdout_from": options.stdout_from,
-        "stderr_from": options.stderr_from,
+        "stdout_from": count(options.stdout_from, "--stdout-from"),
+        "stderr_from": count(options.stderr_from, "--stderr-from"),
     }
     return {name: value for name, value in wanted.items() if value is not None}
 

@@ -178,6 +178,14 @@ def seconds(text: str) -> float:
     return float(int(number) * _UNITS[unit])
 
 
+def count(text: str | None, flag: str) -> str | None:
+    """Return `text` if it is a whole number, or not there. Raises UsageError."""
+    if text is not None and not (text.isascii() and text.isdecimal()):
+        message = f"cannot read {flag} {text!r}"
+        raise UsageError(Code.REQUEST_INVALID, message, f"write a whole number: {flag} 20")
+    return text
+
+
 def is_sandbox_name(text: str) -> bool:
     """Tell whether `text` can name a sandbox, or is an id of one."""
     return re.fullmatch(_SANDBOX, text) is not None

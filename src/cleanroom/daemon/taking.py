@@ -97,7 +97,8 @@ def _differs(found: LiveSandbox, creation: Creation) -> str:
         return f"policy: {'; '.join([*said[:_SHOWN], *more])}".removesuffix(": ")
     idle_s = creation.options.idle_s
     if idle_s is not None and idle_s != found.record.idle_s:
-        return f"idle time: {found.record.idle_s or 'none'}"
+        had = found.record.idle_s
+        return f"idle time: {'none' if had is None else f'{had:g} s'}"
     if not creation.place.needs <= found.needs:
         return f"isolation: it lacks {', '.join(sorted(creation.place.needs - found.needs))}"
     return _shows_else(found.options, creation.options)
