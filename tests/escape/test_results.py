@@ -320,7 +320,9 @@ def test_nothing_that_brings_files_out_relies_on_tarfile() -> None:
 def test_commits_that_change_no_file_of_the_host_come_out_after_the_end(person: Person) -> None:
     (person.work / "src/edited.txt").write_text("not committed on the host\n")
     program = "git config user.name a; git config user.email a@b; git commit -qam inside"
-    assert person.types("exec", "--", program).returncode == 0
+    ended = person.types("exec", "--", program)
+    assert ended.returncode == 0
+    assert "commits were made inside: cleanroom apply --branch NAME" in ended.stderr
     assert "no changes" in person.types("diff").stderr
     done = person.types("apply", "--branch", "agent")
     assert done.returncode == 0, done.stderr

@@ -161,6 +161,8 @@ async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -
         await sandbox.stopped.wait()  # whoever stops it counts, and may remove what was counted
     if sandbox.changes is not None:
         run.record = msgspec.structs.replace(run.record, changed_files=sandbox.changes.changed)
+        if sandbox.changes.commits:
+            run.note("commits were made inside: cleanroom apply --branch NAME")
 
 
 async def _expect_client(host: Host, run: LiveRun) -> None:
