@@ -9,6 +9,7 @@ import pytest
 from cleanroom.api.change_types import ApplyRequest, SkippedPath
 from cleanroom.api.mount_types import VolumeRequest
 from cleanroom.api.types import ClientFacts, RunOptions
+from cleanroom.backends.workspace import changes
 from cleanroom.backends.workspace.turn import turn
 from cleanroom.daemon.parts import Order, Prepared, Wanted
 from cleanroom.daemon.volumes import Volumes
@@ -233,3 +234,15 @@ def test_a_volume_whose_place_is_refused_is_not_made(repository: Path) -> None:
     with pytest.raises(UserError, match="the sandbox has /etc there"):
         asyncio.run(workspaces.prepare(order, repository.parent / "sandbox"))
     assert volumes.every() == []
+
+
+def test_what_is_too_much_to_list_is_kept(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspaces, _, upper = ready(repository)
+    monkeypatch.setattr(changes, "MAX_ENTRIES", 3)
+    (upper / "many").mkdir()
+    for number in range(9):
+        (upper / "many" / str(number)).touch()
+    counted = asyncio.run(workspaces.count(repository.parent / "sandbox"))
+    assert (counted.changed, type(counted.changed)) == (1, int)

@@ -243,8 +243,8 @@ def _count(folder: Path) -> Counted:
     found = change_set(folder)
     with suppress(OSError), turn(folder):  # without them `apply --3way` marks all differences
         keep_originals(folder, found.changes)
-    if found.changes or found.ignored:
-        return Counted(len(found.changes), len(found.ignored))
+    if found.changes or found.ignored or found.cut:  # what is too much to list is kept too
+        return Counted(len(found.changes) or int(found.cut), len(found.ignored))
     return Counted(0, commits=has_commits(folder))
 
 

@@ -26,8 +26,9 @@ def test_what_is_no_change_is_looked_at_to_a_limit_too(
         workspace.write(f"same/{number}", "x")
     workspace.run("for each in same/*; do chmod 600 $each; done; touch a z")
     found = workspace.changes()
-    assert [each.path for each in found.changes] == ["a"]
+    assert [each.path for each in found.changes] == ["a", "z"]
     assert found.skipped == (Skipped("same", "too many changes"),)
+    assert found.cut
 
 
 def test_what_was_not_looked_at_is_not_deleted(

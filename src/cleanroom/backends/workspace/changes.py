@@ -33,6 +33,7 @@ MAX_DEPTH: Final = 64
 MAX_CHANGES: Final = 200_000
 MAX_ENTRIES: Final = 2 * MAX_CHANGES  # that are looked at: also those that turn out to be no change
 MAX_SKIPPED: Final = 1000  # that are told one by one
+TOO_MANY: Final = "too many changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,15 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`changes` are those that count; `ignored` those that git would not look at either."""
+    """`changes` are those that count; `ignored` those that git would not look at either.
+
+    `cut`: there are more than are looked at.
+    """
 
     changes: tuple[Change, ...] = ()
     ignored: tuple[Change, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    cut: bool = False
 
     def ignored_line(self, becomes: str) -> Skipped:
         """Return one line for all that git ignores, and what becomes of it."""
@@ -128,6 +133,7 @@ class _Walk:
     gone: set[int] = field(default_factory=set)  # inodes of the repository's files deleted inside
     left: int = field(default_factory=lambda: MAX_ENTRIES)
     over: bool = False
+    cut: bool = False
 
     def result(self) -> Changes:
         copied = {path for path, origin in self.origins.items() if not self._is_renamed(origin)}
@@ -139,6 +145,7 @@ class _Walk:
             tuple(change for change in found if not change.ignored),
             tuple(change for change in found if change.ignored),
             tuple(self.skipped),
+            self.cut,
         )
 
     def folder(self, at: _At) -> None:
@@ -149,7 +156,9 @@ class _Walk:
             names = sorted(entry.name for entry in islice(entries, self.left + 1))
         self.left -= len(names)
         if self.left < 0:  # a part would not do: what is not in it would look deleted
-            self._end(at.path or names[0])
+            self.left += len(names)
+            self.cut = True
+            self._skip(at.path or ".", TOO_MANY)
             return
         if at.lower is not None and self._is_opaque(at.upper):
             for name in sorted({*names_in(at.lower)}.difference(names)):
@@ -167,13 +176,10 @@ class _Walk:
         if not _is_text(name):
             self._skip(ascii(path), "its name is not UTF-8")
         elif len(self.found) >= MAX_CHANGES:
-            self._end(path)
+            self.over = self.cut = True
+            self.skipped.append(Skipped(path, TOO_MANY))
         else:
             self._entry(at, name, facts)
-
-    def _end(self, path: str) -> None:
-        self.over = True
-        self.skipped.append(Skipped(path, "too many changes"))
 
     def _skip(self, path: str, reason: str) -> None:
         if len(self.skipped) < MAX_SKIPPED:
@@ -231,7 +237,7 @@ class _Walk:
         ignored = at.is_ignored(path, folder=True)
         try:
             self.folder(_At(upper, lower, path, at.depth + 1, ignored, at.patterns))
-            if is_new and not self.over and len(self.found) == before and not names_in(upper):
+            if is_new and len(self.found) == before and _is_empty(upper):
                 self._add(at, path, "added", os.fstat(upper))
         finally:
             os.close(upper)
@@ -333,6 +339,11 @@ def _with_patterns(at: _At) -> _At:
     base = f"{at.path}/" if at.path else ""
     patterns = (*at.patterns, (base, parse_patterns(text)))
     return _At(at.upper, at.lower, at.path, at.depth, at.ignored, patterns)
+
+
+def _is_empty(folder: int) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
 
 
 def _is_text(name: str) -> bool:
