@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from cleanroom.decide.echo import Scrubber
 from cleanroom.decide.model import Deny
 from cleanroom.gateway.http1.heads import MalformedError, parse_request
 from cleanroom.gateway.layers.websocket import (
@@ -115,6 +116,23 @@ def test_a_value_in_a_message_becomes_the_placeholder(piece: int) -> None:
         ]
     )
     assert VALUE not in got
+
+
+def test_tiny_parts_that_come_together_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    feed = Scrubber.feed
+
+    def counted(self: Scrubber, data: bytes) -> bytes:
+        searched.append(len(data))
+        return feed(self, data)
+
+    monkeypatch.setattr(Scrubber, "feed", counted)
+    parts = b"".join(framed(0, b"x", is_final=False) + b"\x89\x00" for _ in range(500))
+    came = opened().answer(
+        framed(TEXT, b"", is_final=False) + parts + framed(0, b"y", is_final=True)
+    )
+    assert searched == [501]
+    assert messages(came)[-1] == (TEXT, b"x" * 500 + b"y")
 
 
 def test_a_control_frame_with_a_value_cuts_the_connection() -> None:

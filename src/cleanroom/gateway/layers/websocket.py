@@ -175,30 +175,42 @@ class WebSocket:
 
     def back(self, data: bytes) -> bytes | Deny:
         """Implement Tunnel."""
-        frames = []
+        frames: list[bytes] = []
+        waiting: list[bytes] = []  # parts of one message
         try:
             for piece in self._back.feed(data):
-                is_control = piece.opcode in _CONTROL
-                frame = self._controlled(piece) if is_control else self._searched(piece)
-                if frame is None:
-                    reason = "a control frame of a WebSocket has the value of a secret in it"
-                    return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
-                frames.append(frame)
+                if piece.opcode in _CONTROL:
+                    frame = self._controlled(piece)
+                    if frame is None:
+                        reason = "a control frame of a WebSocket has the value of a secret in it"
+                        return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
+                    frames.append(frame)
+                    continue
+                scrubber = self._begun(piece)
+                waiting.append(piece.payload)
+                if piece.is_final and piece.ends:
+                    frames.append(self._searched(scrubber, waiting, is_last=True))
+                    self._scrubber, waiting = None, []
         except MalformedError as error:
             return _no_protocol(f"the server's: {error}")
+        # SECURITY: once for all parts that came together. What is held is searched again with each
+        # part, and a page of tiny ones would take the gateway seconds.
+        if self._scrubber is not None and waiting:
+            frames.append(self._searched(self._scrubber, waiting, is_last=False))
         return b"".join(frames)
 
-    def _searched(self, piece: Piece) -> bytes:
-        """Return a part of a message, without values: all of it that is not held."""
+    def _begun(self, piece: Piece) -> Scrubber:
         if self._scrubber is None:
             # The words of now: a token may have been renewed since the handshake.
             self._scrubber = Scrubber(self._keyring.echoes)
             self._opcode = piece.opcode
-        is_last = piece.is_final and piece.ends
-        text = self._scrubber.feed(piece.payload)
+        return self._scrubber
+
+    def _searched(self, scrubber: Scrubber, parts: list[bytes], *, is_last: bool) -> bytes:
+        """Return what is not held of a message's next parts, without values."""
+        text = scrubber.feed(b"".join(parts))
         if is_last:
-            text += self._scrubber.end()
-            self._scrubber = None
+            text += scrubber.end()
         if not text and not is_last:
             return b""
         frame = framed(self._opcode, text, is_final=is_last)
