@@ -1,4 +1,4 @@
-"""`exec --agent`: which login is used, and what the daemon is asked for."""
+"""`--agent`: which login is used, and what the daemon is asked for."""
 
 import json
 from typing import Any
@@ -64,3 +64,23 @@ def test_an_unknown_agent_is_named_with_those_that_there_are(cli: CommandLine) -
     done = cli("exec", "--agent", "nobody", "--", "true")
     assert done.status == 125
     assert "there are: claude, codex" in done.err
+
+
+def test_what_a_run_would_bind_is_explained_and_checked_before_it(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    need = {"id": "claude", "env": "ANTHROPIC_API_KEY", "allowed_hosts": ["api.anthropic.com"]}
+    cli.script.answers["POST /v1/secrets/needs"] = Answer({"secrets": [{**need, "required": True}]})
+    listed = cli("secrets", "list", "--agent", "claude")
+    assert "env ANTHROPIC_API_KEY" in listed.out
+    asked = cli.daemon.sent("POST", "/v1/secrets/needs").json()
+    assert asked["policy"]["agent"] == "claude/claude"
+    assert asked["options"]["secrets"] == {"claude": ["api.anthropic.com"]}
+    checked = cli("secrets", "check", "--agent", "claude")
+    assert (checked.status, checked.out) == (0, "claude: its value can be used\n")
+    cli.script.answers["POST /v1/policy/explain"] = Answer({"lines": [], "notes": []})
+    assert cli("policy", "explain", "--agent", "claude").status == 0
+    explained = cli.daemon.sent("POST", "/v1/policy/explain").json()
+    assert explained["policy"]["agent"] == "claude/claude"
+    assert "sk-ant" not in json.dumps([asked, explained]) + listed.out

@@ -20,6 +20,12 @@ INDEX = Mirror("index.example", "https://m.corp.example/api/pypi", "a", "me")
 FILES = Mirror("files.example", "https://m.corp.example/api/pypi")
 ROOT = Mirror("root.example", "https://own.corp.example:8443")
 EVERY = make_mirrors([NPM, INDEX, FILES, ROOT])
+CRATES = Mirror("index.crates.example", "https://m.corp.example/api/cargo")
+DOWNLOADS = Mirror("static.crates.example", "https://m.corp.example/api/crates")
+MODULES = Mirror("proxy.example", "https://m.corp.example/api/go")
+SUMS = Mirror("sum.example", "https://m.corp.example/api/sumdb")
+CODE = Mirror("code.example", "https://git.corp.example/mirror")
+OTHERS = make_mirrors([CRATES, DOWNLOADS, MODULES, SUMS, CODE])
 PAGE = Grant("npm", "metadata", "/ms", "ms")
 
 
@@ -70,6 +76,36 @@ def test_a_place_at_a_mirror_has_a_public_name(
     at: tuple[str, int], path: str, asked: str, place: tuple[str, str]
 ) -> None:
     assert public_place(EVERY, asked, at, path) == place
+
+
+@pytest.mark.parametrize(
+    ("mirror", "path"),
+    [
+        (CRATES, "/config.json"),
+        (CRATES, "/le/ft/left-pad"),
+        (DOWNLOADS, "/crates/left-pad/1.0.0/download"),
+        (MODULES, "/m.example/!azure/x/@v/v1.0.0.zip"),
+        (SUMS, "/lookup/m.example/x@v1.0.0"),
+        (CODE, "/team/lib.git/info/refs"),
+        (CODE, "/team/lib.git/git-upload-pack"),
+    ],
+)
+def test_crates_modules_and_repositories_are_below_the_mirrors_path(
+    mirror: Mirror, path: str
+) -> None:
+    """There as upstream is asked (gateway/upstream.py), and back as redirects are read."""
+    at = (mirror.name, mirror.port)
+    assert public_place(OTHERS, mirror.host, at, mirror.prefix + path) == (mirror.host, path)
+    assert public_place(OTHERS, mirror.host, at, f"{mirror.prefix}-else{path}") == ("", "")
+
+
+def test_where_crates_are_had_is_a_public_name_again() -> None:
+    config = Grant("cargo", "metadata", "/config.json")
+    rename = renaming(OTHERS, config, CRATES.host)
+    assert rename is not None
+    assert rename(b'{"dl":"https://m.corp.example/api/crates/crates/{crate}"}') == (
+        b'{"dl":"https://static.crates.example/crates/{crate}"}'
+    )
 
 
 def test_the_longest_prefix_is_meant() -> None:

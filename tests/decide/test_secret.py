@@ -110,6 +110,7 @@ def test_what_is_gits_own_goes_to_its_repositories_as_basic_or_as_a_token() -> N
         ({"path": "/other/lib.git/git-upload-pack"}, "to the repository other/lib, which its"),
         ({"path": "/team.git/info/refs"}, "to the repository team, which its"),
         ({"path": "/api/v4/user"}, "in a request that is none of git's"),
+        ({"path": "/team/lib.git/info/lfs/objects/batch"}, "in a request for large files (LFS)"),
         ({"path": "/team/../other/lib/info/refs"}, "in a request that is none of git's"),
         ({"host": "evil.test"}, "to evil.test"),
         ({"spot": Spot.HEADER, "header": "X-Api-Key"}, "in the field x-api-key"),

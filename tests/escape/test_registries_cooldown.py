@@ -54,6 +54,10 @@ def test_an_exception_lets_one_version_pass(outside: Registries) -> None:
     assert said.result == [[200, "OK", sha256(young.data), len(young.data)]]
     (line,) = [event for event in said.audit if event["phase"] == "served"]
     assert (line["strength"], line["pin"].split(":")[0]) == ("exception", "exceptions")
+    yesterday = (TODAY - timedelta(days=1)).date().isoformat()
+    over = outside.ask(excepting.replace("2099-01-01", yesterday), "{}", ("npm.test", young.file))
+    assert over.result[0][0] == 403  # although the cache has it by now
+    assert over.result[0][1].startswith("cooldown_active: ")
 
 
 def test_many_who_ask_for_a_large_page_and_read_nothing_stop_nobody(outside: Registries) -> None:

@@ -134,6 +134,45 @@ result = [run(line) for line in {lines!r}]
     ]
 
 
+def test_a_repository_that_has_only_a_yarn_lock_is_installed_from_that(
+    outside: Registries,
+) -> None:
+    """Under a policy that names the lock files of two clients, as many repositories share."""
+    pad, other = Package(unique("pad")), Package(unique("other"))
+    outside.script.answers(pad.place, Reply(pad.data))
+    lock = f"""# yarn lockfile v1
+
+
+{pad.name}@^1.0.0:
+  version "{pad.version}"
+  resolved "https://{pad.place}"
+  integrity {pad.entry["integrity"]}
+"""
+    manifest = json.dumps(
+        {"name": "work", "version": "1.0.0", "dependencies": {pad.name: "^1.0.0"}}
+    )
+    program = f"""{PRELUDE}
+import shutil
+shutil.copy("package.json", "/tmp/work")
+shutil.copy("yarn.lock", "/tmp/work")
+result = [run("node /day/node_modules/yarn/bin/yarn.js install --frozen-lockfile"),
+          open("/tmp/work/node_modules/{pad.name}/package.json").read(),
+          open("/tmp/work/yarn.lock").read(),
+          run("curl -sS -o /dev/null -w '%{{http_code}}' https://{other.place}")[1]]
+"""
+    policy = NPM.replace("[package-lock.json]", "[package-lock.json, yarn.lock]")
+    files = {"package.json": manifest, "yarn.lock": lock}
+    flags = folders_of("node curl /day/ ")
+    said = outside.world.run(policy, program, *flags, files=files)
+    (status, text), installed, after, refused = said.result
+    assert status == 0, text
+    assert json.loads(installed)["name"] == pad.name
+    assert (after, refused) == (lock, "403")
+    (line,) = [event for event in said.audit if event["phase"] == "served"]
+    assert line["pin"] == "yarn.lock:4"
+    assert outside.script.count(other.place) == 0
+
+
 @pytest.mark.parametrize("client", clients(PYPI_CLIENTS))
 def test_a_client_of_an_index_works_and_says_what_it_was_refused(
     outside: Registries, client: str

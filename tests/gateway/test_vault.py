@@ -150,6 +150,18 @@ def test_a_narrower_policy_takes_it_away() -> None:
     assert secrets.refs == ()
 
 
+def test_a_shorter_time_counts_from_the_beginning_and_a_longer_one_not_at_all() -> None:
+    clock = Clock()
+    secrets, _ = held(clock)
+    for ttl_s in (600, 30, 600):
+        secrets.narrow([dataclasses.replace(GH, ttl_s=ttl_s)])
+    [ref] = secrets.refs
+    clock.now = 29
+    assert secrets.take(ref, 1) == VALUE
+    clock.now = 30
+    assert "its time is over" in reason(secrets.take(ref, 1))
+
+
 def test_the_end_of_the_sandbox_ends_it() -> None:
     secrets, ref = held()
     secrets.close()

@@ -34,6 +34,15 @@ def agent_named(name: str, given: Mapping[str, Source], shell: Shell) -> Agent:
     return Agent(word_of(recipe, credential), source, dict(recipe.environment), volume)
 
 
+def policy_for(
+    options: Options, shell: Shell, policy: dict[str, object], given: Mapping[str, Source]
+) -> dict[str, object]:
+    """Return PolicyText as a run with the same flags would send it."""
+    if not options.agent:
+        return policy
+    return {**policy, "agent": agent_named(options.agent, given, shell).word}
+
+
 def add_agent(
     options: Options, shell: Shell, policy: Mapping[str, object], wanted: dict[str, object]
 ) -> dict[str, object]:

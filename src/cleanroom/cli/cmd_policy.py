@@ -6,6 +6,7 @@ no. Never: a policy read or judged here.
 
 import argparse
 
+from cleanroom.cli.agent import policy_for
 from cleanroom.cli.approval import approve, approve_parser, next_step
 from cleanroom.cli.cmd_schema import run_schema
 from cleanroom.cli.cmd_schema import schema_parser as schema
@@ -15,6 +16,7 @@ from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_diff import diff, diff_parser
 from cleanroom.cli.policy_file import changed_lines, write_policy
 from cleanroom.cli.render import plain
+from cleanroom.cli.secrets import add_agent_flag
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
@@ -43,9 +45,11 @@ def validate_parser() -> Parser:
 
 def explain_parser() -> Parser:
     """Return the parser of `policy explain`."""
-    return _parser(
+    parser = _parser(
         "explain", "Say in sentences what the policy allows.", "cleanroom policy explain"
     )
+    add_agent_flag(parser)
+    return parser
 
 
 def check_parser() -> Parser:
@@ -130,7 +134,8 @@ def _registry(registry: Reply) -> str:
 def explain(options: argparse.Namespace, shell: Shell) -> int:
     """Show the policy in sentences."""
     workspace = shell.workspace(options.C)
-    call = Call("explain_policy", body={"policy": shell.policy(workspace, options)})
+    policy = policy_for(options, shell, shell.policy(workspace, options), {})
+    call = Call("explain_policy", body={"policy": policy})
     with shell.connect(options) as connection:
         explanation = connection.call(call)
     if options.json:

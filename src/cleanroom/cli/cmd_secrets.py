@@ -1,6 +1,7 @@
 """`cleanroom secrets`: which the policy binds, whether their values are there, whether they work.
 
-In: the policy of a folder, `--secret` flags. Out: tables, or JSON. Never: a value, or part of one.
+In: the policy of a folder, `--secret` and `--agent`. Out: tables, or JSON. Never: a value, or part
+of one.
 """
 
 import argparse
@@ -10,13 +11,20 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cleanroom.cli import cmd_exec
+from cleanroom.cli.agent import policy_for
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
-from cleanroom.cli.secrets import add_secret_flag, read_secret, secret_options
+from cleanroom.cli.secrets import (
+    add_agent_flag,
+    add_secret_flag,
+    read_secret,
+    secret_options,
+    values_given,
+)
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
-from cleanroom.client.sources import Source, given_secrets, source_of
+from cleanroom.client.sources import Source, source_of
 from cleanroom.errors import Code, Refused, UsageError, UserError
 
 
@@ -33,6 +41,7 @@ def _parser(name: str, summary: str, example: str) -> Parser:
     parser = Parser(f"secrets {name}", summary, example)
     parser.value("-C", "DIR", "the folder whose policy is meant")
     add_secret_flag(parser)
+    add_agent_flag(parser)
     add_daemon_flags(parser)
     return parser
 
@@ -66,10 +75,10 @@ def test_parser() -> Parser:
 
 def _find(options: argparse.Namespace, shell: Shell) -> Found:
     workspace = shell.workspace(options.C)
-    given = given_secrets(options.secret)
+    given = values_given(options, shell)
     body: dict[str, object] = {
         "workspace": workspace.root,
-        "policy": shell.policy(workspace, options),
+        "policy": policy_for(options, shell, shell.policy(workspace, options), given),
         "options": {"secrets": secret_options(given)},
     }
     with shell.connect(options) as connection:
@@ -157,6 +166,7 @@ def test(options: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(Code.REQUEST_INVALID, message, test_parser().example)
     words = ["-C", options.C] if options.C else []
     words += [word for flag in options.secret for word in ("--secret", flag)]
+    words += ["--agent", options.agent] if options.agent else []
     words += ["--host", options.host] if options.host else []
     words += ["--no-autostart"] if options.no_autostart else []
     return cmd_exec.run([*words, "--", request_command(need, options.url)], shell)

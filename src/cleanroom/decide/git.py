@@ -31,7 +31,12 @@ def ask_git(target: str) -> Question:
         case [_, *_, "git-receive-pack"] as parts if not query:
             return Push("/".join(parts[:-1]), path, "POST")
         case _:
-            return Service(path, _NO_LFS if "/info/lfs/" in path else _NO_MORE)
+            return Service(path, _NO_LFS if asks_lfs(path) else _NO_MORE)
+
+
+def asks_lfs(path: str) -> bool:
+    """Tell whether a request is for large files, which are not read or pushed here."""
+    return "/info/lfs/" in path
 
 
 def repository_of(path: str) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from cleanroom.decide.echo import Echoes
-from cleanroom.decide.git import repository_of
+from cleanroom.decide.git import asks_lfs, repository_of
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.policy.model import GitScope, SecretBinding
@@ -172,6 +172,8 @@ def _how(binding: SecretBinding, use: Use) -> str:
 
 def _git(git: GitScope, path: str) -> str:
     name = repository_of(path)
+    if not name and asks_lfs(path):
+        return "in a request for large files (LFS), which cleanroom does not pass on"
     if not name:
         return "in a request that is none of git's, whose credential it is"
     if not covered(git.repositories, name):

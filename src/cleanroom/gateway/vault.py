@@ -228,8 +228,10 @@ class SandboxSecrets:
             hosts = tuple(h for h in ref.binding.allowed_hosts if h in binding.allowed_hosts)
             gone = [host for host in ref.binding.allowed_hosts if host not in hosts]
             self._lose("the policy no longer binds it to this host", ref, gone)
-            narrower = replace(ref, binding=replace(binding, allowed_hosts=hosts))
-            self._held[narrower] = self._held.pop(ref)
+            ttl_s = min(ref.binding.ttl_s, binding.ttl_s)
+            narrower = replace(ref, binding=replace(binding, allowed_hosts=hosts, ttl_s=ttl_s))
+            held = self._held[narrower] = self._held.pop(ref)
+            held.until -= ref.binding.ttl_s - ttl_s
         self._find()
 
     def close(self) -> None:

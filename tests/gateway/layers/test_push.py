@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.decide.ancestry import MAX_PACK
+from cleanroom.decide.mirror import Mirror
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.layers import push as module
@@ -30,7 +31,7 @@ from cleanroom.gateway.wire import (
 from cleanroom.policy.model import GitScope, PushRules, RegistryPolicy
 from tests.decide.policies import policy
 from tests.decide.test_push_commands import NONE, A, line, push
-from tests.gateway.layers.test_registry import SANDBOX, Talk
+from tests.gateway.layers.test_registry import SANDBOX, Talk, refused
 from tests.gateway.playbook import Verdict
 from tests.gateway.secret_talk import PLACEHOLDER, VALUE, Keys, keys
 
@@ -354,3 +355,21 @@ def test_nothing_leaves_that_was_not_reported_as_allowed(noise: bytes, at: int, 
     allowed = [event for event in talk.reports if event == Verdict()]
     assert bool(talk.sent(UPSTREAM)) is bool(allowed)
     assert len(talk.reports) == 1
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        (post(), Code.SECRET_SCOPE_VIOLATION),
+        (post(BODY, TYPE), Code.PUSH_NOT_ALLOWED),
+        (f"GET {PAGE} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), Code.PUSH_NOT_ALLOWED),
+    ],
+)
+def test_nothing_is_pushed_to_a_host_that_is_asked_at_a_mirror(wire: bytes, code: Code) -> None:
+    """Its public name is not dialled, and no secret of the policy goes to the mirror."""
+    keyring = keys(allowed_hosts=(HOST,), git=SCOPE)
+    git = RegistryPolicy("git", enabled=True, allowed_hosts=(HOST,))
+    bound = replace(policy(), registries=(git,), secrets=tuple(r.binding for r in keyring.held))
+    mirrors = {HOST: Mirror(HOST, "https://m.test/code")}
+    data, _ = refused(Talk(bound, keyring, lends=True, mirrors=mirrors).asks(wire))
+    assert data.startswith(f"HTTP/1.1 403 {code}: ".encode())

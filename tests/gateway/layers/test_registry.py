@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.decide.artifact import make_registries
-from cleanroom.decide.mirror import Mirror, Mirrors
+from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.custody import Watched
 from cleanroom.gateway.layers.lending import Lending
-from cleanroom.gateway.layers.mirroring import Mirroring
+from cleanroom.gateway.layers.mirroring import Mirrored, Mirroring
 from cleanroom.gateway.layers.registry import RegistryLayer, Visit
 from cleanroom.gateway.source import Answer, Served
 from cleanroom.gateway.wire import (
@@ -38,7 +38,13 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
+from cleanroom.policy.model import (
+    ArtifactPin,
+    CompiledPolicy,
+    LockfilePolicy,
+    RegistryException,
+    RegistryPolicy,
+)
 from tests.decide.policies import policy, rule
 from tests.gateway.playbook import Verdict
 from tests.gateway.secret_talk import PLACEHOLDER, VALUE, Keys, keys
@@ -68,13 +74,16 @@ class Talk:
         mirrors: Mirrors | None = None,
     ) -> None:
         registries = make_registries(judged_by)
-        visit = Visit("sbx_1", judged_by, registries, lambda: "2026-11-27", offline)
+        self.today = "2026-11-27"
+        visit = Visit("sbx_1", judged_by, registries, lambda: self.today, offline)
         if mirrors is not None:
             visit = replace(visit, mirroring=Mirroring(keyring or keys(), mirrors))
         at = Target("npm.test", "198.18.0.9", 443, 3)
         custody = Watched(keyring, at, verified=True) if keyring else None
         if keyring and lends:
             custody = Lending(keyring, at, [ref.binding for ref in keyring.held])
+        if keyring and at.name in (mirrors or {}):  # whatever is bound, as the door does
+            custody = Mirrored(keyring, at, verified=True)
         self.layer = RegistryLayer(visit, at, ALLOWED, custody)
         self.take(Opened())
 
@@ -112,6 +121,21 @@ def test_what_is_granted_is_reported_then_fetched_without_the_clients_fields() -
     want = fetch.want
     assert (want.host, want.method, want.accept) == ("npm.test", "GET", "a/b")
     assert (want.grant.kind, want.grant.path) == ("metadata", "/left-pad")
+
+
+def test_an_exception_ends_with_its_day_in_the_middle_of_a_connection() -> None:
+    """What is kept in the cache by then is no way around it: each request is judged."""
+    npm = POLICY.registries[0]
+    excepted = RegistryException("pkg:npm/left-pad@1.3.1", "2026-11-27", "a fix")
+    talk = Talk(replace(POLICY, registries=(replace(npm, exceptions=(excepted,)),)))
+    *_, fetch = talk.asks(ARTIFACT)
+    assert isinstance(fetch, Fetch)
+    assert fetch.want.grant.strength == "exception"
+    talk.answers(Answer(200, (), 5), b"hello")
+    talk.take(FetchEnded(Served(cache="hit")))
+    talk.today = "2026-11-28"
+    data, _ = refused(talk.asks(ARTIFACT))
+    assert data.startswith(b"HTTP/1.1 403 lockfile_violation: left-pad 1.3.1 is not in ")
 
 
 @pytest.mark.parametrize("offline", [False, True])
@@ -365,34 +389,3 @@ def test_a_package_without_it_comes_as_it_is() -> None:
     rest, *_ = talk.take(FetchEnded(Served()))
     assert isinstance(rest, Send)
     assert (said + rest.data).endswith(b"content-length: 1000\r\n\r\n" + bytes(1000))
-
-
-MIRROR = Mirror("npm.test", "https://m.test/npm", "company")
-
-
-def test_a_host_with_a_mirror_is_asked_with_the_operators_word() -> None:
-    keyring = replace(keys(), operators={"mirror:company": b"of-the-company"})
-    talk = Talk(keyring=keyring, mirrors={"npm.test": MIRROR})
-    asked = GET.replace(b"Cookie: c", b"If-None-Match: x")
-    _, report, fetch = talk.asks(asked)
-    assert isinstance(report, Report)
-    assert (report.event.name, report.event.mirror) == ("npm.test", "m.test")
-    assert isinstance(fetch, Fetch)
-    assert fetch.want.mirror == MIRROR
-    assert (fetch.want.host, fetch.want.if_none_match) == ("npm.test", "")
-    assert fetch.want.identity
-    assert b"etag" not in talk.answers(Answer(200, (("etag", "x"),), 5), b"hello")
-
-
-def test_a_mirror_without_a_value_is_not_asked() -> None:
-    data, event = refused(Talk(keyring=keys(), mirrors={"npm.test": MIRROR}).asks(GET))
-    assert data.startswith(b"HTTP/1.1 403 secret_unavailable")
-    assert event == Verdict(
-        Code.SECRET_UNAVAILABLE, protocol="https", method="GET", path="/left-pad"
-    )
-
-
-def test_mirrors_of_other_hosts_change_nothing() -> None:
-    *_, fetch = Talk(mirrors={"other.test": MIRROR}).asks(GET)
-    assert isinstance(fetch, Fetch)
-    assert (fetch.want.credential, fetch.want.mirrors) == (None, {})
