@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from cleanroom.backends.base import Command
+from cleanroom.daemon.gateway_link import SKEW_S
 from cleanroom.errors import Code, Fault
 from tests.daemon.daemons import Setting, execution_path, play, run_request, running
 from tests.daemon.test_sandboxes import create
+from tests.decide.policies import policy, rule
 from tests.fake_process import FakeProcess
 from tests.fakes import FakeClock, FakeSandbox
 
@@ -57,6 +59,28 @@ def test_it_can_be_shortened_and_what_has_ended_cannot_be_extended(short_path: P
             for ttl_s in (0, 3_000_000):
                 path = "/v1/sandboxes/dev/extend"
                 assert (await daemon.ask("POST", path, {"ttl_s": ttl_s}))[0] == 400
+
+    play(conversation())
+
+
+def test_none_is_extended_beyond_the_end_of_its_certificate_authority(short_path: Path) -> None:
+    """It is made once, and valid for a day more than the policy's time."""
+
+    async def conversation() -> None:
+        clock = FakeClock()
+        async with running(Setting(short_path, clock=clock)) as daemon:
+            await create(daemon, sandbox="dev")
+            live = daemon.host.sandboxes.live[0]
+            path = "/v1/sandboxes/dev/extend"
+            assert (await daemon.ask("POST", path, {"ttl_s": 2 * 86_400}))[0] == 200
+            live.policy = policy(rule("a.test:443", inspect=True))
+            most = live.policy.sandbox.ttl_s + SKEW_S
+            assert (await daemon.ask("POST", path, {"ttl_s": most - 1}))[0] == 200
+            before = live.record.expires_at
+            status, problem = await daemon.ask("POST", path, {"ttl_s": most + 1})
+            assert (status, problem["code"]) == (409, "conflict")
+            assert "its certificate authority ends before" in problem["detail"]
+            assert live.record.expires_at == before
 
     play(conversation())
 

@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from cleanroom.backends.base import DoorSockets
 from cleanroom.daemon.clock import SystemClock
 from cleanroom.daemon.content import Content
-from cleanroom.daemon.gateway_link import GatewayLink, Supplies
+from cleanroom.daemon.gateway_link import SKEW_S, GatewayLink, Supplies
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.errors import Code, Fault, Refused
 from cleanroom.events import NetworkEvent
@@ -261,6 +262,9 @@ def test_tls_is_opened_by_a_confined_gateway_under_an_authority_of_the_sandboxs_
             ):
                 opened = policy(rule(f"up.test:{port}", inspect=True))
                 certificate = await link.authority("sbx_1", opened)
+                valid = x509.load_pem_x509_certificate(certificate.encode())
+                lasts = valid.not_valid_after_utc - valid.not_valid_before_utc
+                assert lasts.total_seconds() == opened.sandbox.ttl_s + 2 * SKEW_S
                 program = TLS_PROGRAM.format(certificate=certificate, port=port)
                 said = await ask_inside(link.door("sbx_1", opened), program)
                 assert said == "cleanroom sandbox authority HTTP/1.1 200 OK\n"

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -22,6 +22,7 @@ from cleanroom.daemon.clock import Clock, milliseconds, timestamp
 from cleanroom.daemon.events import EventLog
 from cleanroom.daemon.executions import Ending
 from cleanroom.daemon.expiry import Expiry
+from cleanroom.daemon.gateway_link import SKEW_S
 from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
@@ -31,6 +32,7 @@ from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
 from cleanroom.errors import CleanroomError, Code, Fault, Refused, UserError
+from cleanroom.policy.opened import opened_names
 
 _log = logging.getLogger(__name__)
 
@@ -145,11 +147,16 @@ class Sandboxes:
         await self._at.store.put_sandbox(sandbox.record)
 
     async def extend(self, sandbox: LiveSandbox, ttl_s: float) -> None:
-        """Let it live this long from now on. Raises UserError(conflict) if it is not ready."""
+        """Let it live this long from now on. Raises UserError(conflict) if it cannot."""
         if sandbox.record.state != "ready":
             message = f"cannot extend the sandbox: it is {sandbox.record.state}"
             raise UserError(Code.CONFLICT, message, "those that live: cleanroom ps")
-        expires = timestamp(self._at.clock.now() + timedelta(seconds=ttl_s))
+        moment = self._at.clock.now() + timedelta(seconds=ttl_s)
+        if opened_names(sandbox.policy) and moment > _trusted_until(sandbox):
+            # Its view has the certificate for good, and clients would refuse what they are shown.
+            message = "cannot extend the sandbox so far: its certificate authority ends before"
+            raise UserError(Code.CONFLICT, message, "create another one with more ttl_minutes")
+        expires = timestamp(moment)
         self._at.journal.lifecycle(sandbox, "sandbox.extended", [("expires_at", expires)])
         sandbox.record = msgspec.structs.replace(sandbox.record, expires_at=expires)
         self.expiry.live_for(sandbox, ttl_s, f"extended by {ttl_s:g} s")
@@ -336,3 +343,8 @@ def _details(sandbox: LiveSandbox) -> list[tuple[str, str]]:
     details += [("volume", f"{each.name}:{each.at}") for each in sandbox.options.volumes]
     details += [(f"project.{key}", value) for key, value in record.project.items()]
     return details + [(f"metadata.{key}", value) for key, value in record.metadata.items()]
+
+
+def _trusted_until(sandbox: LiveSandbox) -> datetime:
+    made = datetime.fromisoformat(sandbox.record.created_at)
+    return made + timedelta(seconds=sandbox.policy.sandbox.ttl_s + SKEW_S)
