@@ -82,6 +82,19 @@ def test_without_a_store_one_sandbox_has_only_so_much_in_memory(
     fetching.cancel()
 
 
+def test_who_is_offline_waits_for_no_fetch_of_others(world: World) -> None:
+    """It would go on for the offline one alone when the others have left."""
+    world.upstream.answers("/ms", Reply(b"part", length=9, is_held=True))
+    fetching = world.cache.fetch(want(page()), Taken())
+    world.room.turn_until(lambda: world.upstream.asked and world.upstream.asked[0].is_begun)
+    refused = world.get(want(page(), "sbx-b", offline=True)).deny
+    assert refused is not None
+    assert refused.code is Code.OFFLINE_MISS
+    fetching.cancel()
+    world.settle()
+    assert world.upstream.asked[0].is_cancelled
+
+
 def test_what_was_begun_is_cut_when_the_sandbox_that_came_first_ends(world: World) -> None:
     world.upstream.answers("/ms", Reply(b"part", length=9, is_held=True))
     first, other = Taken(), Taken()

@@ -97,7 +97,8 @@ class Errand:
         if self.is_over:
             return
         shared = self._cache.flying(self._berth)
-        if shared is not None:
+        # One that is offline would keep a flight going that nobody else wants any more.
+        if shared is not None and not self._want.offline:
             self._join(shared)
             return
         if self._take_from_memory():
