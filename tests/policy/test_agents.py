@@ -6,6 +6,7 @@ from cleanroom.decide.secret import TOKEN_HEADERS
 from cleanroom.errors import UserError
 from cleanroom.policy.agents import RECIPES, Credential, Recipe, recipe_named, with_agent, word_of
 from cleanroom.policy.compile import compile_policy
+from cleanroom.policy.explain import explain
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors
 from cleanroom.policy.widening import difference
@@ -66,3 +67,10 @@ def test_a_word_that_names_no_recipe_is_refused(word: str) -> None:
 
 def test_a_recipe_is_found_by_its_name() -> None:
     assert recipe_named("codex").title == "Codex"
+
+
+def test_a_recipe_is_explained_without_a_line() -> None:
+    made = compile_policy(with_agent(parse_policy(HEAD, "cleanroom.yaml"), "claude/claude"))
+    said = "\n".join(explain(made).reach)
+    assert "api.anthropic.com on port 443 (agent claude)" in said
+    assert "line 0" not in said

@@ -15,6 +15,7 @@ from cleanroom.policy.model import (
     Capability,
     CompiledPolicy,
     NetworkPolicy,
+    Place,
     RegistryPolicy,
     Rule,
     RuleKind,
@@ -112,8 +113,14 @@ def _who(rule: Rule) -> str:
 def _reach(rule: Rule) -> str:
     inspected = ", TLS opened" if rule.inspect else ""
     hidden = ", hidden names (ECH) allowed" if rule.ech_allowed else ""
-    by = f"{rule.place.preset}, " if rule.place.preset else ""
-    return f"{rule_words(rule)}{inspected}{hidden} ({by}line {rule.place.line})"
+    return f"{rule_words(rule)}{inspected}{hidden}{_at(rule.place)}"
+
+
+def _at(place: Place) -> str:
+    """Return who says so and where, in brackets; a recipe stands in no line."""
+    words = [place.preset, f"line {place.line}" if place.line else ""]
+    said = ", ".join(filter(None, words))
+    return f" ({said})" if said else ""
 
 
 def _packages(policy: CompiledPolicy) -> Iterator[str]:
@@ -137,10 +144,10 @@ def _but(policy: CompiledPolicy) -> str:
 
 def _secret(binding: SecretBinding) -> str:
     if binding.git is not None:
-        return f"the secret {secret_text(binding)}, in git's requests (line {binding.place.line})"
+        return f"the secret {secret_text(binding)}, in git's requests{_at(binding.place)}"
     where = ", ".join(binding.target)
     once = ", once" if binding.single_use else ""
-    sent = f"in {where} of requests{once}, TLS opened (line {binding.place.line})"
+    sent = f"in {where} of requests{once}, TLS opened{_at(binding.place)}"
     return f"the secret {secret_text(binding)}, {sent}"
 
 
