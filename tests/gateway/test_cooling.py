@@ -136,6 +136,11 @@ def test_the_date_of_an_index_is_on_another_host_than_its_files(world: World) ->
     old = dataclasses.replace(page(cooldown_s=7), manager="pypi", path="/simple/ms/")
     html = world.get(Want("sbx-a", HOST, old, accept="text/html"))
     assert b"<a href=" in html.body
+    assert html.answer is not None
+    assert ("content-type", "text/html; charset=utf-8") in html.answer.fields
+    read = world.get(Want("sbx-a", HOST, old, accept="application/vnd.pypi.simple.v1+json"))
+    assert read.answer is not None
+    assert "html" not in dict(read.answer.fields)["content-type"]
 
 
 def _crate(**changes: object) -> Grant:

@@ -269,7 +269,9 @@ class Delivery:
     def _answer(self) -> Answer:
         order = self._order
         size = self._size()
-        fields = [("content-type", order.said.content_type or "application/octet-stream")]
+        remade = order.sight.content_type if order.sight is not None else ""
+        kind = remade or order.said.content_type or "application/octet-stream"
+        fields = [("content-type", kind)]
         etag = self._etag()
         fields += [("etag", etag)] if etag else []
         if order.said.last_modified:

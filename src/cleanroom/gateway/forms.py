@@ -35,13 +35,19 @@ def wants_html(grant: Grant, accept: str) -> bool:
     return grant.manager == "pypi" and grant.has_versions and PYPI_FORM not in asked
 
 
+def remade_type(grant: Grant, accept: str) -> str:
+    """Return the Content-Type of a page that a cooldown makes anew in another form; "" for none."""
+    is_remade = grant.cooldown_s and grant.kind == "metadata" and wants_html(grant, accept)
+    return f"{PYPI_HTML}; charset=utf-8" if is_remade else ""
+
+
 def refine_of(grant: Grant, accept: str, wall_s: float) -> Callable[[bytes], bytes] | None:
     """Return what takes from a page what is too young; None: there is no cooldown to heed."""
     if not grant.cooldown_s or grant.kind != "metadata":
         return None
     age = Age(wall_s - grant.cooldown_s, frozenset(grant.excepted))
     hide = HIDE[grant.manager]
-    if wants_html(grant, accept):
+    if remade_type(grant, accept):
         return lambda document: pypi_as_html(hide(document, age))
     return lambda document: hide(document, age)
 

@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from cleanroom.gateway.forms import wants_html
+from cleanroom.gateway.forms import remade_type
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.refining import refining
 from cleanroom.gateway.source import Want
@@ -50,6 +50,11 @@ class Sight:
         Raises UnreadableError, LostError.
         """
         return self._views.take(self._want, body, again)
+
+    @property
+    def content_type(self) -> str:
+        """What a view is, where that is something else than the page; else ""."""
+        return remade_type(self._want.grant, self._want.accept)
 
     def forget(self, again: _Again) -> None:
         """Wait no more. Idempotent."""
@@ -127,6 +132,6 @@ def _key(want: Want, body: Body) -> _Key:
     grant = want.grant
     return (
         *(body.sha256, want.host, grant.manager, grant.kind, grant.path),
-        *(grant.cooldown_s, grant.excepted, wants_html(grant, want.accept)),
+        *(grant.cooldown_s, grant.excepted, remade_type(grant, want.accept)),
         *sorted(want.mirrors.values(), key=lambda each: each.host),
     )
