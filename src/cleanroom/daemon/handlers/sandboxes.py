@@ -79,11 +79,11 @@ async def get(call: Call) -> web.StreamResponse:
 
 
 async def stop(call: Call) -> web.StreamResponse:
-    """End a sandbox and everything in it. Idempotent."""
+    """End a sandbox and everything in it; what ran there is recorded then. Idempotent."""
     live = call.live_sandbox()
     if live is None:
         return answer(await find(call))
-    await call.host.sandboxes.stop(live, STOPPED)
+    await end_wholly(call.host, live)
     return answer(live.record)
 
 
