@@ -7,6 +7,7 @@ in free words, which may repeat what it was told.
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
@@ -130,5 +131,7 @@ def _lasts_s(said: object) -> float:
         said = int(said)
     if isinstance(said, bool) or not isinstance(said, int | float):
         return UNSAID_S
+    if isinstance(said, float) and math.isnan(said):
+        return UNSAID_S
     # SECURITY: bounded first. A number of 400 digits is no float, and would end the gateway.
-    return float(min(max(said, 0), LONGEST_S)) if said == said else UNSAID_S  # noqa: PLR0124 -- NaN
+    return float(min(max(said, 0), LONGEST_S))
