@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, remove_tree
+from tests.conftest import remove_tree
 from tests.escape.echo_internet import AGENT_HOSTS, NAMES, ROOTS, EchoInternet
-from tests.escape.egress_world import OPERATOR, PUBLIC, World, opened, policy
+from tests.escape.egress_world import PUBLIC, World, policy
+from tests.escape.worlds import new_world
 
 pytestmark = [pytest.mark.escape, pytest.mark.nightly]
 
@@ -68,21 +69,15 @@ def site() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def world(programs: Path) -> Iterator[World]:
+def world(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One daemon whose operator has the value in a file."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    (folder / "roots.pem").write_text(ROOTS.certificate)
-    (folder / "value").write_text(VALUE + "\n")
+    file = tmp_path_factory.mktemp("value") / "value"
+    file.write_text(VALUE + "\n")
     hosts = "good.test, api.openai.com, api.anthropic.com"
-    secrets = f"secrets:\n  key: {{file: {folder}/value, hosts: [{hosts}]}}\n"
-    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\n{secrets}"
-    with opened(made, config, EchoInternet) as found:
-        yield found
-    remove_tree(folder)
+    secrets = f"secrets:\n  key: {{file: {file}, hosts: [{hosts}]}}\n"
+    with new_world(secrets, EchoInternet, ROOTS.certificate) as made:
+        yield made
 
 
 @pytest.mark.parametrize("client", CLIENTS)

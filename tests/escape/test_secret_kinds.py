@@ -6,16 +6,15 @@ neither comes in.
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, remove_tree
 from tests.escape.echo_internet import MINTED, NAMES, ROOTS, ROTATED, EchoInternet
-from tests.escape.egress_world import OPERATOR, PUBLIC, Report, World, opened
+from tests.escape.egress_world import PUBLIC, Report, World
 from tests.escape.test_secrets import RULES, TOOLS
+from tests.escape.worlds import new_world
 
 pytestmark = pytest.mark.escape
 
@@ -46,22 +45,16 @@ def told(world: World, path: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def shared_world(programs: Path) -> Iterator[World]:
+def shared_world(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One daemon whose operator has a login file and a pair, approved for good.test."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    made = Home(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    (folder / "roots.pem").write_text(ROOTS.certificate)
+    folder = tmp_path_factory.mktemp("values")
     (folder / "login.json").write_text(json.dumps(LOGIN, indent=2))
     (folder / "pair").write_text(f"someone:{PASSWORD}\n")
     login = f"login: {{file: {folder}/login.json, pointer: /login, hosts: [good.test, other.test]}}"
     pair = f"pair: {{file: {folder}/pair, hosts: [good.test]}}"
-    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\nsecrets:\n  {login}\n  {pair}\n"
-    with opened(made, config, EchoInternet) as world:
-        yield world
-    remove_tree(folder)
+    with new_world(f"secrets:\n  {login}\n  {pair}\n", EchoInternet, ROOTS.certificate) as made:
+        yield made
 
 
 @pytest.fixture
