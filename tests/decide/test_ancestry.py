@@ -184,9 +184,7 @@ def test_any_bytes_have_an_outcome(noise: bytes, at: int) -> None:
 
 def test_what_git_packs_is_read(tmp_path: Path) -> None:
     """Thin, with commits that differ little from others."""
-    git = shutil.which("git")
-    if git is None:
-        pytest.skip("this machine lacks git")
+    git = shutil.which("git") or "git"  # tools/check-system asks for it
     who = {f"GIT_{role}_{key}": "a@mail.example" for role in ("AUTHOR", "COMMITTER")
            for key in ("NAME", "EMAIL")}  # fmt: skip
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1", **who}

@@ -10,10 +10,13 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, ClassVar, Final
 
+from tests.conftest import remove_tree
 from tests.escape.egress_world import Arrival
 from tests.escape.registry_internet import PRIVATE, RegistryInternet, Request, Script, _choose
 
@@ -35,6 +38,19 @@ class GitInternet(RegistryInternet):
         self.arrivals.append(Arrival(*stream.getsockname()[:2]))
         work = (stream, self.script, self.folder)
         threading.Thread(target=_serve, args=work, daemon=True).start()
+
+
+@contextlib.contextmanager
+def git_hosts() -> Iterator[Path]:
+    """A folder of a test file: the hosts have what is in `bare` of it, and nothing is private."""
+    folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
+    GitInternet.folder = folder / "bare"
+    GitInternet.folder.mkdir()
+    try:
+        yield folder
+    finally:
+        GitInternet.private.clear()
+        remove_tree(folder)
 
 
 def _serve(raw: socket.socket, script: Script, folder: Path) -> None:

@@ -5,17 +5,14 @@ By git itself, against git's own server. Promises S17, S18.
 
 import base64
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.conftest import remove_tree
 from tests.escape.egress_world import Report
-from tests.escape.git_internet import GitInternet
+from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_world import Registries, registries
 from tests.escape.test_registries_git import RUN, Repository, git
 
@@ -29,24 +26,16 @@ TOLD: Final = f"Basic {base64.b64encode(f'x-access-token:{VALUE}'.encode()).deco
 def outside(programs: Path) -> Iterator[Registries]:
     """Git hosts of this file, and an operator with a token for them."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
-    GitInternet.folder = folder / "bare"
-    GitInternet.folder.mkdir()
-    (folder / "forge").write_text(VALUE)
-    config = f"secrets: {{forge: {{file: {folder / 'forge'}}}}}\n"
-    try:
+    with git_hosts() as folder:
+        (folder / "forge").write_text(VALUE)
+        config = f"secrets: {{forge: {{file: {folder / 'forge'}}}}}\n"
         with registries(config, internet=GitInternet) as made:
             yield made
-    finally:
-        GitInternet.private.clear()
-        remove_tree(folder)
 
 
 @pytest.fixture
 def lib(outside: Registries) -> Repository:
     """A repository of this test alone, which the token opens."""
-    if not shutil.which("git"):
-        pytest.skip("this machine lacks git")
     outside.world.internet.forget()
     made = Repository()
     GitInternet.private[made.name] = TOLD

@@ -6,16 +6,14 @@ By git itself, against git's own server. Promises R20, R21.
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.conftest import remove_tree
 from tests.escape.egress_world import Report
-from tests.escape.git_internet import GitInternet
+from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_internet import FETCH, unique
 from tests.escape.registry_world import Registries, registries
 
@@ -82,19 +80,13 @@ class Repository:
 def shared(programs: Path) -> Iterator[Registries]:
     """Git hosts of this file."""
     assert programs.is_dir()
-    GitInternet.folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
-    try:
-        with registries(internet=GitInternet) as made:
-            yield made
-    finally:
-        remove_tree(GitInternet.folder)
+    with git_hosts(), registries(internet=GitInternet) as made:
+        yield made
 
 
 @pytest.fixture
 def lib(outside: Registries) -> Repository:
     """A repository of this test alone."""
-    if shutil.which("git") is None:
-        pytest.skip("this machine lacks git")
     return Repository()
 
 

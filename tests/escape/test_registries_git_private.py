@@ -1,17 +1,14 @@
 """A private repository: git with a placeholder, with another token, with none (R22, R23)."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.conftest import remove_tree
 from tests.escape.egress_world import Report, eventually
-from tests.escape.git_internet import GitInternet
+from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_world import Registries, registries
 from tests.escape.test_registries_git import POLICY, RUN, Repository
 
@@ -25,26 +22,18 @@ OTHER: Final = "ghp_9876543210abcdefghijABCDEFGHIJ012345"
 def shared(programs: Path) -> Iterator[Registries]:
     """Git hosts of this file, and an operator with tokens for them."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr-git", dir="/tmp"))
-    GitInternet.folder = folder / "bare"
-    GitInternet.folder.mkdir()
-    lines = ["secrets:"]
-    for secret, value in {"mine": VALUE, "other": OTHER}.items():
-        (folder / secret).write_text(value)
-        lines.append(f"  {secret}: {{file: {folder / secret}, hosts: [mirror.test]}}")
-    try:
+    with git_hosts() as folder:
+        lines = ["secrets:"]
+        for secret, value in {"mine": VALUE, "other": OTHER}.items():
+            (folder / secret).write_text(value)
+            lines.append(f"  {secret}: {{file: {folder / secret}, hosts: [mirror.test]}}")
         with registries("\n".join(lines) + "\n", internet=GitInternet) as made:
             yield made
-    finally:
-        GitInternet.private.clear()
-        remove_tree(folder)
 
 
 @pytest.fixture
 def lib(outside: Registries) -> Repository:
     """A repository of this test alone, which VALUE opens."""
-    if not shutil.which("git"):
-        pytest.skip("this machine lacks git")
     made = Repository()
     GitInternet.private[made.name] = f"Bearer {VALUE}"
     return made
