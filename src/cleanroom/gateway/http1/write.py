@@ -32,7 +32,7 @@ def answer_head(
     fields: tuple[tuple[str, str], ...],
     length: int | None,
     is_chunked: bool,  # noqa: FBT001 -- lru_cache tells calls apart by place at less cost
-    is_last: bool,  # noqa: FBT001
+    is_last: bool,  # noqa: FBT001 -- likewise
 ) -> bytes:
     """Return the head of an answer whose body is framed like this."""
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Answer')}"]
