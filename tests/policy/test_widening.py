@@ -292,3 +292,16 @@ def test_widening_steps_cannot_hide_behind_each_other(
     for one, two, three in itertools.permutations(map(policy, (first, second, third))):
         if not widening(one, two) and not widening(two, three):
             assert not widening(one, three)
+
+
+@pytest.mark.parametrize("rule", ["r.a.example", "'*.a.example'"])
+@pytest.mark.parametrize("more", ["", ", ports: [443], inspect: true"])
+def test_a_host_that_loses_its_registry_and_keeps_a_rule_is_asked_for(rule: str, more: str) -> None:
+    """What held it to packages, and to reading them, is gone."""
+    allowed = ALLOWED % f"{rule}{more}"
+    held = npm(hosts="[r.a.example, index.example]") + allowed
+    said = ["host r.a.example on port 443, past its registry"]
+    assert texts(held, NOTHING + allowed) == said
+    assert texts(held, held.replace("enable: true", "enable: false")) == said
+    assert texts(held, npm(hosts="[index.example]") + allowed) == said
+    assert texts(held, npm(hosts="[index.example]")) == []

@@ -97,6 +97,11 @@ def wider_points(old: NetworkPolicy, new: NetworkPolicy) -> Iterator[Wider]:
                 yield Wider(point, port, looser)
 
 
+def allows_name(network: NetworkPolicy, name: str, port: int) -> bool:
+    """Tell whether a rule of this section lets a name be reached."""
+    return _Table(network).rule(Point(RuleKind.EXACT, name), port) is not None
+
+
 def undenied_blocks(old: NetworkPolicy, new: NetworkPolicy) -> Iterator[Wider]:
     """Yield address blocks that allowed names may lead to now: no deny rule covers them any more.
 

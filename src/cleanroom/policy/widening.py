@@ -19,7 +19,7 @@ from cleanroom.policy.model import (
     RuleKind,
     SandboxPolicy,
 )
-from cleanroom.policy.network_reach import Point, undenied_blocks, wider_points
+from cleanroom.policy.network_reach import Point, allows_name, undenied_blocks, wider_points
 from cleanroom.policy.opened import registry_hosts
 from cleanroom.policy.widening_secrets import widened_secrets
 from cleanroom.policy.widening_values import (
@@ -35,6 +35,7 @@ from cleanroom.policy.widening_values import (
 # What reaches nothing: names of things, and what follows from the rest.
 NEUTRAL: Final = frozenset({"policy_hash", "source_path", "labels", "required_capabilities"})
 _ISOLATION: Final = ("vm", "gvisor", "namespaces")  # strongest first
+_HTTPS_PORT: Final = 443
 _SHOWN: Final = 8  # of the entries that one line counts up
 
 
@@ -83,6 +84,10 @@ def _network(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
     for (point, flags), found in ports.items():
         said = f"{point.text} on port {', '.join(map(str, found))}"
         yield Change(f"host {said}" + (f", looser: {', '.join(flags)}" if flags else ""))
+    # What held it to packages goes away, and a rule lets all of it through.
+    for host in sorted(registry_hosts(old) - registry_hosts(new)):
+        if allows_name(new.network, host, _HTTPS_PORT):
+            yield Change(f"host {host} on port {_HTTPS_PORT}, past its registry")
     for each in undenied_blocks(old.network, new.network):
         yield Change(f"addresses {each.point.text} on port {each.port}, where allowed names lead")
     known = {"allow_rules", "deny_rules"}
@@ -91,7 +96,7 @@ def _network(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
 
 def _with_registries(network: NetworkPolicy, hosts: frozenset[str]) -> NetworkPolicy:
     """Return the section with what cleanroom.decide.match takes as if a rule said so."""
-    rules = (Rule(RuleKind.EXACT, host, (443,), inspect=True) for host in sorted(hosts))
+    rules = (Rule(RuleKind.EXACT, host, (_HTTPS_PORT,), inspect=True) for host in sorted(hosts))
     return replace(network, allow_rules=(*rules, *network.allow_rules))
 
 
