@@ -48,7 +48,6 @@ class Keys:
         assert host in ("a.test", "npm.test")
         return self.ended
 
-    @property
     def echoes(self) -> Echoes:
         words = [Word(value, ref.placeholder.encode()) for ref, value in self.held.items()]
         words += [Word(value, b"***") for value in self.operators.values()]

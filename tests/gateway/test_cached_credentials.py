@@ -32,7 +32,7 @@ class Told:
         return (f"{host}{path}{self.identity}".encode(),)
 
     def sieve(self) -> Sieve:
-        return Sieve(Echoes([Word(_VALUE, b"cleanroom_placeholder")]))
+        return Sieve(lambda: Echoes([Word(_VALUE, b"cleanroom_placeholder")]))
 
 
 ONE, TWO = Told("1" * 64), Told("2" * 64)
@@ -153,6 +153,13 @@ def test_what_repeats_a_value_is_not_kept(world: World, at: int) -> None:
     world.upstream.answers(_PATH, Reply(echo))
     for grant in (artifact(echo), artifact(None)):
         assert _code(world.get(want(grant))) is Code.SECRET_SCOPE_VIOLATION
+    assert world.room.store.info().blobs == 0
+
+
+def test_nor_what_ends_with_the_rest_of_a_value(world: World) -> None:
+    echo = b"x\n" + _VALUE  # in two pieces, the last one shorter than a value
+    world.upstream.answers(_PATH, Reply(echo))
+    assert _code(world.get(want(artifact(echo)))) is Code.SECRET_SCOPE_VIOLATION
     assert world.room.store.info().blobs == 0
 
 

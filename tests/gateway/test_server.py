@@ -208,7 +208,7 @@ def test_a_value_is_kept_under_a_placeholder_until_its_sandbox_ends(daemon: Daem
     assert (held.sandbox_id, held.secret_id, held.why_not) == ("sbx_1", "gh", "")
     assert held.placeholder.startswith("ghp_")
     secrets = daemon.gateway._given["sbx_1"].secrets
-    assert secrets.echoes.replace(b"ghp_0123456789abcdefghij") == held.placeholder.encode()
+    assert secrets.echoes().replace(b"ghp_0123456789abcdefghij") == held.placeholder.encode()
     daemon.send(control.CloseDoor("sbx_1"))
     assert daemon.next() == control.DoorClosed("sbx_1")
     assert daemon.gateway._given == {}

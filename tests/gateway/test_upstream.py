@@ -280,7 +280,7 @@ class Told:
 
     def sieve(self) -> Sieve:
         words = [b"real-Value_0123456789", b"real/Value_0123456789"]
-        return Sieve(Echoes([Word(word, b"cleanroom_placeholder") for word in words]))
+        return Sieve(lambda: Echoes([Word(word, b"cleanroom_placeholder") for word in words]))
 
 
 def test_a_credential_goes_to_its_host_and_not_where_that_redirects_to(scene: Scene) -> None:

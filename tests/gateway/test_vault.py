@@ -97,9 +97,9 @@ def test_a_placeholder_is_the_sandboxs_own() -> None:
     secrets, ref = held()
     assert ref.placeholder.startswith("ghp_")
     assert secrets.take(ref, 1) == VALUE
-    assert secrets.echoes.replace(b"<" + VALUE + b">") == f"<{ref.placeholder}>".encode()
-    assert secrets.echoes is secrets.echoes
-    assert VALUE.decode() not in repr(secrets.echoes)
+    assert secrets.echoes().replace(b"<" + VALUE + b">") == f"<{ref.placeholder}>".encode()
+    assert secrets.echoes() is secrets.echoes()
+    assert VALUE.decode() not in repr(secrets.echoes())
     assert [each[2] for each in secrets.found.find(b"x " + ref.placeholder.encode())] == [ref]
     others, other = held()
     assert other.placeholder != ref.placeholder
@@ -121,7 +121,7 @@ def test_its_time_ends() -> None:
     assert "its time is over" in reason(answer)
     assert isinstance(answer, Deny)
     assert answer.code is Code.SECRET_UNAVAILABLE
-    assert secrets.echoes.replace(VALUE) == VALUE
+    assert secrets.echoes().replace(VALUE) == VALUE
     assert not secrets.refs
     # It is still known by sight: sent elsewhere it is a violation as before.
     assert list(secrets.found.find(ref.placeholder.encode()))
@@ -171,7 +171,7 @@ def test_the_end_of_the_sandbox_ends_it() -> None:
 def test_of_basic_credentials_the_password_is_hidden_too() -> None:
     secrets, ref = held(value=b"someone:pass-word", kind="basic")
     assert secrets.take(ref, 1) == b"someone:pass-word"
-    hidden = secrets.echoes.replace(b"someone:pass-word pass-word someone")
+    hidden = secrets.echoes().replace(b"someone:pass-word pass-word someone")
     placeholder = ref.placeholder.encode()
     assert hidden == placeholder + b" " + placeholder + b" someone"
     assert secrets.add(dataclasses.replace(GH, kind="basic"), secret(b"no colon")) == (
@@ -190,7 +190,7 @@ def test_earlier_tokens_are_searched_for_up_to_a_bound_and_wiped() -> None:
     secrets.renew("another", Minted(b"no token of mine", 5.0))
     assert secrets.take(ref, 1) == tokens[-1]
     assert secrets.has("gh")
-    hidden = secrets.echoes.replace(b" ".join(tokens))
+    hidden = secrets.echoes().replace(b" ".join(tokens))
     assert hidden.count(ref.placeholder.encode()) == MOST_EARLIER + 1
     clock.now = 5
     assert "its time is over" in reason(secrets.take(ref, 1))
@@ -198,7 +198,7 @@ def test_earlier_tokens_are_searched_for_up_to_a_bound_and_wiped() -> None:
     secrets.close()
     assert [each.reveal() for each in every] == [b""] * (MOST_EARLIER + 2)
     secrets.renew("gh", Minted(b"a late token", 5.0))
-    assert secrets.echoes.replace(b"a late token") == b"a late token"
+    assert secrets.echoes().replace(b"a late token") == b"a late token"
     assert not secrets.has("gh")
 
 
@@ -210,7 +210,7 @@ def test_a_value_of_the_operator_is_no_placeholder_and_no_policys_word() -> None
     assert isinstance(secrets.add(binding_of("mirror:a"), secret(b"of the operator")), SecretRef)
     assert secrets.found.refs == bound
     assert secrets.of_operator("mirror:a") == b"of the operator"
-    assert b"of the operator" not in secrets.echoes.replace(b"it is of the operator.")
+    assert b"of the operator" not in secrets.echoes().replace(b"it is of the operator.")
     clock.now = 86_400.0
     secrets.narrow([])
     assert secrets.take_lost() == GH.allowed_hosts

@@ -3,21 +3,23 @@
 In: values with what stands for each, bytes of an answer. Out: the bytes without the values.
 Never: a look at anything but whole forms; FORMS is the list, docs/secrets.md names its limits.
 
-Exact bytes, base64 at each alignment in both alphabets, hexadecimal and UTF-16 are searched as they
-are. Percent-encoding and the escapes of JSON may be mixed letter by letter and nested: the values
-are searched in the text without escapes, and the hits are led back to where they came from.
+Exact bytes, base64 at each alignment in both alphabets, hexadecimal, UTF-16 and UTF-32 are searched
+as they are. Percent-encoding and the escapes of JSON may be mixed letter by letter and nested: the
+values are searched in the text without escapes, and the hits led back to where they came from.
 """
 
 import base64
 import codecs
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 # Loaded here: a confined process can load no codec later.
-_UTF16: Final = (codecs.lookup("utf-16-le"), codecs.lookup("utf-16-be"))
+_WIDE: Final = tuple(
+    codecs.lookup(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+)
 # How much longer than the value a form may be to be found across the borders of pieces: each of its
 # bytes as \\u00XX or %2525XX. One that is nested deeper is found within a piece only.
 _LONGEST_FORM: Final = 8
@@ -79,20 +81,25 @@ class Echoes:
     """Replaces the values of a sandbox. Made once for all its connections: it costs a little."""
 
     def __init__(self, words: Iterable[Word]) -> None:
-        self._words = sorted(words, key=_length, reverse=True)
+        self.words = sorted(words, key=_length, reverse=True)
         forms: dict[bytes, bytes] = {}
-        for word in self._words:
+        for word in self.words:
             forms.update(_forms(word))
         # The longest first: a value may begin like another.
         self._forms = sorted(forms.items(), key=_size, reverse=True)
-        longest = max((len(word.value) for word in self._words), default=0)
+        longest = max((len(word.value) for word in self.words), default=0)
         self.held_bytes = max(0, _LONGEST_FORM * longest - 1)
-        short = any(_ESCAPED_SHORT.search(word.value) for word in self._words)
+        self.awaited_bytes = longest  # of a stream, so that what is held is not searched for each
+        short = any(_ESCAPED_SHORT.search(word.value) for word in self.words)
         self._escape = _ANY_ESCAPE if short else _ESCAPE
-        self._is_plain = all(_UNRESERVED.fullmatch(word.value) for word in self._words)
+        self._is_plain = all(_UNRESERVED.fullmatch(word.value) for word in self.words)
 
     def __repr__(self) -> str:
         return "Echoes(***)"
+
+    def joined(self, other: "Echoes") -> "Echoes":
+        """Return what replaces the values of both."""
+        return Echoes(dict.fromkeys([*self.words, *other.words]))
 
     def replace(self, data: bytes) -> bytes:
         """Return `data` with each whole form of a value replaced."""
@@ -110,7 +117,7 @@ class Echoes:
         plain = self._escape.sub(_unescaped, data)
         hits = [
             (at, word)
-            for word in self._words
+            for word in self.words
             for spelling in word.spellings
             for at in _found(plain, spelling)
         ]
@@ -126,6 +133,9 @@ class Echoes:
         return b"".join([*pieces, data[end:]])
 
 
+EchoesNow = Callable[[], Echoes]
+
+
 class Scrubber:
     """Replaces in a stream that arrives in pieces.
 
@@ -135,35 +145,59 @@ class Scrubber:
     sends lines or events and waits is not kept waiting.
     """
 
-    def __init__(self, echoes: Echoes) -> None:
-        self._echoes = echoes
-        self._held = b""
+    def __init__(self, echoes_now: EchoesNow) -> None:
+        self._echoes_now = echoes_now
+        self._latest = self._echoes = echoes_now()
+        self._held = b""  # searched, but what follows may make a form of its end
+        self._new: list[bytes] = []  # not searched yet
+        self._new_bytes = 0
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; return what may pass."""
-        return self._pass(self._echoes.replace(self._held + data))
-
-    def end(self) -> bytes:
-        """Return the rest."""
-        rest, self._held = self._held, b""
-        return rest
-
-    def _pass(self, text: bytes) -> bytes:
-        end = max(0, len(text) - self._echoes.held_bytes, text.rfind(b"\n") + 1)
+        self._look_again()
+        echoes = self._echoes
+        self._new.append(data)
+        self._new_bytes += len(data)
+        # SECURITY: tiny pieces are searched together, or each would cost a search of all that is
+        # held, and a slow server that sends them would have the gateway for itself.
+        if self._new_bytes < echoes.awaited_bytes and b"\n" not in data:
+            return b""
+        text = self._searched()
+        end = max(0, len(text) - echoes.held_bytes, text.rfind(b"\n") + 1)
         self._held = text[end:]
         return text[:end]
 
+    def end(self) -> bytes:
+        """Return the rest."""
+        rest, self._held = self._searched(), b""
+        return rest
+
+    def _look_again(self) -> None:
+        """Search for what was minted since, and for all that was searched for so far."""
+        latest = self._echoes_now()
+        if latest is not self._latest:
+            self._latest, self._echoes = latest, self._echoes.joined(latest)
+
+    def _searched(self) -> bytes:
+        text = b"".join([self._held, *self._new])
+        self._new, self._new_bytes = [], 0
+        return self._replaced(text)
+
+    def _replaced(self, text: bytes) -> bytes:
+        return self._echoes.replace(text)
+
 
 class Sieve(Scrubber):
-    """Lets a stream pass as it is; nothing more of it once there is a value in it."""
+    """Lets a stream pass as it is; nothing more of it once there is a value in it.
+
+    Whether there is one is known for certain at its end.
+    """
 
     found = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Take a piece; return what may pass. Look at `found` afterwards."""
-        text = self._held + data
+    def _replaced(self, text: bytes) -> bytes:
         self.found = self.found or self._echoes.replace(text) != text
-        return b"" if self.found else self._pass(text)
+        return b"" if self.found else text
 
 
 def repeats(sieve: Sieve, *texts: str) -> bool:
@@ -192,7 +226,7 @@ def _forms(word: Word) -> Iterator[tuple[bytes, bytes]]:
                 spelt = core.replace(b"+", plus).replace(b"/", slash)
                 if spelt != core:
                     yield spelt, _FILLER * len(core)
-    yield from _utf16(word)
+    yield from _wide(word)
 
 
 def _core(text: bytes, skipped: int, length: int) -> bytes:
@@ -200,12 +234,12 @@ def _core(text: bytes, skipped: int, length: int) -> bytes:
     return text[-(-8 * skipped // 6) : 8 * (skipped + length) // 6]
 
 
-def _utf16(word: Word) -> Iterator[tuple[bytes, bytes]]:
+def _wide(word: Word) -> Iterator[tuple[bytes, bytes]]:
     try:
         text = word.value.decode("utf-8")
     except UnicodeDecodeError:
         return
-    for coding in _UTF16:
+    for coding in _WIDE:
         form, _ = coding.encode(text)
         if b"\n" not in form:  # see Scrubber
             yield form, coding.encode(word.placeholder.decode("ascii"))[0]

@@ -114,9 +114,8 @@ class Keyring(Protocol):
         """Return a value that a mirror of the operator's wants; None if it is not here."""
         ...
 
-    @property
     def echoes(self) -> Echoes:
-        """What replaces the values in answers."""
+        """Return what replaces the values in answers, as they are now."""
         ...
 
 

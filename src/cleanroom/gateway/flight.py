@@ -120,6 +120,8 @@ class Flight:
             words = self._words(f"sent {self.body.size} bytes instead of {length}")
             self._fail(Deny(Code.UPSTREAM_UNREACHABLE, words))
             return
+        if self._sieve is not None:
+            self._sieve.end()
         self._end()
         self.body.finish()
         self._hopes.over()

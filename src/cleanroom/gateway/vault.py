@@ -187,7 +187,6 @@ class SandboxSecrets:
         held = next(found, None)
         return None if held is None or held.why_not else held.secret.reveal()
 
-    @property
     def echoes(self) -> Echoes:
         """Implement Keyring."""
         if self._echoes is None:

@@ -15,6 +15,7 @@ from tests.gateway.secret_talk import (
     GET,
     OK,
     PLACEHOLDER,
+    REF,
     VALUE,
     SecretTalk,
     dechunked,
@@ -52,6 +53,18 @@ def test_an_echo_comes_back_as_the_placeholder_in_any_pieces(cuts: list[int]) ->
     wanted = {"token": PLACEHOLDER, "hex": PLACEHOLDER.encode().hex()}
     assert json.loads(dechunked(rest)) == wanted
     assert talk.request(GET) != b""  # the connection serves on
+
+
+def test_a_token_that_is_minted_while_an_answer_goes_on_does_not_come_in_with_it() -> None:
+    talk = SecretTalk()
+    talk.request(f"{GET}\nAuthorization: $")
+    talk.answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n")
+    minted = b"minted-0123456789abc"
+    talk.keys.held[REF] = minted
+    said = b"%b %b\n" % (minted, VALUE)
+    talk.answers(b"%x\r\n%b\r\n0\r\n\r\n" % (len(said), said))
+    body = dechunked(talk.sent(SANDBOX).partition(b"\r\n\r\n")[2])
+    assert body == f"first\n{PLACEHOLDER} {PLACEHOLDER}\n".encode()
 
 
 def test_interim_answers_are_searched_too() -> None:

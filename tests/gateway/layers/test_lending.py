@@ -167,7 +167,8 @@ def read(search: Search, data: bytes, cut: int) -> tuple[bytes, Deny | None]:
         if isinstance(said, Deny):
             return got, said
         got += said
-    return got + search.end(), None
+    rest = search.end()
+    return (got, rest) if isinstance(rest, Deny) else (got + rest, None)
 
 
 def begun(search: Search, status: int = 200, **fields: str) -> Answer:

@@ -91,7 +91,7 @@ class Bound(Watched):
 
     def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
         """Implement Custody."""
-        echoes = self._keyring.echoes
+        echoes = self._keyring.echoes()
         if answer.interim:
             return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
         unsaid, last = (_CONNECTION, [_CLOSE]) if asked.is_last else (frozenset(), [])
@@ -107,7 +107,7 @@ class Bound(Watched):
         else:
             unsaid, last = _CONNECTION, [_CLOSE]
         lines = [*map(echoes.replace, _kept(head, _UNSAID | unsaid)), *last]
-        return Return(_joined(lines), Scrubbing(echoes, is_chunked=is_chunked))
+        return Return(_joined(lines), Scrubbing(self._keyring.echoes, is_chunked=is_chunked))
 
     def tunnel(self) -> Tunnel | None:
         """Implement Custody."""

@@ -8,7 +8,7 @@ that looks whole after a Deny.
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cleanroom.decide.echo import Echoes, Scrubber
+from cleanroom.decide.echo import EchoesNow, Scrubber
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import Finder, SecretRef, Spot, Use, decide_use, violation
 from cleanroom.gateway.http1.bodies import Spans
@@ -162,8 +162,8 @@ class Held:
 class Scrubbing:
     """An answer in which values become placeholders; in chunks, or up to the connection's end."""
 
-    def __init__(self, echoes: Echoes, *, is_chunked: bool) -> None:
-        self._scrubber = Scrubber(echoes)
+    def __init__(self, echoes_now: EchoesNow, *, is_chunked: bool) -> None:
+        self._scrubber = Scrubber(echoes_now)
         self._is_chunked = is_chunked
 
     def carry(self, data: bytes, start: int, end: int, spans: Spans, *, done: bool) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.echo import Echoes, Scrubber, Sieve
+from cleanroom.decide.echo import EchoesNow, Scrubber, Sieve
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import (
     Finder,
@@ -172,17 +172,17 @@ class Lending(Bound):
 class Search:
     """One answer. In metadata values become placeholders; an artifact with one in it is refused."""
 
-    def __init__(self, echoes: Echoes, grant: Grant) -> None:
-        self._echoes = echoes
+    def __init__(self, echoes_now: EchoesNow, grant: Grant) -> None:
+        self._echoes_now = echoes_now
         self._grant = grant
-        self._through = Scrubber(echoes)
+        self._through = Scrubber(echoes_now)
 
     def begin(self, answer: Answer) -> Answer | Deny:
         """Return the head that the sandbox is given."""
         # An etag is a digest of the bytes, by which a guess of the value could be tried.
         fields = tuple((name, self._text(value)) for name, value in answer.fields if name != "etag")
         if self._grant.kind == "artifact" and answer.status == _OK:
-            self._through = Sieve(self._echoes)
+            self._through = Sieve(self._echoes_now)
             return replace(answer, fields=fields)
         why = why_unsearchable(answer.status, answer.fields)
         if why:
@@ -191,14 +191,16 @@ class Search:
 
     def feed(self, data: bytes) -> bytes | Deny:
         """Take a piece of the body; return what may pass."""
-        text = self._through.feed(data)
+        return self._judged(self._through.feed(data))
+
+    def end(self) -> bytes | Deny:
+        """Return the rest."""
+        return self._judged(self._through.end())
+
+    def _judged(self, text: bytes) -> bytes | Deny:
         if isinstance(self._through, Sieve) and self._through.found:
             return repeated_in(self._grant.label)
         return text
 
-    def end(self) -> bytes:
-        """Return the rest."""
-        return self._through.end()
-
     def _text(self, value: str) -> str:
-        return self._echoes.replace(value.encode("latin-1", "replace")).decode("latin-1")
+        return self._echoes_now().replace(value.encode("latin-1", "replace")).decode("latin-1")

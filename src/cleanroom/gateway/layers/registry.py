@@ -278,7 +278,8 @@ class RegistryLayer:
                 return self._pass(asked, data if asked.search is None else asked.search.feed(data))
             case FetchEnded(served=served):
                 rest = b"" if asked.search is None else asked.search.end()
-                return [*self._pass(asked, rest), *self._end(asked, served)]
+                passed = self._pass(asked, rest)
+                return passed if isinstance(rest, Deny) else [*passed, *self._end(asked, served)]
             case FetchFailed(deny=deny):
                 return self._fail(asked, deny)
             case _:

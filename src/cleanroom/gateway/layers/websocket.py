@@ -201,7 +201,6 @@ class WebSocket:
 
     def _begun(self, piece: Piece) -> Scrubber:
         if self._scrubber is None:
-            # The words of now: a token may have been renewed since the handshake.
             self._scrubber = Scrubber(self._keyring.echoes)
             self._opcode = piece.opcode
         return self._scrubber
@@ -223,7 +222,7 @@ class WebSocket:
         if not piece.ends:
             return b""
         text, self._control = self._control, b""
-        is_clean = self._keyring.echoes.replace(text) == text
+        is_clean = self._keyring.echoes().replace(text) == text
         return framed(piece.opcode, text, is_final=True) if is_clean else None
 
 
