@@ -119,12 +119,27 @@ static size_t hostile(uint8_t *bytes, size_t size)
     return used;
 }
 
+/* Change bytes here and there, and cut: what no sender of ours would write. */
+static size_t mutate(uint8_t *bytes, size_t used)
+{
+    for (uint32_t left = next_random() % 4; left > 0 && used > 0; left--) {
+        size_t at = next_random() % used;
+        if (next_random() % 8 == 0)
+            used = at;
+        else
+            bytes[at] = (uint8_t)(next_random() % 2 ? next_random() : 255 * (next_random() % 2));
+    }
+    return used;
+}
+
 static int fuzz(uint32_t seed, unsigned long rounds)
 {
     static uint8_t bytes[4096];
     random_state = seed ? seed : 1;
-    for (unsigned long i = 0; i < rounds; i++)
-        feed(bytes, hostile(bytes, sizeof bytes), 1 + next_random() % 64, 0);
+    for (unsigned long i = 0; i < rounds; i++) {
+        size_t used = mutate(bytes, hostile(bytes, sizeof bytes));
+        feed(bytes, used, 1 + next_random() % 64, 0);
+    }
     return 0;
 }
 

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.seeds import NIGHTLY, SEED
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "src" / "cleanroom" / "bin"
-NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
 
 # By day each property sees the same examples: a red gate can be run again, coverage is the same.
 # How long one takes on a busy machine says nothing; `make nightly` looks for new ones.
@@ -122,6 +123,11 @@ def mise_program() -> Path:
         pytest.skip(f"this machine lacks a pinned mise: it is {platform.machine()}")
     subprocess.run(["/usr/bin/make", "-s", "-C", str(ROOT), "mise"], check=True)
     return ROOT / "build/mise/node_modules/@jdxcode/mise-linux-x64/bin/mise"
+
+
+def pytest_report_header() -> str:
+    """Name the seed of all fuzz tests, so that a night can be had again."""
+    return f"fuzz tests: CLEANROOM_SEED={SEED}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

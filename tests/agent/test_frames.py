@@ -20,6 +20,7 @@ from cleanroom.agent.frames import (
 )
 from cleanroom.errors import Code, UserError
 from tests.agent.speech import AGENT, AGENT_FRAMES, DAEMON_FRAMES, said, vectors
+from tests.seeds import NIGHTLY, SEED
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -61,9 +62,11 @@ def test_the_agent_reads_what_the_vectors_say(check: Path) -> None:
     assert answer.stdout.decode() == text.decode()
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
-def test_the_agent_survives_hostile_bytes(check: Path, seed: int) -> None:
-    subprocess.run([check, "fuzz", str(seed), "20000"], check=True, timeout=25)
+@pytest.mark.timeout(0 if NIGHTLY else 300)
+@pytest.mark.parametrize("part", range(1, 5))
+def test_the_agent_survives_hostile_bytes(check: Path, part: int) -> None:
+    rounds = 500_000 if NIGHTLY else 20_000
+    subprocess.run([check, "fuzz", str(SEED + part), str(rounds)], check=True)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.daemon.recent import MOST
-from tests.conftest import NIGHTLY, Home
+from tests.conftest import Home
 from tests.escape.control import (
     Api,
     Json,
@@ -33,6 +33,7 @@ from tests.escape.control import (
 )
 from tests.escape.egress_world import eventually
 from tests.people import CLEANROOM, Person, Running, descendants, processes_of
+from tests.seeds import NIGHTLY
 
 pytestmark = [pytest.mark.escape, pytest.mark.slow, pytest.mark.timeout(1200 if NIGHTLY else 400)]
 

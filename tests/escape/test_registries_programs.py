@@ -53,6 +53,16 @@ name = "pypi"
 url = "https://index.test/simple/"
 END
 PYTHONPATH=/night/python """
+_JAVA: Final = """
+import java.net.*;
+public class Fetch {
+  public static void main(String[] args) throws Exception {
+    var asked = (HttpURLConnection) new URL(args[0]).openConnection();
+    System.out.println(asked.getResponseCode() + " " + asked.getResponseMessage());
+    asked.getInputStream().readAllBytes();
+  }
+}
+"""
 # NAME is the project, FILE the path of its wheel
 PYPI_CLIENTS: Final = {
     "pip 24.1": "PYTHONPATH=/day/pip python3 -m pip install --no-cache-dir --target to "
@@ -70,6 +80,7 @@ PYPI_CLIENTS: Final = {
     "node": 'node -e \'fetch("https://files.testFILE").then((answer) => {'
     " if (!answer.ok) throw Error(answer.statusText) })'",
     "curl": "curl -sS --fail-with-body -D - -o body https://files.testFILE",
+    "Java": f"cat > Fetch.java <<'END'\n{_JAVA}END\njava Fetch.java https://files.testFILE",
 }
 # What they show of a refusal beside exec's own lines: "" nothing but its number.
 REASONS: Final = {"yarn 1": "", "bun": "", "uv": "lockfile_violation, "}
@@ -93,9 +104,9 @@ def folders_of(line: str) -> tuple[str, ...]:
         if not (FETCHED / name).is_dir():
             pytest.skip(f"this machine lacks what `make clients` or `make nightly` fetch: {name}")
         flags += ["--mount", f"{FETCHED / name}:/{name}"]
-    for word in ("node", "curl"):
-        if f"{word} " in line and not Path("/usr/bin", word).exists():
-            pytest.skip(f"this machine lacks {word}")
+    for word, program in (("node", "node"), ("curl", "curl"), ("java", "javac")):
+        if f"{word} " in line and not Path("/usr/bin", program).exists():
+            pytest.skip(f"this machine lacks {program}")
     return tuple(flags)
 
 

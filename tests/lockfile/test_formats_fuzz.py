@@ -1,7 +1,6 @@
 """Lock files are data of the repository, so hostile: whatever they say, the answer is quick, and
 pins or one declared error."""
 
-import os
 import re
 import sys
 import time
@@ -12,8 +11,8 @@ import pytest
 from cleanroom.lockfile.formats import READERS, read_lockfile
 from cleanroom.lockfile.model import LockfileError
 from tests.lockfile.corpus_table import BROKEN, CORPUS, FORMATS, ROWS, text_of
+from tests.seeds import NIGHTLY, chance
 
-NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
 CASES = 1_000_000 if NIGHTLY else 2_000
 # What a small file may cost of the processor; a tracer (coverage) makes every line slower.
 BUDGET_S = 0.1 if sys.gettrace() is None else 1.5
@@ -98,7 +97,7 @@ def judge(format_name: str, text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(0 if NIGHTLY else 300)
 def test_a_mutated_lock_file_is_read_or_refused_by_its_own_error_in_little_time() -> None:
-    random = Random(20261127)  # noqa: S311 -- the same cases in every run
+    random = chance()
     every = seeds()
     refused = 0
     for number in range(CASES):

@@ -3,7 +3,6 @@
 In: YAML. Out: "LINE:COLUMN message" for each problem. Never: an assertion.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,11 +11,12 @@ from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors, Problem
+from tests.seeds import NIGHTLY
 
 PATH = "cleanroom.yaml"
 
-# How many inputs a fuzz test tries; `make nightly` sets CLEANROOM_NIGHTLY.
-EXAMPLES = 200_000 if os.environ.get("CLEANROOM_NIGHTLY") else 200
+# How many inputs a fuzz test tries.
+EXAMPLES = 200_000 if NIGHTLY else 200
 
 
 # What any input may cost. A tracer (coverage) makes every line several times slower.

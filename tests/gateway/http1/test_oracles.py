@@ -4,10 +4,8 @@ A difference here is a smuggled request: one reader's body is another's next req
 refuse and we let pass is listed (`known_differences`): they are never stricter by chance.
 """
 
-import os
 import shutil
 from functools import cache
-from random import Random
 
 import pytest
 from aiohttp.http_parser import HttpRequestParser
@@ -20,9 +18,8 @@ from tests.gateway.http1.oracles import (
     llhttp_reads,
     ours,
 )
+from tests.seeds import NIGHTLY, chance
 
-# `make nightly` sets CLEANROOM_NIGHTLY.
-NIGHTLY = bool(os.environ.get("CLEANROOM_NIGHTLY"))
 BATCHES = 100 if NIGHTLY else 1
 BATCH = 10_000 if NIGHTLY else 4_000
 METHODS = ("GET", "HEAD", "POST")
@@ -34,9 +31,9 @@ def methods() -> frozenset[str]:
     return node_methods()
 
 
-def streams(seed: int, *, of_requests: bool) -> list[tuple[str, list[bytes]]]:
+def streams(part: int, *, of_requests: bool) -> list[tuple[str, list[bytes]]]:
     """Return (method, pieces) of many streams; method "": these are requests."""
-    random = Random(seed)  # noqa: S311 -- the same cases in every run
+    random = chance(part)
     found = []
     for _ in range(BATCH):
         method = "" if of_requests else random.choice(METHODS)
@@ -54,10 +51,10 @@ def is_known(reader: str, reading: Reading) -> bool:
     return any(" " in start and start.split()[0] not in methods() for start in starts)
 
 
-def differences(seed: int, *, of_requests: bool) -> list[str]:
+def differences(part: int, *, of_requests: bool) -> list[str]:
     """Return where a reader sees something else in what cleanroom let pass."""
     passed = []
-    for method, pieces in streams(seed, of_requests=of_requests):
+    for method, pieces in streams(part, of_requests=of_requests):
         reading = ours(pieces, method)
         whole = ours([b"".join(pieces)], method)
         assert reading.refused == whole.refused, pieces
@@ -84,8 +81,8 @@ def differences(seed: int, *, of_requests: bool) -> list[str]:
 @pytest.mark.timeout(0 if NIGHTLY else 180)
 @pytest.mark.parametrize("of_requests", [True, False], ids=["requests", "answers"])
 def test_what_passes_is_cut_as_others_cut_it(of_requests: bool) -> None:  # noqa: FBT001 -- pytest's
-    for seed in range(BATCHES):
-        assert differences(seed, of_requests=of_requests) == []
+    for part in range(BATCHES):
+        assert differences(part, of_requests=of_requests) == []
 
 
 def test_the_oracle_is_llhttp_and_not_its_stand_in_in_python() -> None:
