@@ -31,7 +31,7 @@ class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
     ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
     ("hit", "miss", "stale"; "direct": the store failed), `digest` what it is ("sha256:<hex>"),
     `address` who was dialled for it ("" if nobody was). `mirror` is who is asked instead of `name`,
-    by the operator's word.
+    by the operator's word, and `storage` the host that it had the bytes at.
     """
 
     phase: str
@@ -58,6 +58,7 @@ class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
     cache: str = ""
     digest: str = ""
     mirror: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,17 @@ def test_every_key_is_read_in_its_one_spelling() -> None:
     text = f"""{SECRETS}mirrors:
   NPM.Example: {{url: "https://M.corp.example:443/api/npm/", auth: company}}
   index.example: {{url: "https://m.corp.example:8443", auth: company, user: robot}}
-  files.example: {{url: https://m.corp.example/files}}
+  files.example: {{url: https://m.corp.example/files, storage: [S3.example:443, d.example:9000]}}
 """
     config = parse_config(text, "config.yaml", {"CLEANROOM_MIRRORS": "x"})
     assert config.settings.mirrors == (
         Mirror("npm.example", "https://m.corp.example/api/npm", "company"),
         Mirror("index.example", "https://m.corp.example:8443", "company", "robot"),
-        Mirror("files.example", "https://m.corp.example/files"),
+        Mirror(
+            "files.example",
+            "https://m.corp.example/files",
+            storage=("s3.example", "d.example:9000"),
+        ),
     )
     shown = {each.key: each for each in report(config).values}["mirrors"]
     assert shown.origin == "config.yaml:3"
@@ -45,6 +49,11 @@ def test_every_key_is_read_in_its_one_spelling() -> None:
         ("{url: https://m.example/, user: me}", "without a secret"),
         ("{url: https://m.example/, auth: company, user: 'a:b'}", "a user name"),
         ("{url: https://m.example/, token: x}", "it is unknown"),
+        ("{url: https://m.example/, storage: ['*.s3.example']}", "host name"),
+        ("{url: https://m.example/, storage: [10.0.0.1]}", "IP address"),
+        ("{url: https://m.example/, storage: ['https://s3.example']}", "storage"),
+        ("{url: https://m.example/, storage: ['s3.example:99999']}", "no port"),
+        ("{url: https://m.example/, storage: s3.example}", "it is a list"),
     ],
 )
 def test_anything_else_is_refused(text: str, why: str) -> None:

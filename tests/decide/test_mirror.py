@@ -37,6 +37,10 @@ def test_a_mirror_says_who_is_dialled() -> None:
     assert (NPM.value_id, ROOT.value_id) == ("mirror:a", "")
     assert NPM.text.endswith("with the operator's secret 'a' as a bearer token")
     assert INDEX.text.endswith("as the password of me")
+    kept = Mirror("a.example", "https://m.example", storage=("s3.example", "d.example:9000"))
+    assert kept.text.endswith(
+        "its mirror https://m.example, with files in s3.example, d.example:9000"
+    )
     assert ROOT.text == "root.example is asked at its mirror https://own.corp.example:8443"
 
 

@@ -23,7 +23,10 @@ from tests.escape.egress_world import Arrival
 from tests.escape.tls_internet import TlsInternet
 from tests.gateway.certificates import authority, server
 
-HOSTS: Final = ("npm.test", "mirror.test", "index.test", "files.test", "private.test", "evil.test")
+HOSTS: Final = (
+    *("npm.test", "mirror.test", "index.test", "files.test"),
+    *("private.test", "storage.test", "inner.test", "cloud.test", "evil.test"),
+)
 ROOTS: Final = authority(*HOSTS)
 
 

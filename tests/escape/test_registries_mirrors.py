@@ -4,7 +4,6 @@ The mirror is private.test, at a private address; no policy here names it. Its p
 answers of their own, which nobody may get.
 """
 
-import base64
 import json
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.escape.egress_world import OPERATOR, eventually, opened
+from tests.escape.mirror_world import BASIC, BEARER, OTHER, TOKEN, WITHIN, mirrors
 from tests.escape.registry_internet import (
     FETCH,
     Package,
@@ -30,11 +30,6 @@ from tests.escape.registry_world import NPM, PYPI, Registries, registries, regis
 
 pytestmark = pytest.mark.escape
 
-TOKEN: Final = "company_0123456789abcdefghijABCDEFGHIJ"  # noqa: S105 -- of this test
-OTHER: Final = "company_9876543210abcdefghijABCDEFGHIJ"
-BEARER: Final = f"Bearer {TOKEN}"
-BASIC: Final = f"Basic {base64.b64encode(f'robot:{TOKEN}'.encode()).decode()}"
-WITHIN: Final = "10.20.30.40"  # of the company; no sandbox may reach it
 MIRROR: Final = "private.test/api/npm"
 TOOLS: Final = f"""{FETCH}
 import os, subprocess
@@ -56,16 +51,10 @@ def token() -> Iterator[Path]:
 def shared(programs: Path, token: Path) -> Iterator[Registries]:
     """Registries of this file, and an operator who has them asked at a mirror."""
     assert programs.is_dir()
-    python = "{url: https://private.test/api/pypi, auth: company, user: robot}"
-    config = f"""\
-secrets:
-  company: {{file: {token}}}
-  own: {{file: {token.with_name("own")}, hosts: [npm.test]}}
-mirrors:
-  npm.test: {{url: https://private.test/api/npm, auth: company}}
-  index.test: {python}
-  files.test: {python}
-"""
+    npm = "url: https://private.test/api/npm, auth: company"
+    python = "url: https://private.test/api/pypi, auth: company, user: robot"
+    own = f"  own: {{file: {token.with_name('own')}, hosts: [npm.test]}}\n"
+    config = mirrors(token, own, npm_test=npm, index_test=python, files_test=python)
     with registries(config) as made:
         yield made
 
@@ -281,6 +270,21 @@ result += [fetch("npm.test", "/-/whoami")]
     assert [each[0] for each in said.result] == [0, 0, 403]
     assert not outside.script.asked
     assert not outside.world.reached(WITHIN)
+
+
+def test_a_policy_that_names_the_mirror_does_not_have_the_operators_connection(
+    outside: Registries, pad: Package
+) -> None:
+    """The operator's word lets it be private for the mirror's own requests only."""
+    policy = registry_policy(hosts="npm.test, private.test")
+    program = (
+        f"{TOOLS}\nresult = [fetch(host, {pad.file!r}) for host in ('npm.test', 'private.test')]"
+    )
+    said = outside.run(policy, program, pad.lock)
+    assert [each[0] for each in said.result] == [200, 403]
+    assert said.denials("address_not_allowed")
+    assert hosts(outside) == {"private.test"}
+    assert len(outside.script.asked) == 1
 
 
 def test_a_secret_for_the_public_host_goes_to_no_mirror(outside: Registries, pad: Package) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from cleanroom.decide.mirror import Mirror
+from cleanroom.decide.storage import Stored
 from cleanroom.gateway.places import named, place_of, redirected
 from tests.gateway.upstreams import HOST, page, want
 
@@ -14,9 +15,22 @@ MIRRORED = dataclasses.replace(PLAIN, mirrors={HOST: MIRROR})
 
 
 def test_a_host_with_a_mirror_is_asked_there() -> None:
-    assert place_of(PLAIN) == ("sbx-a", HOST, 443)
-    assert place_of(MIRRORED) == ("sbx-a", "m.example", 8443)
+    assert place_of(PLAIN) == ("sbx-a", HOST, 443, False)
+    assert place_of(MIRRORED) == ("sbx-a", "m.example", 8443, True)
     assert (named(PLAIN), named(MIRRORED)) == (HOST, f"m.example:8443, the mirror of {HOST},")
+
+
+def test_a_file_in_storage_is_asked_there() -> None:
+    stored = dataclasses.replace(MIRRORED, stored=Stored("s3.example", 443, "/x?signed"))
+    assert place_of(stored) == ("sbx-a", "s3.example", 443, True)
+    assert named(stored) == f"s3.example, storage of the mirror of {HOST},"
+
+
+def test_what_a_policy_names_is_another_place_than_what_the_operator_names() -> None:
+    """Though it is the same host: only the operator's may be private."""
+    same = dataclasses.replace(PLAIN, host="m.example")
+    mirror = Mirror(HOST, "https://m.example/npm")
+    assert place_of(same) != place_of(dataclasses.replace(PLAIN, mirrors={HOST: mirror}))
 
 
 @pytest.mark.parametrize(

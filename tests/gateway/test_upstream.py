@@ -15,6 +15,8 @@ from cleanroom.errors import Code
 from cleanroom.gateway import upstream
 from cleanroom.gateway.ca import upstream_context
 from cleanroom.gateway.dialer import Cancellable, Dialling, Failed, Reached
+from cleanroom.gateway.moving import MAX_REDIRECTS
+from cleanroom.gateway.places import place_of
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.resolver import Resolver
 from cleanroom.gateway.source import Answer, Served, Want
@@ -120,8 +122,7 @@ class Doors:
         assert want.host in HOSTS
         if want.sandbox_id not in self.known:
             return None
-        host = want.host if want.mirror is None else want.mirror.name
-        place = self.others.get(host, self.place)
+        place = self.others.get(place_of(want).host, self.place)
         dialling = Dialling(self.reactor, Target("", *place, 0), lambda _: None, done)
         dialling.start(want.sandbox_id, Resolver(self.reactor, nobody_asks))
         return dialling
@@ -322,11 +323,11 @@ def test_a_redirect_that_repeats_a_value_is_not_followed_and_not_named(
 
 
 def test_a_redirect_in_a_circle_ends(scene: Scene) -> None:
-    registry = scene.serve(*[(redirect(b"/left-pad"),)] * (upstream.MAX_REDIRECTS + 2))
+    registry = scene.serve(*[(redirect(b"/left-pad"),)] * (MAX_REDIRECTS + 2))
     deny = scene.fetch().deny
     assert deny is not None
     assert "too often" in deny.reason
-    assert registry.connections == upstream.MAX_REDIRECTS + 1
+    assert registry.connections == MAX_REDIRECTS + 1
 
 
 def test_a_server_that_is_not_there_and_a_sandbox_that_is_gone(scene: Scene) -> None:
@@ -383,8 +384,8 @@ def test_idle_connections_are_few_and_go_after_a_while(
     monkeypatch.setattr(upstream, "KEPT_S", 0.05)
     scene.serve((OK,))
     scene.fetch()
-    turn_until(scene.reactor, lambda: scene.upstream.take(("sbx_1", "npm.test", 443)) is None)
+    turn_until(scene.reactor, lambda: scene.upstream.take(place_of(WANT)) is None)
     monkeypatch.setattr(upstream, "KEPT", 0)
     scene.serve((OK,))
     scene.fetch()
-    assert scene.upstream.take(("sbx_1", "npm.test", 443)) is None
+    assert scene.upstream.take(place_of(WANT)) is None

@@ -2,14 +2,26 @@
 
 from dataclasses import replace
 
+import pytest
+
+from cleanroom.decide.artifact import Grant
 from cleanroom.decide.mirror import Mirror
 from cleanroom.errors import Code
+from cleanroom.gateway.source import Want
 from tests.gateway.test_upstream import BYE, OK, WANT, Scene, Told, scene
 
 __all__ = ["scene"]
 
 
 MIRROR = Mirror("npm.test", "https://files.test/api/npm", "x")
+
+
+SIGNED = b"/left-pad?sig=of-this-request"
+GRANT = Grant("npm", "artifact", "/left-pad", name="left-pad", version="1.0.0")
+
+
+def moved_to(location: bytes) -> bytes:
+    return b"HTTP/1.1 307 T\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % location
 
 
 MIRRORED = replace(WANT, mirrors={"npm.test": MIRROR}, credential=Told())
@@ -45,3 +57,53 @@ def test_a_redirect_of_a_mirror_is_followed_at_the_mirror(scene: Scene) -> None:
         b"GET /api/npm/left-pad",
         b"GET /api/npm/Left-Pad",
     ]
+
+
+@pytest.fixture
+def stored(scene: Scene) -> Want:
+    """What a mirror at npm.test redirects to storage at files.test."""
+    mirror = Mirror("npm.test", "https://npm.test", "x", storage=("files.test",))
+    registry = scene.serve(*[(moved_to(b"https://files.test" + SIGNED),)] * 4)
+    scene.doors.others["npm.test"] = registry.place
+    return replace(WANT, grant=GRANT, mirrors={"npm.test": mirror}, credential=Told())
+
+
+def test_a_signed_file_is_had_from_storage_without_a_credential(scene: Scene, stored: Want) -> None:
+    storage = scene.serve((OK, OK), name="files.test")
+    for _ in range(2):
+        taken = scene.fetch(stored)
+        assert taken.body == b"hello"
+        assert taken.answer is not None
+        assert taken.answer.sender == "", "it is the mirror's answer"
+        assert taken.served is not None
+        assert taken.served.storage == "files.test"
+    assert storage.connections == 1
+    for request in storage.requests:
+        assert request.startswith(b"GET %b HTTP/1.1\r\nHost: files.test\r\n" % SIGNED)
+        assert b"authorization" not in request.lower()
+
+
+def test_storage_that_is_somebody_else_is_asked_nothing(scene: Scene, stored: Want) -> None:
+    storage = scene.serve((OK,), name="npm.test")
+    deny = scene.fetch(stored).deny
+    assert deny is not None
+    assert deny.code is Code.UPSTREAM_CERTIFICATE_INVALID
+    assert storage.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 403 F\r\nContent-Length: 20\r\n\r\nsig=of-this-request!",
+        moved_to(b"https://files.test" + SIGNED),
+        moved_to(b"https://npm.test/left-pad"),
+    ],
+)
+def test_what_is_not_the_file_is_not_passed_on(scene: Scene, stored: Want, answer: bytes) -> None:
+    storage = scene.serve((answer,), (OK,), name="files.test")
+    taken = scene.fetch(stored)
+    assert (taken.answer, taken.body) == (None, b"")
+    assert taken.deny is not None
+    assert "files.test, storage of the mirror of npm.test," in taken.deny.reason
+    assert "sig=" not in taken.deny.reason
+    assert storage.connections == 1

@@ -139,6 +139,7 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["cache"] = event.cache
     members["digest"] = event.digest
     members["mirror"] = event.mirror
+    members["storage"] = event.storage
     if event.ends_sandbox:
         members["ends_sandbox"] = True
     if event.through_proxy:

@@ -4,17 +4,20 @@ In: nothing. Out: MIRRORS, and the rule that joins them with `secrets`. Never: a
 that is asked in plain text.
 """
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from cleanroom.decide.mirror import HTTPS_PORT, Mirror
+from cleanroom.decide.storage import read_storage
 from cleanroom.policy import values
-from cleanroom.policy.fields import Fields, Key, Leaf, MapOf, Section, Wrong
+from cleanroom.policy.fields import Fields, Key, Leaf, ListOf, MapOf, Section, Wrong
 from cleanroom.policy.hosts import InvalidHostError, canonical_host
 from cleanroom.policy.nodes import Scalar
 from cleanroom.policy.parse_secrets import SECRET_ID
 
 MAX_MIRRORS: Final = 64
+_MOST_STORAGE: Final = 16
 _MOST: Final = 1024  # characters
 _SHAPE: Final = "write https://NAME/PATH, without a query, a user or a password"
 
@@ -55,19 +58,38 @@ _USER: Final = Key(
 )
 
 
+def _read_storage(node: Scalar) -> str:
+    try:
+        return read_storage(node.text)
+    except InvalidHostError as error:
+        raise Wrong(error.message, error.hint) from error
+
+
+_STORAGE: Final = Key(
+    "storage",
+    ListOf(
+        Leaf(_read_storage, "NAME or NAME:PORT", {"type": "string", "maxLength": 300}),
+        _MOST_STORAGE,
+    ),
+    (),
+    "Where its files lie, if it redirects to signed addresses of other hosts for them.",
+)
+
+
 def _build(fields: Fields) -> Mirror:
     if fields.has(_USER) and not fields.has(_AUTH):
         fields.wrong(_USER, f"cannot use a user in {fields.spot.name} without a secret", "add auth")
-    return Mirror("", fields.read(_URL), fields.read(_AUTH), fields.read(_USER))
+    words = fields.read(_URL), fields.read(_AUTH), fields.read(_USER)
+    return Mirror("", *words, fields.read(_STORAGE))
 
 
 MIRRORS: Final = Key(
     "mirrors",
     MapOf(
         values.host(),
-        Section((_URL, _AUTH, _USER), _build, "mirror"),
+        Section((_URL, _AUTH, _USER, _STORAGE), _build, "mirror"),
         MAX_MIRRORS,
-        "mapping of a registry's host to url, auth and user",
+        "mapping of a registry's host to url, auth, user and storage",
     ),
     (),
     "Where registries are asked instead of at their own hosts. See docs/registries.md.",
@@ -77,9 +99,7 @@ MIRRORS: Final = Key(
 
 def read_mirrors(fields: Fields, secrets: frozenset[str]) -> tuple[Mirror, ...]:
     """Return every mirror; the secret of each must be one of these ids."""
-    found = tuple(
-        Mirror(host, each.url, each.auth, each.user) for host, each in fields.read(MIRRORS)
-    )
+    found = tuple(replace(each, host=host) for host, each in fields.read(MIRRORS))
     for mirror in found:
         if mirror.auth and mirror.auth not in secrets:
             message = f"cannot ask the mirror of {mirror.host} with '{mirror.auth}': "

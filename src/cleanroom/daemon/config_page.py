@@ -48,7 +48,8 @@ secrets:
 
 `mirrors` says where registries are asked instead of at their own hosts: policies and lock files
 keep the public names. `auth` is a secret's id from `secrets` above: a bearer token, or with `user`
-that user's password. How it works: docs/registries.md.
+that user's password. `storage` is where its files lie, if it redirects to signed addresses of other
+hosts. How it works: docs/registries.md.
 
 ```yaml
 secrets:

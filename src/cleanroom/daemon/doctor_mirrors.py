@@ -26,10 +26,11 @@ def mirror_items(environment: Mapping[str, str], uid: int) -> tuple[HostItem, ..
 
 
 def _item(mirror: Mirror, source: SecretSource | None, environment: Mapping[str, str]) -> HostItem:
+    files = f", files in {', '.join(mirror.storage)}" if mirror.storage else ""
     if source is None:
-        return HostItem(mirror.host, present=True, detail=mirror.url)
+        return HostItem(mirror.host, present=True, detail=f"{mirror.url}{files}")
     why = _missing(source, environment)
-    detail = f"{mirror.url}, secret '{mirror.auth}' of {source.provider}"
+    detail = f"{mirror.url}{files}, secret '{mirror.auth}' of {source.provider}"
     return HostItem(mirror.host, present=not why, detail=f"{detail}{why}")
 
 

@@ -31,13 +31,15 @@ class Mirror:
     """One mirror. `host` is what policies name; `url` is https, without a slash at its end.
 
     `auth` is the id of the operator's secret that it wants, "" if none; it is sent as a password of
-    `user`, or as a bearer token where there is no user.
+    `user`, or as a bearer token where there is no user. `storage` is where its files may lie
+    (decide/storage.py): each is NAME, or NAME:PORT.
     """
 
     host: str
     url: str
     auth: str = ""
     user: str = ""
+    storage: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,7 +66,8 @@ class Mirror:
         """What it means, as a sentence without a full stop."""
         kind = f"as the password of {self.user}" if self.user else "as a bearer token"
         told = f", with the operator's secret '{self.auth}' {kind}" if self.auth else ""
-        return f"{self.host} is asked at its mirror {self.url}{told}"
+        files = f", with files in {', '.join(self.storage)}" if self.storage else ""
+        return f"{self.host} is asked at its mirror {self.url}{told}{files}"
 
     @property
     def value_id(self) -> str:

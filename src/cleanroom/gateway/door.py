@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from cleanroom.decide.address import Guard
 from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.match import Address
-from cleanroom.decide.mirror import Mirror, Mirrors
+from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.secret import Foreign
 from cleanroom.decide.tcp import decide_connection, decide_dial
@@ -259,11 +259,10 @@ class Door:
         """Return what judges each address that `name` resolves to."""
         return lambda address: decide_dial(self._policy, self._around.guard, name, address, port)
 
-    def judge_mirror(self, mirror: Mirror) -> Callable[[Address], Deny | None]:
-        """Return what judges each address of a mirror, whose name is the operator's own word."""
+    def judge_of_operator(self, name: str, port: int) -> Callable[[Address], Deny | None]:
+        """Return what judges each address of a mirror or its storage, by the operator's word."""
         guard = self._around.guard
-        named = replace(guard, private_names=guard.private_names | {mirror.name})
-        name, port = mirror.name, mirror.port
+        named = replace(guard, private_names=guard.private_names | {name})
         return lambda address: decide_dial(self._policy, named, name, address, port)
 
     def hold(self, size: int) -> bool:

@@ -22,6 +22,7 @@ from cleanroom.gateway.endpoint import BrokenError
 from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import Exchange
 from cleanroom.gateway.layers.tls_session import TlsError
+from cleanroom.gateway.places import Place
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.upstream import Line
 from cleanroom.gateway.vault import SandboxSecrets, Secret, why_unfit
@@ -120,7 +121,8 @@ class Asking:
             self._deny(outcome.deny, outcome.address)
             return
         at = self._whose.at
-        self._line = Line(self._around, (self._whose.sandbox_id, at.host, at.port), outcome)
+        place = Place(self._whose.sandbox_id, at.host, at.port, is_of_operator=False)
+        self._line = Line(self._around, place, outcome)
         self._line.serve(self._go_on)
         self._go_on()
 

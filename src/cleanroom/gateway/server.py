@@ -15,7 +15,7 @@ from typing import Final, assert_never
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.match import Address
-from cleanroom.decide.mirror import HTTPS_PORT, NO_MIRRORS, Mirrors, make_mirrors
+from cleanroom.decide.mirror import NO_MIRRORS, Mirrors, make_mirrors
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import Foreign, SecretRef
 from cleanroom.decide.services import read_services
@@ -30,6 +30,7 @@ from cleanroom.gateway.handover import read_policy
 from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.ledger import Ledger
 from cleanroom.gateway.minting import Minting, Whose
+from cleanroom.gateway.places import place_of
 from cleanroom.gateway.reactor import HUNG_UP, READABLE, WRITABLE, Reactor, Timer
 from cleanroom.gateway.resolver import Lookup, Resolver, ask_host
 from cleanroom.gateway.resolvers import OwnResolvers, parse_place
@@ -141,15 +142,13 @@ class Gateway:
         self, want: Want, done: Callable[[Reached | Failed], None]
     ) -> Cancellable | None:
         """Implement Doors of gateway/upstream.py."""
-        sandbox_id, mirror = want.sandbox_id, want.mirror
+        sandbox_id, place = want.sandbox_id, place_of(want)
         door = self._doors.get(sandbox_id)
         if door is None or self._given_to(sandbox_id).offline:
             return None
-        if mirror is not None:
-            target = Target(mirror.name, "", mirror.port, 0)
-            return self.dial(sandbox_id, target, door.judge_mirror(mirror), done)
-        target = Target(want.host, "", HTTPS_PORT, 0)
-        return self.dial(sandbox_id, target, door.judge(want.host, HTTPS_PORT), done)
+        target = Target(place.host, "", place.port, 0)
+        judge = door.judge_of_operator if place.is_of_operator else door.judge
+        return self.dial(sandbox_id, target, judge(place.host, place.port), done)
 
     def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
         """Implement Doors of gateway/upstream.py."""

@@ -14,6 +14,7 @@ from cleanroom.decide.artifact import Grant
 from cleanroom.decide.echo import Sieve
 from cleanroom.decide.mirror import Mirror, Mirrors
 from cleanroom.decide.model import Deny
+from cleanroom.decide.storage import Stored
 
 
 class Credential(Protocol):
@@ -53,6 +54,7 @@ class Want:
     offline: bool = False  # nothing may be asked of an upstream
     credential: Credential | None = None
     mirrors: Mirrors = field(default_factory=dict)  # of its registry's hosts
+    stored: Stored | None = None  # where its mirror has the file, once that has said so
 
     @property
     def identity(self) -> str:
@@ -90,6 +92,7 @@ class Served:
     digest: str = ""  # "sha256:<hex>" of the whole artifact
     address: str = ""  # that was dialled for it, "" if nobody was
     through_proxy: bool = False
+    storage: str = ""  # the host that a mirror redirected to, "" if it sent the bytes itself
 
 
 class Taker(Protocol):

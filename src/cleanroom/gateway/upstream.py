@@ -13,21 +13,18 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from cleanroom.decide.artifact import Grant, Refusal
-from cleanroom.decide.echo import repeats
 from cleanroom.decide.model import Deny
-from cleanroom.decide.secret import repeated_in
 from cleanroom.errors import Code
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
 from cleanroom.gateway.endpoint import BrokenError, Endpoint
 from cleanroom.gateway.http1.heads import MalformedError
-from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
 from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
-from cleanroom.gateway.places import Place, named, place_of, redirected
+from cleanroom.gateway.moving import from_storage, judge_move
+from cleanroom.gateway.places import Place, named, place_of
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Answer, Served, Taker, Want
 
-MAX_REDIRECTS: Final = 5
 KEPT: Final = 8  # idle connections of one sandbox to one host
 KEPT_S: Final = 20.0
 SILENCE_S: Final = 30.0  # of an upstream that is being asked
@@ -77,7 +74,7 @@ class Upstream:
 
     def forget(self, sandbox_id: str) -> None:
         """Close everything of a sandbox that has ended; who waits is told."""
-        for place in [place for place in self._idle if place[0] == sandbox_id]:
+        for place in [place for place in self._idle if place.sandbox_id == sandbox_id]:
             for line in self._idle.pop(place):
                 line.close()
         for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
@@ -116,7 +113,7 @@ class Line:
         self.place = place
         self.served = Served(address=reached.address, through_proxy=reached.through_proxy)
         self.is_used = False  # it has answered before
-        self.session = TlsSession(doors.upstream_tls, place[1])
+        self.session = TlsSession(doors.upstream_tls, place.host)
         self._reactor = doors.reactor
         self._changed: Callable[[], None] = _nothing
         self._timer: Timer | None = None
@@ -294,8 +291,8 @@ class Asking:
     def _credentials(self) -> tuple[bytes, ...] | Deny:
         """Return the fields for whom is asked now: behind a redirect that is another host."""
         want = self.want
-        if want.credential is None:
-            return ()
+        if want.credential is None or want.stored is not None:
+            return ()  # SECURITY: to whom a file was signed for, that is all there is to show
         return want.credential.lines(want.host, want.grant.path)
 
     def _hear(self, line: Line) -> None:
@@ -306,10 +303,8 @@ class Asking:
             if progress.answer is not None and self._redirects_to(line, progress.answer):
                 return
             if progress.answer is not None:
-                host = self.want.host
-                sender = "" if host == self._host else host
-                self._taker.begun(replace(progress.answer, sender=sender))
-            for piece in progress.payload:
+                self._begin(progress.answer)
+            for piece in progress.payload if not self._is_over else ():
                 self._taker.more(piece)
         session, exchange = line.session, self._exchange
         if session.is_ended and not exchange.end(is_torn=session.is_torn):
@@ -317,11 +312,22 @@ class Asking:
         if self._exchange.is_done and not self._is_over:
             self._finish(line)
 
+    def _begin(self, answer: Answer) -> None:
+        want = self.want
+        said = answer if want.stored is None else from_storage(want, answer)
+        if isinstance(said, Deny):
+            self.give_up(said)
+            return
+        sender = "" if want.host == self._host else want.host
+        self._taker.begun(replace(said, sender=sender))
+
     def _finish(self, line: Line) -> None:
         self._leave(line, keep=self._exchange.is_reusable and not line.session.is_ended)
         self._is_over = True
         self._pool.over(self)
-        self._taker.ended(line.served)
+        stored = self.want.stored
+        storage = stored.label if stored is not None else ""
+        self._taker.ended(replace(line.served, storage=storage))
 
     def _leave(self, line: Line, *, keep: bool) -> None:
         self._timer.cancel()
@@ -346,39 +352,14 @@ class Asking:
             return False
         self._leave(line, keep=False)
         self._redirects += 1
-        outcome = self._judge(location)
+        judge = self._pool.doors.judge_redirect
+        outcome = judge_move(judge, self.want, location, self._redirects)
         if isinstance(outcome, Deny):
             self.give_up(outcome)
             return True
         self.want = outcome
         self._pool.doors.reactor.soon(self.start)
         return True
-
-    def _judge(self, location: str) -> Want | Deny:
-        want = self.want
-        place = redirected(want, location)
-        if want.credential is not None and repeats(
-            want.credential.sieve(), location, *(place or ())
-        ):
-            # SECURITY: it would be told to where that leads, or named in the denial.
-            return repeated_in(f"where {want.host} redirects to")
-        if place is None or self._redirects > MAX_REDIRECTS:
-            reason = f"{want.host} redirects to where nobody may be sent, or too often"
-            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
-        host, target = place
-        if want.grant.manager == "git":
-            moved = target.removesuffix("/info/refs")
-            now = printable(f"{host}{moved}", 200)
-            reason = f"{want.grant.name} of {want.host} is at {now} now: name that"
-            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
-        grant = self._pool.doors.judge_redirect(want, host, target)
-        if isinstance(grant, Refusal):
-            return grant.deny
-        same = (grant.manager, grant.kind, grant.name, grant.version)
-        if same != (want.grant.manager, want.grant.kind, want.grant.name, want.grant.version):
-            reason = f"{want.host} redirects {want.grant.label} to {grant.label}"
-            return Deny(Code.REGISTRY_NOT_ALLOWED, reason)
-        return replace(want, host=host, grant=replace(want.grant, path=grant.path))
 
 
 def _unreachable(reason: str) -> Deny:

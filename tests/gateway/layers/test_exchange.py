@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.mirror import Mirror
+from cleanroom.decide.storage import Stored
 from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import MAX_INTERIM, Exchange, Progress, encode_want
 from cleanroom.gateway.source import Answer, Want
@@ -38,6 +40,22 @@ def test_a_value_that_is_no_plain_text_is_left_out(value: str) -> None:
     sent = encode_want(Want("s", "npm.test", WANT.grant, value, "GET", "", value))
     assert sent == encode_want(WANT)
     assert b"Accept: */*\r\n" in sent
+
+
+def test_storage_is_asked_for_what_was_signed_and_told_nothing_else() -> None:
+    grant = Grant("npm", "artifact", "/x/-/x-1.tgz", name="x", version="1")
+    stored = Stored("s3.example", 9000, "/b/%41?sig=a%2Fb")
+    mirrors = {"npm.test": Mirror("npm.test", "https://m.test/npm")}
+    want = Want("s", "npm.test", grant, "a/b", if_none_match="x", mirrors=mirrors, stored=stored)
+    assert encode_want(want).split(b"\r\n") == [
+        b"GET /b/%41?sig=a%2Fb HTTP/1.1",
+        b"Host: s3.example:9000",
+        b"User-Agent: cleanroom",
+        b"Accept-Encoding: identity",
+        b"Accept: */*",
+        b"",
+        b"",
+    ]
 
 
 def read(exchange: Exchange, data: bytes, cut: int) -> list[Progress]:

@@ -28,6 +28,7 @@ PASSED: Final = frozenset(
         "location", "retry-after",
     }
 )  # fmt: skip
+_OURS: Final = (("User-Agent", "cleanroom"), ("Accept-Encoding", "identity"))
 _VALUE: Final = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
@@ -46,10 +47,12 @@ def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
     A value that is no plain text is left out: it changes the form only.
     """
     mirror = want.mirror
+    if want.stored is not None:
+        fields = [("Host", want.stored.label), *_OURS, ("Accept", "*/*")]
+        return _encode(want.method, want.stored.target, fields)
     fields = [
         ("Host", mirror.label if mirror is not None else want.host),
-        ("User-Agent", "cleanroom"),
-        ("Accept-Encoding", "identity"),
+        *_OURS,
         ("Accept", want.accept if _VALUE.fullmatch(want.accept) else "*/*"),
     ]
     if _VALUE.fullmatch(want.if_none_match):
@@ -61,10 +64,14 @@ def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
         fields.append(("Content-Type", "application/x-git-upload-pack-request"))
         fields.append(("Content-Length", str(len(grant.body))))
     prefix = mirror.prefix if mirror is not None else ""
-    lines = [f"{want.method} {prefix}{grant.path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in fields]
-    head = b"\r\n".join([*(line.encode("ascii") for line in lines), *credentials, b"", b""])
-    return head + grant.body
+    return _encode(want.method, f"{prefix}{grant.path}", fields, credentials) + grant.body
+
+
+def _encode(
+    method: str, target: str, fields: Iterable[tuple[str, str]], credentials: Iterable[bytes] = ()
+) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    return b"\r\n".join([*(line.encode("ascii") for line in lines), *credentials, b"", b""])
 
 
 class Exchange:

@@ -345,6 +345,7 @@ class RegistryLayer:
         told["phase"], told["bytes_in"] = "served", asked.sent
         told["through_proxy"] = served.through_proxy
         told["cache"], told["digest"] = served.cache, served.digest
+        told["storage"] = served.storage
         return verdict_event(self._target, Protocol.HTTPS, self._allow, served.address, **told)
 
     def _told(self, request: RequestHead | None, grant: Grant | None) -> Told:

@@ -25,6 +25,7 @@ class Told(TypedDict, total=False):
     cache: str
     digest: str
     mirror: str
+    storage: str
 
 
 def verdict_event(
