@@ -9,7 +9,7 @@ import pytest
 
 from cleanroom.backends.process import Captured
 from cleanroom.daemon import lock_reader
-from cleanroom.daemon.lock_reader import read_apart
+from cleanroom.daemon.lock_reader import QUICK, WHOLE, Share, read_apart, read_quickly
 from cleanroom.errors import Fault
 from cleanroom.lockfile.formats import try_to_read
 from cleanroom.lockfile.lines import OUT_OF_MEMORY, Outcome, begin
@@ -17,6 +17,8 @@ from cleanroom.lockfile.model import LockfileError, Reading
 from tests.lockfile.corpus_table import CORPUS, FORMATS, text_of
 
 PINNED = f"foo==1.0 --hash=sha256:{'a' * 64}\n"
+SLOW = "lockfileVersion: '9.0'\na:\n" + "- {b: c}\n" * 650_000  # some 4 s
+LARGE = "a = [" + "[1]," * 2_000_000 + "]"
 TWO = {"a/requirements.txt": PINNED, "b/requirements.txt": "--what"}
 
 
@@ -46,12 +48,12 @@ def test_every_file_of_the_corpus_is_read_as_it_is_here() -> None:
 def test_one_that_takes_too_long_is_named_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lock_reader, "CPU_S", 1)
+    monkeypatch.setattr(lock_reader, "WHOLE", WHOLE._replace(cpu_s=1))
     texts = dict.fromkeys(("a/uv.lock", "c/uv.lock"), "version = 1\n")
-    texts["b/uv.lock"] = "a = [" + "[[1],[1]]," * 1_500_000 + "]"
+    texts["b/pnpm-lock.yaml"] = SLOW
     found = read(texts)
-    assert isinstance(found["b/uv.lock"], LockfileError)
-    assert "takes more than 1 s of a processor" in found["b/uv.lock"].message
+    assert isinstance(found["b/pnpm-lock.yaml"], LockfileError)
+    assert "takes more than 1 s of a processor" in found["b/pnpm-lock.yaml"].message
     assert isinstance(found["c/uv.lock"], LockfileError)
     assert "was given up" in found["c/uv.lock"].message
     assert "version" in plain_text(found["a/uv.lock"])
@@ -62,34 +64,66 @@ def plain_text(outcome: Outcome) -> str:
     return outcome.message if isinstance(outcome, LockfileError) else f"version {outcome.version}"
 
 
-def test_one_that_needs_too_much_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock_reader, "MEMORY", 256 << 20)
-    found = read({"package-lock.json": "[" + "[]," * 5_000_000 + "[]]"})
-    assert "of memory" in plain_text(found["package-lock.json"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package-lock.json", "[" + "[]," * 5_000_000 + "[]]"),
+        ("uv.lock", LARGE),  # its parser aborts
+    ],
+)
+def test_one_that_needs_too_much_memory_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setattr(lock_reader, "WHOLE", WHOLE._replace(memory=256 << 20))
+    found = read({name: text})
+    assert plain_text(found[name]) == "cannot read it: it needs more than 256 MiB of memory"
+
+
+@pytest.mark.parametrize("share", [QUICK._replace(cpu_s=1), QUICK._replace(memory=256 << 20)])
+def test_a_quick_look_ends_without_an_answer(monkeypatch: pytest.MonkeyPatch, share: Share) -> None:
+    monkeypatch.setattr(lock_reader, "QUICK", share)
+    texts = {"pnpm-lock.yaml": SLOW} if share.memory == QUICK.memory else {"uv.lock": LARGE}
+    assert asyncio.run(read_quickly(texts)) is None
+
+
+def test_a_quick_look_is_enough_for_most() -> None:
+    found = asyncio.run(read_quickly(TWO))
+    assert found is not None
+    assert {path: plain(each) for path, each in found.items()} == {
+        path: plain(each) for path, each in read(TWO).items()
+    }
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "said", "why"),
     [
-        (1, b""),
-        (0, b""),
-        (0, begin("a/requirements.txt")),
-        (0, begin("other")),
-        (0, b"{}\n"),
-        (-signal.SIGKILL, b""),
-        (-signal.SIGTERM, begin("a/requirements.txt")),
-        (OUT_OF_MEMORY, b""),
+        (1, b"", b"why"),
+        (0, b"", b"why"),
+        (0, begin("a/requirements.txt"), b""),
+        (0, begin("other"), b""),
+        (0, b"{}\n", b""),
+        (-signal.SIGKILL, b"", b""),
+        (-signal.SIGTERM, begin("a/requirements.txt"), b""),
+        (-signal.SIGABRT, begin("a/requirements.txt"), b"double free"),
+        (OUT_OF_MEMORY, b"", b""),
     ],
 )
-def test_a_reader_that_fails_otherwise_is_a_fault(status: int, said: bytes) -> None:
+def test_a_reader_that_fails_otherwise_is_a_fault(status: int, said: bytes, why: bytes) -> None:
     with pytest.raises(Fault, match=f"their reader ended with status {status}"):
-        lock_reader._outcomes(TWO, Captured(status, said, b"why"))
+        lock_reader._outcomes(TWO, Captured(status, said, why), WHOLE)
 
 
 def test_half_a_line_is_no_line() -> None:
     begun = begin("a/requirements.txt")
-    found = lock_reader._outcomes(TWO, Captured(OUT_OF_MEMORY, begun + b'{"type":', b""))
+    captured = Captured(OUT_OF_MEMORY, begun + b'{"type":', b"")
+    found = lock_reader._outcomes(TWO, captured, WHOLE)
     assert "of memory" in plain_text(found["a/requirements.txt"])
+
+
+def test_dates_need_no_module_that_the_reader_cannot_load() -> None:
+    dates = ("2024-01-01", "07:32:00", "2024-01-01T00:00:00", "2024-01-01T00:00:00.5+01:00")
+    text = "lock-version = '1.0'\n" + "".join(f"d{n} = {each}\n" for n, each in enumerate(dates))
+    assert plain_text(read({"pylock.toml": text})["pylock.toml"]) == "version 1.0"
 
 
 def test_the_outcomes_are_those_of_the_readers() -> None:

@@ -121,24 +121,64 @@ def test_those_who_come_together_share_one_compilation() -> None:
     assert len({id(each.policy) for each in asyncio.run(work())}) == 1
 
 
-def test_what_is_known_waits_for_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+class Reader:
+    """The readers of both lanes: a quick look at a hostile text fails, a long one stands still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_at_work, self.may_end = asyncio.Event(), asyncio.Event()
+        self.quick: list[str] = []
+        self.slow: list[str] = []
+        monkeypatch.setattr(module, "read_quickly", self.read_quickly)
+        monkeypatch.setattr(module, "read_apart", self.read_slowly)
+
+    async def read_quickly(self, texts: Mapping[str, str]) -> Mapping[str, Outcome] | None:
+        """Give up on what is hostile."""
+        self.quick += texts.values()
+        hostile = any(text.startswith("hostile") for text in texts.values())
+        return None if hostile else await read_apart(texts)
+
+    async def read_slowly(self, texts: Mapping[str, str]) -> Mapping[str, Outcome]:
+        """Take as long as the test says."""
+        self.slow += texts.values()
+        self.is_at_work.set()
+        await self.may_end.wait()
+        return await read_apart(texts)
+
+
+HOSTILE = text(REGISTRY, requirements_txt="hostile==1")
+
+
+def test_neither_what_is_known_nor_what_is_new_waits_for_a_hostile_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def work() -> None:
         policies, known = Policies(), text(REGISTRY, requirements_txt=PINNED)
         made = await policies.compile(known)
-        is_reading, may_end = asyncio.Event(), asyncio.Event()
-
-        async def read_slowly(texts: Mapping[str, str]) -> Mapping[str, Outcome]:
-            is_reading.set()
-            await may_end.wait()
-            return await read_apart(texts)
-
-        monkeypatch.setattr(module, "read_apart", read_slowly)
+        reader = Reader(monkeypatch)
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            hostile = text(REGISTRY, requirements_txt="bar==1")
-            group.create_task(policies.compile(hostile))
-            await is_reading.wait()
+            first = group.create_task(policies.compile(HOSTILE))
+            await reader.is_at_work.wait()
             assert (await policies.compile(known)).policy is made.policy
-            may_end.set()
+            await policies.compile(text(REGISTRY, requirements_txt="new==1"))
+            assert not first.done()
+            reader.may_end.set()
+        assert reader.quick == ["hostile==1", "new==1"]
+        assert reader.slow == ["hostile==1"]
+
+    asyncio.run(work())
+
+
+def test_those_who_bring_the_same_slow_file_share_one_long_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work() -> None:
+        policies, reader = Policies(), Reader(monkeypatch)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            both = [group.create_task(policies.compile(HOSTILE)) for _ in range(2)]
+            await reader.is_at_work.wait()
+            reader.may_end.set()
+        assert both[0].result().policy is both[1].result().policy
+        assert reader.slow == ["hostile==1"]
 
     asyncio.run(work())
 

@@ -37,6 +37,14 @@ def test_python_names_are_canonical_and_npm_names_are_as_written() -> None:
     assert other.reading("").pins[0].name == "A_b"
 
 
+def test_words_are_bounded_one_by_one() -> None:
+    found = npm()
+    held = Held(DIGESTS, "f" * 3000, "https://h.example/" + "u" * 3000)
+    found.pin(Entry("a", "1"), held)
+    [pin] = found.reading("").pins
+    assert (pin.file, pin.url) == (held.file, held.url)
+
+
 def test_the_same_pin_twice_is_one_pin() -> None:
     found = npm()
     for _ in range(2):

@@ -52,8 +52,8 @@ def test_python_formats_know_no_weak_digest() -> None:
 
 
 def test_a_weak_digest_counts_only_alone() -> None:
-    assert without_weak([digest("sha1"), digest("sha256")]) == (digest("sha256"),)
-    assert without_weak([digest("sha1")]) == (digest("sha1"),)
+    assert without_weak((digest("sha1"), digest("sha256"))) == (digest("sha256"),)
+    assert without_weak((digest("sha1"),)) == (digest("sha1"),)
 
 
 def test_a_go_digest_is_of_kind_one() -> None:

@@ -5,7 +5,8 @@ policy's, and the daemon's to judge.
 """
 
 import argparse
-import dataclasses
+
+import msgspec
 
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
@@ -44,7 +45,7 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
         message = f"{path}:{error.line}:{error.column}: {error.message}"
         raise UserError(Code.POLICY_INVALID, message) from None
     if options.json:
-        shell.screen.json({"path": path, **dataclasses.asdict(reading)})
+        shell.screen.json({"path": path, **msgspec.to_builtins(reading)})
         return 0
     shell.screen.out(plain(f"{path}: {summary(reading)}"))
     if reading.pins:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from cleanroom.api.policy_types import PolicyText
-from cleanroom.daemon.lock_reader import read_apart
+from cleanroom.daemon.lock_reader import read_apart, read_quickly
 from cleanroom.lockfile.paths import MAX_BYTES
 from cleanroom.policy.agents import with_agent
 from cleanroom.policy.compile import compile_nothing, compile_policy
@@ -48,7 +48,10 @@ class Policies:
 
     def __init__(self) -> None:
         self._cache: OrderedDict[bytes, Compiled] = OrderedDict()
-        self._one_at_a_time = asyncio.Lock()
+        # One reader at a time in each lane. Nobody waits in the first for more than a quick look at
+        # each of the texts before; what needs more waits in the second, with its like.
+        self._quick_lane = asyncio.Lock()
+        self._slow_lane = asyncio.Lock()
 
     async def compile(self, policy: PolicyText) -> Compiled:
         """Return the compiled policy. Raises PolicyErrors with every fault of the texts, Fault.
@@ -65,7 +68,7 @@ class Policies:
         text = EMPTY if policy.text is None else policy.text
         if policy.lockfiles:
             digest = await asyncio.to_thread(_digest, policy)
-            # What is known waits for nobody's reader; what is new is read one at a time.
+            # What is known waits for nobody's reader.
             made = self._cache.get(digest) or await self._read(digest, policy, text)
         else:
             digest = _digest(policy)
@@ -76,14 +79,25 @@ class Policies:
         return made._replace(notes=(*_origin(policy), *made.notes))
 
     async def _read(self, digest: bytes, policy: PolicyText, text: str) -> Compiled:
-        async with self._one_at_a_time:
-            made = self._cache.get(digest)  # who comes late finds what the first has made
-            if made is None:
-                parsed = parse_policy(text, policy.path)
-                found = await read_apart(policy.lockfiles)
-                made = await asyncio.to_thread(_compile, parsed, found, policy.agent)
-                self._keep(digest, made)
-            return made
+        parsed = parse_policy(text, policy.path)
+        async with self._quick_lane:
+            if made := self._cache.get(digest):  # who comes late finds what the first has made
+                return made
+            found = await read_quickly(policy.lockfiles)
+            if found is not None:
+                return await self._make(digest, policy, parsed, found)
+        async with self._slow_lane:
+            if made := self._cache.get(digest):
+                return made
+            found = await read_apart(policy.lockfiles)
+            return await self._make(digest, policy, parsed, found)
+
+    async def _make(
+        self, digest: bytes, policy: PolicyText, parsed: Policy, found: Outcomes
+    ) -> Compiled:
+        made = await asyncio.to_thread(_compile, parsed, found, policy.agent)
+        self._keep(digest, made)
+        return made
 
     def _keep(self, digest: bytes, made: Compiled) -> None:
         self._cache[digest] = made

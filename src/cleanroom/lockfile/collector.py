@@ -51,7 +51,7 @@ class Collector:
     def __init__(self, format_name: str, ecosystem: Ecosystem) -> None:
         self._format = format_name
         self._ecosystem = ecosystem
-        self._pins: dict[Pin, None] = {}
+        self._pins: dict[tuple[object, ...], Pin] = {}  # an enum's hash is slow, so not by Pin
         self._unpinned: list[Unpinned] = []
         self.includes: list[str] = []
 
@@ -60,17 +60,18 @@ class Collector:
         if not held.digests and held.strength is Strength.LOCKFILE:
             self.unpinned(entry, missing)
             return
-        words = (entry.name, entry.version, *filter(None, (held.file, held.url)))
-        for word in words:
-            if len(word) > LIMITS.word or not _WORD.fullmatch(word):
-                message = f"cannot use {word[:40]!a}: it is no name, version or address"
-                raise LockfileError(message, entry.line)
+        _refuse_odd_words(entry, held)
         name, version = self._canonical(entry)
-        url = _WITHOUT_SECRET.sub("//", held.url, count=1) if is_web(held.url) else ""
-        digests = () if held.strength is Strength.FIRST_SEEN else held.digests
-        ecosystem, line = self._ecosystem, entry.line
-        pin = Pin(ecosystem, name, version, held.file, url, digests, line, held.strength)
-        self._pins.setdefault(pin)
+        url = held.url if is_web(held.url) else ""
+        if "@" in url:
+            url = _WITHOUT_SECRET.sub("//", url, count=1)
+        is_first_seen = held.strength is Strength.FIRST_SEEN
+        digests = () if is_first_seen else held.digests
+        key = (name, version, held.file, url, digests, entry.line, is_first_seen)
+        if key not in self._pins:
+            self._pins[key] = Pin(
+                self._ecosystem, name, version, held.file, url, digests, entry.line, held.strength
+            )
         self._count(entry.line)
 
     def unpinned(self, entry: Entry, reason: str, *, local: bool = False) -> None:
@@ -82,7 +83,7 @@ class Collector:
 
     def reading(self, version: str) -> Reading:
         """Return all that was found."""
-        pins, unpinned = tuple(self._pins), tuple(self._unpinned)
+        pins, unpinned = tuple(self._pins.values()), tuple(self._unpinned)
         return Reading(self._format, version[:40], pins, unpinned, tuple(self.includes))
 
     def _canonical(self, entry: Entry) -> tuple[str, str]:
@@ -94,6 +95,16 @@ class Collector:
         if len(self._pins) + len(self._unpinned) > LIMITS.entries:
             message = f"cannot read it: it has more than {LIMITS.entries} entries"
             raise LockfileError(message, line)
+
+
+def _refuse_odd_words(entry: Entry, held: Held) -> None:
+    words = (entry.name, entry.version, *filter(None, (held.file, held.url)))
+    if all(words) and len(together := "".join(words)) <= LIMITS.word and _WORD.fullmatch(together):
+        return
+    for word in words:
+        if len(word) > LIMITS.word or not _WORD.fullmatch(word):
+            message = f"cannot use {word[:40]!a}: it is no name, version or address"
+            raise LockfileError(message, entry.line)
 
 
 def _shown(text: str) -> str:

@@ -57,8 +57,10 @@ def strong(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def without_weak(digests: Iterable[str]) -> tuple[str, ...]:
+def without_weak(digests: tuple[str, ...]) -> tuple[str, ...]:
     """Return the digests, sorted; sha1 counts only where nothing stronger is said."""
+    if len(digests) < 2:
+        return digests
     every = sorted(set(digests))
     firm = tuple(each for each in every if not each.startswith("sha1:"))
     return firm or tuple(every)

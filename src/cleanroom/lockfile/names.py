@@ -9,6 +9,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _RUNS: Final = re.compile(r"[-_.]+")
+# What nearly every address and version is, told at a glance: nothing to decode, cut off or change.
+_PLAIN_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+)(?::[0-9]+)?(/[A-Za-z0-9._~@+/-]*)")
+_PLAIN_VERSION: Final = re.compile(r"(?:0|[1-9][0-9]{0,98})(?:\.(?:0|[1-9][0-9]{0,98})){0,99}")
 # PEP 440, appendix B, without the local part; digits are bounded so that no version costs much.
 _VERSION: Final = re.compile(
     r"v?(?:(?P<epoch>[0-9]{1,99})!)?(?P<release>[0-9]{1,99}(?:\.[0-9]{1,99}){0,99})"
@@ -42,6 +45,8 @@ def pypi_name(text: str) -> str:
 
 def pypi_version(text: str) -> str:
     """Return the version in PEP 440's normal form without trailing zeros; else as it is."""
+    if _PLAIN_VERSION.fullmatch(text) and not text.endswith(".0"):
+        return text
     match = _VERSION.fullmatch(text.strip().lower())
     if match is None:
         return text
@@ -81,19 +86,12 @@ def is_web(url: str) -> bool:
 
 def host_of(url: str) -> str:
     """Return the host of an address in lower case; "" if it has none."""
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    return _parts(url)[0].rstrip(".")
 
 
 def file_of(url: str) -> str:
     """Return the last part of an address's path, decoded; "" if there is none."""
-    try:
-        path = urlsplit(url).path
-    except ValueError:
-        return ""
-    return unquote(path.rsplit("/", 1)[-1])
+    return unquote(_parts(url)[1].rsplit("/", 1)[-1])
 
 
 def registry_package(url: str) -> str:
@@ -101,13 +99,21 @@ def registry_package(url: str) -> str:
 
     `https://HOST/…/NAME/-/FILE.tgz`, where NAME may be `@scope/name` or `@scope%2fname`.
     """
-    try:
-        path = unquote(urlsplit(url).path)
-    except ValueError:
-        return ""
-    before, found, file = path.rpartition("/-/")
+    before, found, file = unquote(_parts(url)[1]).rpartition("/-/")
     if not found or not file.endswith(".tgz") or not is_web(url):
         return ""
     *rest, last = before.split("/")
     scoped = bool(rest) and rest[-1].startswith("@")
     return f"{rest[-1]}/{last}" if scoped else last
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return the host in lower case and the path as it is written; each "" if there is none."""
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is not None:
+        return plain[1].lower(), plain[2]
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.hostname or "", parts.path

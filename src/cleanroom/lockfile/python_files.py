@@ -14,8 +14,9 @@ def add_file(entry: Entry, file: trees.Table, found: Collector) -> None:
     line = entry.line
     url = trees.word(file, "url", line)
     path = trees.word(file, "path", line)
-    named = (trees.word(file, key, line) for key in ("file", "filename", "name"))
-    name = next(filter(None, named), "") or file_of(url) or path.rpartition("/")[2]
+    named = trees.word(file, "file", line) or trees.word(file, "filename", line)
+    named = named or trees.word(file, "name", line)
+    name = named or file_of(url) or path.rpartition("/")[2]
     hashes = trees.part(file, "hashes", line)
     said = [f"{algorithm}:{trees.word(hashes, algorithm, line)}" for algorithm in hashes]
     digests = strong([trees.word(file, "hash", line), *said])

@@ -5,9 +5,10 @@ In: text. Out: dicts, lists, texts. Never: any error but LockfileError, whatever
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+import rtoml
 
 from cleanroom.lockfile.model import LockfileError
 
@@ -15,10 +16,9 @@ Table = Mapping[str, object]
 
 _COMMENTS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _COMMAS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*+[}\]])', re.DOTALL)
-_LINE: Final = re.compile(r"\(at line (\d+), column (\d+)\)")
-# tomllib takes the square of a dotted key's length
-_LONG_KEY: Final = re.compile(r"(?:\.[ \t]{0,8}[A-Za-z0-9_\"'-]{1,64}[ \t]{0,8}){33}")
-_MOST_DOTS: Final = 32  # of a line, before it is looked at for such a key: few have more
+_PLACE: Final = re.compile(r" at line (\d+) column (\d+)\Z")
+_KEY: Final = json.JSONEncoder(ensure_ascii=False).encode
+_COLON: Final = re.compile(r"\s*:\s*")
 _MISSES: Final = 16
 
 
@@ -52,21 +52,16 @@ def _blank_comma(match: re.Match[str]) -> str:
 
 def read_toml(text: str) -> Table:
     """Return the table that the text is. Raises LockfileError."""
-    has_dots = any(line.count(".") > _MOST_DOTS for line in text.split("\n"))
-    long = _LONG_KEY.search(text) if has_dots else None
-    if long is not None:
-        message = "cannot read it as TOML: a dotted key has more than 32 parts"
-        raise LockfileError(message, text.count("\n", 0, long.start()) + 1)
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _LINE.search(str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
-        message = f"cannot read it as TOML: {str(error).partition(' (at ')[0]}"
+        return rtoml.loads(text)
+    except rtoml.TomlParsingError as error:
+        place = _PLACE.search(str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (1, 1)
+        message = f"cannot read it as TOML: {_PLACE.sub('', str(error))}"
         raise LockfileError(message, line, column) from None
-    except (ValueError, RecursionError):
-        message = "cannot read it as TOML: it is too deep, or a number is too long"
-        raise LockfileError(message) from None
+    except UnicodeEncodeError as error:  # half of a character
+        message = "cannot read it as TOML: it is no text"
+        raise LockfileError(message, text.count("\n", 0, error.start) + 1) from None
 
 
 def table(value: object, what: str, line: int = 1) -> Table:
@@ -128,7 +123,7 @@ class KeyLines:
 
     def of(self, key: str) -> int:
         """Return the line of the next such key; of the last one found, if it is not there."""
-        written = json.dumps(key, ensure_ascii=False)
+        written = _KEY(key)
         at = self._text.find(written, self._at) if self._misses < _MISSES else -1
         while at >= 0:
             if self._opens(at + len(written)):
@@ -140,7 +135,7 @@ class KeyLines:
         return self._line
 
     def _opens(self, at: int) -> bool:
-        between = re.compile(r"\s*:\s*").match(self._text, at)
+        between = _COLON.match(self._text, at)
         return between is not None and self._text.startswith(self._opener, between.end())
 
 

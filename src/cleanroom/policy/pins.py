@@ -138,8 +138,9 @@ def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> Reg
 
 def _is_foreign(pin: Pin, registry: RegistryPolicy) -> bool:
     """A tarball at an address of its own is an artifact of the registry only at its hosts."""
-    own_address = registry.manager == "npm" and pin.url and not registry_package(pin.url)
-    return bool(own_address) and host_of(pin.url) not in registry.allowed_hosts
+    if registry.manager != "npm" or not pin.url or host_of(pin.url) in registry.allowed_hosts:
+        return False
+    return not registry_package(pin.url)
 
 
 def _merge(merged: dict[tuple[str, str, str, str], ArtifactPin], pin: Pin, source: str) -> None:
