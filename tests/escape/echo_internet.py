@@ -1,7 +1,8 @@
 """An Internet whose servers say again what they were told, in every form that hurts.
 
-In: TLS on port 443. Out: answers that repeat the request's X-Api-Key or Authorization. Never: a
-help to the gateway: it compresses, splits, redirects and answers in parts if the path says so.
+In: TLS on the ports 443 and 8080. Out: answers that repeat the request's X-Api-Key or
+Authorization. Never: a help to the gateway: it compresses, splits, redirects, never ends and
+answers in parts if the path says so.
 """
 
 import base64
@@ -44,7 +45,7 @@ class EchoInternet(TlsInternet):
     names = NAMES
 
     def _accept(self, server: socket.socket) -> None:
-        if server.getsockname()[1] != 443:
+        if server.getsockname()[1] not in (443, 8080):
             super()._accept(server)
             return
         stream, _ = server.accept()
@@ -160,6 +161,15 @@ def completion(_: bytes) -> Iterator[bytes]:
     yield _whole(text, "Content-Type: application/json")
 
 
+def endless(request: bytes) -> Iterator[bytes]:
+    """Repeat it line by line, until the connection is cut."""
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    line = b"data: " + _token(request) + b"\n\n"
+    while True:
+        yield b"%x\r\n%b\r\n" % (len(line), line)
+        threading.Event().wait(0.05)
+
+
 def package(_: bytes) -> Iterator[bytes]:
     yield _whole(b'{"name":"pkg","versions":{},"dist-tags":{}}', "Content-Type: application/json")
 
@@ -194,6 +204,7 @@ ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
     b"/zipped": zipped,
     b"/part": part,
     b"/elsewhere": elsewhere,
+    b"/endless": endless,
     b"/pkg": package,
     b"/simple/pkg/": index,
     b"/v1/messages": message,

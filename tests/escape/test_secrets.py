@@ -88,8 +88,7 @@ def shared_world(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     file = tmp_path_factory.mktemp("value") / "value"
     file.write_text(VALUE + "\n")
     secrets = f"secrets:\n  forge: {{file: {file}, hosts: [good.test]}}\n"
-    strip = "  foreign_credentials: {other.test: strip}"
-    with new_world(f"{strip}\n{secrets}", EchoInternet, ROOTS.certificate) as made:
+    with new_world(secrets, EchoInternet, ROOTS.certificate) as made:
         yield made
 
 
@@ -220,15 +219,6 @@ result = [attempt(), ask("good.test")[0], TOKEN]
     assert never_came_in(said)
 
 
-def test_a_credential_of_its_own_is_blocked(world: World) -> None:
-    said = world.run(
-        bound(), f"{TOOLS}\nresult = ask('good.test', headers={{'Authorization': 'Bearer mine'}})"
-    )
-    assert said.result[0] == 403
-    assert said.denials("secret_scope_violation")
-    assert not any(b"mine" in bytes(each.received) for each in world.reached())
-
-
 def test_a_websocket_is_opened_with_a_placeholder_and_searched(world: World) -> None:
     said = world.run(
         bound(),
@@ -268,20 +258,6 @@ result = [TOKEN, talk(b"hello there"), talk(b"my token is " + TOKEN.encode())]
     assert "in a message of a WebSocket" in denied["reason"]
     received = b"".join(bytes(each.received) for each in world.reached())
     assert holder.encode() not in received
-
-
-def test_the_operator_may_have_a_credential_taken_out(world: World) -> None:
-    bindings = bound().replace("[good.test]", "[good.test, other.test]")
-    mine = "{'Authorization': 'Bearer mine', 'X-Api-Key': TOKEN}"
-    said = world.run(
-        bindings,
-        f"{TOOLS}\nresult = ask('other.test', headers={mine})[0]",
-        "--secret",
-        "forge@good.test,other.test",
-    )
-    assert said.result == 200, said.audit
-    assert control(world) == 1
-    assert not any(b"mine" in bytes(each.received) for each in world.reached())
 
 
 def test_places_that_a_binding_names(world: World) -> None:

@@ -9,7 +9,9 @@ that is compressed.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
+from cleanroom.decide.foreign import is_shaped
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import (
     TOKEN_HEADERS,
@@ -24,6 +26,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import NO_BODY, Delimiter, RequestHead, ResponseHead
 from cleanroom.gateway.layers.carriers import Chunking, Held, Scrubbing, Swapping, Verbatim
 from cleanroom.gateway.layers.custody import Asked, Passage, Return, Tunnel, Watched
+from cleanroom.gateway.layers.foreign import Stranger, Strangers, without
 from cleanroom.gateway.layers.slots import Slot, fields_of, fill, slots_of, value_in
 from cleanroom.gateway.layers.websocket import WebSocket
 from cleanroom.gateway.wire import Target
@@ -69,11 +72,12 @@ class Bound(Watched):
         purse = Purse(self._keyring, (self._target.connection_id, self._requests))
         use = self._use(request)
         slots = list(slots_of(head, use, found))
+        if self._foreign is Foreign.STRIP:
+            head = without(head, self._strangers(head, slots))
+            slots = list(slots_of(head, use, found))
         edits = [(slot.start, slot.end, fill(slot, purse.value)) for slot in slots]
         if purse.why_not is not None:
             return purse.why_not
-        if self._foreign is Foreign.STRIP:
-            edits += _without(head, frozenset(self._foreign_fields(head, slots)))
         edits += [*_without(head, _UNASKED), _added(head, b"Accept-Encoding: identity\r\n")]
         place = replace(use, spot=_body_spot(request))
         if request.framing == NO_BODY or not self._may_fill(place):
@@ -113,6 +117,11 @@ class Bound(Watched):
         """Implement Custody."""
         return WebSocket(self._keyring)
 
+    def shown(self, path: str) -> str:
+        """Implement Custody."""
+        path = super().shown(path)
+        return "/***" if is_shaped(unquote_to_bytes(path)) else path
+
     def _objection(self, head: bytes, slots: Sequence[Slot]) -> Deny | None:
         filled = {slot.use.header for slot in slots}
         names = [line.name for line in fields_of(head)]
@@ -127,20 +136,17 @@ class Bound(Watched):
             if by_method and not _OVERRIDES.isdisjoint(known):
                 reason = "a field says that its method is another, and a secret is bound to methods"
                 return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
-        if self._foreign is Foreign.BLOCK:
-            for name in self._foreign_fields(head, slots):
-                what = f"the field {name[:64]} holds a credential that is no placeholder"
+        if self._foreign is not Foreign.PASS:
+            for stranger in self._strangers(head, slots):
+                if stranger.alone and self._foreign is Foreign.STRIP:
+                    continue
+                what = f"{stranger.where} holds a credential that is no placeholder"
                 reason = f"{what}; {self._target.name} is asked with bound secrets only"
                 return Deny(Code.SECRET_SCOPE_VIOLATION, reason)
         return None
 
-    def _foreign_fields(self, head: bytes, slots: Sequence[Slot]) -> Iterator[str]:
-        """Yield the fields of credentials in which nothing is swapped."""
-        filled = {slot.use.header for slot in slots}
-        for line in fields_of(head):
-            # Servers of the CGI family read `x_api_key` as the field that it looks like.
-            if line.name.replace("_", "-") in self._credentials and line.name not in filled:
-                yield line.name
+    def _strangers(self, head: bytes, slots: Sequence[Slot]) -> Iterator[Stranger]:
+        return Strangers(self._keyring.found, self._credentials).find(head, slots)
 
     def _may_fill(self, use: Use) -> bool:
         return any(decide_use(ref, use) is None for ref in self._keyring.found.refs)

@@ -1,0 +1,109 @@
+"""The credentials in the head of a request that are none of this sandbox's placeholders.
+
+In: a head that http1/heads.py has read, its slots. Out: where each stands, and the head without
+them. Never: a part of a credential in a word about it; a look at a body, which is content.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from cleanroom.decide.foreign import is_name, is_shaped
+from cleanroom.decide.secret import Finder, Spot
+from cleanroom.gateway.layers.slots import Slot, fields_of
+
+_PARAMETER: Final = re.compile(rb"[^&;]+")  # some servers part at `;` too
+_COOKIE: Final = re.compile(rb"[^;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A credential, and what has to go for it to be gone.
+
+    `alone`: with it no placeholder goes, and no part of a path.
+    """
+
+    start: int
+    end: int
+    where: str
+    alone: bool = True
+
+
+class Strangers:
+    """Finds them. `fields`: in lower case, those that hold nothing but a credential."""
+
+    def __init__(self, found: Finder, fields: Collection[str]) -> None:
+        self._found = found
+        self._fields = fields
+
+    def find(self, head: bytes, slots: Sequence[Slot]) -> Iterator[Stranger]:
+        """Yield each credential, in order."""
+        yield from self._in_target(head)
+        filled = {slot.use.header for slot in slots}
+        for line in fields_of(head):
+            # Servers of the CGI family read `x_api_key` as the field that it looks like.
+            is_credential = line.name.replace("_", "-") in self._fields
+            if is_credential and line.name not in filled:
+                yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}")
+            elif line.name == "cookie":
+                spans = _spans(_COOKIE, head, line.colon + 1, line.end)
+                yield from self._in_pairs(head, line.colon + 1, spans, "a cookie")
+            elif self._beside(head[line.colon + 1 : line.end], line.name, slots):
+                alone = line.name not in filled
+                yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}", alone)
+
+    def _in_target(self, head: bytes) -> Iterator[Stranger]:
+        start = head.index(b" ") + 1
+        end = head.index(b" ", start)
+        query = head.find(b"?", start, end)
+        path = end if query < 0 else query
+        if is_shaped(self._rest(unquote_to_bytes(head[start:path]))):
+            yield Stranger(start, path, "the path", alone=False)
+        spans = _spans(_PARAMETER, head, path + 1, end)
+        yield from self._in_pairs(head, path, spans, "a parameter of the query")
+
+    def _in_pairs(
+        self, head: bytes, first: int, spans: Iterable[tuple[int, int]], where: str
+    ) -> Iterator[Stranger]:
+        for start, end in spans:
+            name, _, value = head[start:end].partition(b"=")
+            text = unquote_to_bytes(value)
+            rest = self._rest(text)
+            is_own = rest != text
+            by_name = bool(text.strip()) and not is_own and is_name(unquote_to_bytes(name))
+            if by_name or is_shaped(rest) or is_shaped(self._rest(unquote_to_bytes(name))):
+                # With the sign behind it, else with the one before it.
+                behind = head[end : end + 1] in (b"&", b";")
+                before = 0 if behind or start == first else 1
+                yield Stranger(start - before, end + behind, where, alone=not is_own)
+
+    def _beside(self, value: bytes, name: str, slots: Sequence[Slot]) -> bool:
+        decoded = [
+            slot.text for slot in slots if (slot.use.spot, slot.use.header) == (Spot.BASIC, name)
+        ]
+        return any(is_shaped(self._rest(text)) for text in (value, *decoded))
+
+    def _rest(self, text: bytes) -> bytes:
+        """Return a text without placeholders."""
+        pieces, position = [], 0
+        for start, end, _ in self._found.find(text):
+            pieces.append(text[position:start])
+            position = end
+        return b" ".join([*pieces, text[position:]])
+
+
+def without(head: bytes, strangers: Iterable[Stranger]) -> bytes:
+    """Return the head without them."""
+    pieces, position = [], 0
+    for each in strangers:
+        pieces.append(head[position : max(position, each.start)])
+        position = each.end
+    return b"".join([*pieces, head[position:]])
+
+
+def _spans(
+    pattern: "re.Pattern[bytes]", head: bytes, start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in pattern.finditer(head, start, end))

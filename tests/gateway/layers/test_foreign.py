@@ -1,0 +1,117 @@
+"""A pasted token does not go to a bound host, wherever in the head it stands (S4)."""
+
+import base64
+
+import pytest
+
+from cleanroom.decide.secret import Foreign
+from tests.gateway.secret_talk import GET, PLACEHOLDER, SecretTalk, bound, keys, wire
+
+PASTED = "ghp_" + "mine" * 9
+OWN = "Private-Token: $"  # the placeholder, where it may stand
+
+
+def asked(target: str, *fields: str) -> str:
+    return "\n".join([f"GET {target} HTTP/1.1", "Host: a.test", *fields, OWN])
+
+
+def basic(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+# Where it stands, what a refusal calls that, and what is left when the operator has it taken out.
+ALONE = [
+    (asked("/a?access_token=mine"), "a parameter of the query", asked("/a")),
+    (asked("/a?b=c&api-key=mine"), "a parameter of the query", asked("/a?b=c")),
+    (asked("/a?api_key=mine&b=c"), "a parameter of the query", asked("/a?b=c")),
+    (asked("/a?b;Access%5FToken=mine;c"), "a parameter of the query", asked("/a?b;c")),
+    (asked("/a?password=1&client_secret=2"), "a parameter of the query", asked("/a?")),
+    (asked(f"/a?q={PASTED}&b"), "a parameter of the query", asked("/a?b")),
+    (asked(f"/a?q=x%20ghp%5F{PASTED[4:]}"), "a parameter of the query", asked("/a")),
+    (asked(f"/a?{PASTED}"), "a parameter of the query", asked("/a")),
+    (asked("/", "Cookie: access_token=mine"), "a cookie", asked("/", "Cookie:")),
+    (asked("/", f"Cookie: a=1; b={PASTED}"), "a cookie", asked("/", "Cookie: a=1")),
+    (asked("/", "Cookie: private_token=mine; b=2"), "a cookie", asked("/", "Cookie: b=2")),
+    (asked("/", f"X-Other: token {PASTED}"), "the field x-other", asked("/")),
+    (asked("/", f"User-Agent: {PASTED}"), "the field user-agent", asked("/")),
+    (asked("/", "x_api_key: mine"), "the field x_api_key", asked("/")),
+]
+# These cannot be taken out.
+MIXED = [
+    (asked(f"/a/{PASTED}/b"), "the path"),
+    (asked(f"/a/ghp%5F{PASTED[4:]}"), "the path"),
+    (f"{GET}\nAuthorization: Bearer $, Bearer {PASTED}", "the field authorization"),
+    (f"{GET}\nAuthorization: Basic {basic(f'{PASTED}:{PLACEHOLDER}')}", "the field authorization"),
+]
+
+
+@pytest.mark.parametrize(("head", "where"), [*[row[:2] for row in ALONE], *MIXED])
+def test_it_is_blocked_and_said_where_but_not_what(head: str, where: str) -> None:
+    talk = SecretTalk()
+    assert talk.request(head) == b""
+    assert talk.refusal() == (403, "secret_scope_violation")
+    (event,) = talk.reports
+    assert event.reason.startswith(f"{where} holds a credential that is no placeholder; a.test is")
+    assert "mine" not in f"{event.reason}{event.path}"
+
+
+@pytest.mark.parametrize(("head", "left"), [(row[0], row[2]) for row in ALONE])
+def test_the_operator_may_have_it_taken_out(head: str, left: str) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, bound(keyring, Foreign.STRIP))
+    assert talk.request(head) == wire(left)
+    assert talk.codes == [""]
+
+
+@pytest.mark.parametrize(("head", "where"), MIXED)
+def test_what_cannot_be_taken_out_is_blocked_then_too(head: str, where: str) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, bound(keyring, Foreign.STRIP))
+    assert talk.request(head) == b""
+    assert where in talk.reports[0].reason
+
+
+@pytest.mark.parametrize("head", [*[row[0] for row in ALONE], *[row[0] for row in MIXED[:3]]])
+def test_the_operator_may_let_it_through(head: str) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, bound(keyring, Foreign.PASS))
+    assert talk.request(head) == wire(head)
+    assert "mine" not in talk.reports[0].path
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        asked("/a?password=&access_token=%20&api_key"),
+        asked("/a?token=mine&key=mine&page_token=mine&sig=mine&X-Amz-Signature=mine"),
+        asked("/login?next=/a?b", "Cookie: session=mine; csrf_token=mine; id=eyJhIjoxfQ.e30.c2ln"),
+        asked("/", "Referer: https://a.test/?password_hint=no", "X-Csrf-Token: mine"),
+        asked("/sk-10-najlepsich-miest-v-bratislave-a-v-okoli-mesta"),
+    ],
+)
+def test_an_everyday_request_passes(head: str) -> None:
+    assert SecretTalk().request(head) == wire(head)
+
+
+@pytest.mark.parametrize("place", ["query", "cookie"])
+def test_a_placeholder_is_no_stranger_under_any_name(place: str) -> None:
+    head = {"query": asked("/?api_key=$"), "cookie": asked("/", "Cookie: access_token=$")}[place]
+    talk = SecretTalk(keys(target=(place, "header")))
+    assert talk.request(head) == wire(head)
+    beside = head.replace("=$", f"=${PASTED}")
+    assert SecretTalk(keys(target=(place, "header"))).request(beside) == b""
+
+
+@pytest.mark.parametrize("foreign", [Foreign.BLOCK, Foreign.STRIP])
+def test_a_placeholder_of_an_issuers_shape_is_no_stranger_either(foreign: Foreign) -> None:
+    keyring = keys(b"ghp_" + b"r" * 36)
+    (ref,) = keyring.held
+    shaped = ref.__class__("ghp_" + "P" * 36, ref.binding)
+    keyring.held = {shaped: keyring.held[ref]}
+    talk = SecretTalk(keyring, bound(keyring, foreign))
+    sent = talk.request(f"{GET}\nAuthorization: Bearer {shaped.placeholder}")
+    assert b"Bearer ghp_rrrr" in sent
+    sent = SecretTalk(keyring, bound(keyring, foreign)).request(
+        f"{GET}\nAuthorization: Basic {basic(f'me:{shaped.placeholder}')}"
+    )
+    assert basic("me:ghp_" + "r" * 36).encode() in sent
