@@ -181,6 +181,7 @@ class FakeGateway:
         self.starts = 0
         self.doors: set[str] = set()
         self.offline: set[str] = set()
+        self.narrowed: dict[str, CompiledPolicy] = {}
         self.secrets: dict[tuple[str, str], bytes] = {}  # all that it was ever given
         self._record: RecordEvent | None = None
         self._lost: Lost | None = None
@@ -228,6 +229,10 @@ class FakeGateway:
         if offline:
             self.offline.add(sandbox_id)
         return FakeDoor(self, sandbox_id)
+
+    async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
+        """Hold it to less."""
+        self.narrowed[sandbox_id] = policy
 
     async def close_door(self, sandbox_id: str) -> None:
         """Forget the sandbox."""

@@ -1,14 +1,22 @@
 """Connections and dials."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from cleanroom.decide.address import Guard, make_guard
 from cleanroom.decide.model import Allow, Deny
-from cleanroom.decide.tcp import decide_connection, decide_dial, decide_target, parse_address
+from cleanroom.decide.tcp import (
+    decide_connection,
+    decide_dial,
+    decide_target,
+    is_judged_alike,
+    parse_address,
+)
 from cleanroom.policy.hosts import InvalidHostError
-from tests.decide.policies import policy
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, SecretBinding
+from tests.decide.policies import policy, rule
 
 EXAMPLE = policy("a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22")
 
@@ -73,3 +81,37 @@ def test_a_dial_is_judged_by_guard_and_deny_rules() -> None:
 @pytest.mark.parametrize("text", ["127.1", "0x7f.1", "017.0.0.1", "1", "", "fe80::1%lo", "a.test"])
 def test_short_and_odd_addresses_are_none(text: str) -> None:
     assert parse_address(text) is None
+
+
+NPM = RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",))
+WHOLE = replace(
+    policy("a.test:443,5000", "b.test:443", deny=("198.51.100.0/24:443",)),
+    registries=(NPM,),
+    secrets=(SecretBinding("gh", "GH", ("a.test",)),),
+)
+
+
+@pytest.mark.parametrize(
+    ("new", "otherwise"),
+    [
+        (WHOLE, ""),
+        (replace(WHOLE, network=policy("a.test:443,5000", "b.test:443").network), "all"),
+        (replace(WHOLE, network=policy("b.test:443", deny=("198.51.100.0/24:443",)).network),
+         "a.test:443 a.test:5000"),
+        (replace(WHOLE, network=replace(WHOLE.network, allow_rules=(
+            rule("a.test:443,5000", inspect=True), rule("b.test:443", ech=True)))), "a.test:443"
+         " a.test:5000 b.test:443"),
+        (replace(WHOLE, network=replace(WHOLE.network, deny_rules=(
+            *WHOLE.network.deny_rules, rule("c.test:443")))), ""),
+        (replace(WHOLE, secrets=()), "a.test:443"),
+        (replace(WHOLE, registries=(replace(NPM, cooldown_s=1),)), "npm.test:443"),
+        (replace(WHOLE, registries=(replace(NPM, enabled=False),)), "npm.test:443"),
+    ],
+)  # fmt: skip
+def test_a_connection_goes_on_only_if_all_that_is_judged_on_it_is_the_same(
+    new: CompiledPolicy, otherwise: str
+) -> None:
+    places = [("a.test", 443), ("a.test", 5000), ("b.test", 443), ("npm.test", 443)]
+    found = [f"{n}:{p}" for n, p in places if not is_judged_alike(WHOLE, new, n, "198.18.0.16", p)]
+    assert found == ([f"{n}:{p}" for n, p in places] if otherwise == "all" else otherwise.split())
+    assert not is_judged_alike(new, WHOLE, "never.test", "198.18.0.17", 443)

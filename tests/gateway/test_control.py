@@ -25,6 +25,7 @@ TO_DAEMON: list[control.ToDaemon] = [
     control.AuthorityMade("sbx_1", "certificate"),
     control.SecretHeld("sbx_1", "gh", "ghp_x"),
     control.DoorOpened("sbx_1"),
+    control.PolicyNarrowed("sbx_1"),
     control.DoorClosed("sbx_1"),
     control.Reports((control.Report(1, "sbx_1", denied()), control.Report(2, "sbx_1", denied()))),
 ]

@@ -263,6 +263,23 @@ def test_a_narrower_policy_cuts_what_it_does_not_allow(scene: Scene) -> None:
     assert scene.world.events[-1].allowed
 
 
+def test_what_is_judged_otherwise_is_cut_although_it_is_allowed_yet(scene: Scene) -> None:
+    """A deny rule on addresses holds for what a name was dialled to, too."""
+    door = scene.open()
+    client = scene.client()
+    scene.until(lambda: scene.world.events)
+    scene.upstream()
+    door.narrow(policy(f"127.0.0.1/32:{scene.tcp4[1]}", deny=("198.51.100.0/24:443",)))
+    scene.until(lambda: scene.is_reset(client))
+    assert [(e.phase, e.allowed) for e in scene.world.events] == [
+        ("verdict", True), ("closed", True),
+    ]  # fmt: skip
+    again = scene.client()
+    again.send(b"hello")
+    upstream = scene.upstream()
+    scene.until(lambda: received(upstream) == b"hello")
+
+
 def test_a_closed_door_cuts_everything_and_reports_what_was_folded(scene: Scene) -> None:
     door = scene.open()
     client = scene.client()
@@ -324,6 +341,9 @@ def test_a_narrower_policy_cuts_the_connections_of_what_it_no_longer_binds(scene
     door.narrow(policy(f"a.test:{scene.tcp4[1]}"))
     scene.until(lambda: scene.is_reset(client))
     assert scene.codes()[-2:] == ["secret_unavailable", ""]  # and its end
+    again = scene.client()
+    scene.until(lambda: scene.is_reset(again))  # a rule allows it; what it repeats nobody sees
+    assert scene.codes()[-1] == "secret_unavailable"
 
 
 def test_a_placeholder_in_plain_bytes_is_seen_by_the_door(scene: Scene) -> None:

@@ -118,7 +118,9 @@ def test_a_door_is_served_reported_and_closed(daemon: Daemon) -> None:
 def test_a_policy_may_be_narrowed(daemon: Daemon) -> None:
     places = open_door(daemon, "a.test:443")
     daemon.send(control.NarrowPolicy("sbx_1"), judged_by=policy("b.test:443"))
+    assert daemon.next() == control.PolicyNarrowed("sbx_1")
     daemon.send(control.NarrowPolicy("sbx_unknown"), judged_by=policy())
+    assert daemon.next() == control.PolicyNarrowed("sbx_unknown")
     daemon.send(control.CloseDoor("sbx_unknown"))
     assert daemon.next() == control.DoorClosed("sbx_unknown")
     with ask(places[2], "a.test"):

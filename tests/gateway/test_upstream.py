@@ -182,6 +182,15 @@ def test_an_answer_arrives_and_its_connection_is_kept_for_the_same_sandbox(scene
     assert registry.connections == 2
 
 
+def test_a_kept_connection_of_a_policy_of_before_is_not_used_again(scene: Scene) -> None:
+    registry = scene.serve((OK,), (OK,))
+    scene.fetch()
+    scene.upstream.close_idle("sbx_2")
+    scene.upstream.close_idle("sbx_1")
+    assert scene.fetch().body == b"hello"
+    assert registry.connections == 2
+
+
 def test_a_kept_connection_that_proves_stale_is_replaced_once(scene: Scene) -> None:
     registry = scene.serve((OK, BYE), (OK,))
     scene.fetch()

@@ -47,6 +47,7 @@ _POLICY: Final = (
     ),
     Endpoint("diff_policy", "POST", "/v1/policy/diff", "PolicyDiffRequest", "PolicyDiff"),
     Endpoint("approve_policy", "POST", "/v1/policy/approve", "ApprovalRequest", "PolicyApproval"),
+    Endpoint("reload_policy", "POST", "/v1/policy/reload", "PolicyReloadRequest", "PolicyReload"),
     Endpoint("init_policy", "POST", "/v1/policy/init", "PolicyInitRequest", "PolicyInit"),
     Endpoint(
         "pinned_artifacts", "POST", "/v1/policy/artifacts", "PolicyRequest", "PinnedArtifacts"

@@ -227,6 +227,36 @@ class PolicyApproval(Message, frozen=True):
     secrets: list[str] = field(default_factory=list)
 
 
+class PolicyReloadRequest(Message, frozen=True):
+    """Hold living sandboxes of this workspace to this policy; without names, all of them."""
+
+    workspace: HostPath
+    policy: PolicyText
+    sandboxes: list[Word] = field(default_factory=list)
+
+
+class ReloadedSandbox(Message, frozen=True):
+    """What became of one: `outcome` is "narrowed", "same" or "refused", which changed nothing.
+
+    `changes` are what holds now, or of one that was refused what is wider. `later` is what this
+    sandbox keeps from its making; the policy's new word holds for the next one.
+    """
+
+    id: str
+    name: str | None
+    outcome: str
+    policy_hash: str  # of what it is held to now
+    changes: list[PolicyChange] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+    reason: str = ""
+
+
+class PolicyReload(Message, frozen=True):
+    """The living sandboxes that were meant."""
+
+    sandboxes: list[ReloadedSandbox]
+
+
 class PolicyInitRequest(Message, frozen=True):
     """What the client found for a first policy. Hosts only, no credentials, no whole URLs."""
 

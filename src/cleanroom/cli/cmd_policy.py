@@ -15,6 +15,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.policy_diff import diff, diff_parser
 from cleanroom.cli.policy_file import changed_lines, write_policy
+from cleanroom.cli.policy_reload import reload, reload_parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.secrets import add_agent_flag
 from cleanroom.cli.shell import Shell, add_daemon_flags
@@ -226,6 +227,7 @@ SUBS = {
     "suggest": Sub(suggest_parser, suggest),
     "diff": Sub(diff_parser, diff),
     "approve": Sub(approve_parser, approve),
+    "reload": Sub(reload_parser, reload),
     "schema": Sub(lambda: schema("policy schema"), run_schema),
 }
 

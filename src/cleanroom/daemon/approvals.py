@@ -112,6 +112,15 @@ class Approvals:
             return [f"{finding.reason} (approvals: notice)", *change_lines(finding)[:_SAID]]
         return []
 
+    async def note_narrower(self, at: Workspace, policy: CompiledPolicy) -> None:
+        """Record what reaches no more than what is recorded; of anything else, do nothing."""
+        async with self._one_at_a_time:
+            finding = await self._find(at, policy)
+            if not (finding.first or finding.same or finding.reason):
+                agreed = _still_bound(finding.agreed, policy)
+                how = _how(finding, "")
+                await self._record(at, policy, finding.mark, Approved(policy, at.who, how, agreed))
+
     async def judge(
         self, at: Workspace, policy: CompiledPolicy, wanted: str, sends: Sends
     ) -> Finding:

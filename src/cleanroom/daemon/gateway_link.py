@@ -75,6 +75,7 @@ class GatewayLink:
         self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
         self._opening: dict[str, asyncio.Future[None]] = {}
         self._closing: dict[str, asyncio.Future[None]] = {}
+        self._narrowing: dict[str, asyncio.Future[None]] = {}
         self._authorising: dict[str, asyncio.Future[str]] = {}
         self._holding: dict[tuple[str, str], asyncio.Future[control.SecretHeld]] = {}
         self._served: set[str] = set()
@@ -185,9 +186,20 @@ class GatewayLink:
             _close_all(descriptors)
 
     async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
-        """Judge a live sandbox by a narrower policy from now on."""
-        if self.alive and sandbox_id in self._served:
+        """Hold a live sandbox to a narrower policy; when this returns, nothing beyond it lives."""
+        if not self.alive or sandbox_id not in self._served:
+            return
+        done = self._narrowing[sandbox_id] = self._loop.create_future()
+        try:
             self._send(control.NarrowPolicy(sandbox_id), (policy_file(policy),))
+            async with asyncio.timeout(_ANSWER_S):
+                await done
+        except Fault:
+            pass  # it is gone, and so is the sandbox's network
+        except (OSError, TimeoutError):
+            self._die()  # SECURITY: a gateway that does not narrow must not serve it
+        finally:
+            self._narrowing.pop(sandbox_id, None)
 
     async def close_door(self, sandbox_id: str) -> None:
         """Cut everything of this sandbox; all its events were recorded when this returns."""
@@ -259,8 +271,9 @@ class GatewayLink:
             self._socket = None
         while self._unsent:
             _close_all(self._unsent.popleft()[1])
-        for waiting in (*self._opening.values(), *self._closing.values()):
-            fail(waiting)
+        for waits in (self._opening, self._narrowing, self._closing):
+            for waiting in waits.values():
+                fail(waiting)
         for asked in self._authorising.values():
             fail(asked)
         for held in self._holding.values():
@@ -349,6 +362,8 @@ class GatewayLink:
                     finish(waiting, checked_secret(message))
                 case control.DoorOpened(sandbox_id=sandbox_id):
                     finish(self._opening.get(sandbox_id), None)
+                case control.PolicyNarrowed(sandbox_id=sandbox_id):
+                    finish(self._narrowing.get(sandbox_id), None)
                 case control.DoorClosed(sandbox_id=sandbox_id):
                     finish(self._closing.get(sandbox_id), None)
                 case _:

@@ -74,6 +74,12 @@ class Gateways:
         door = link.door(sandbox_id, policy, offline=offline)
         return Service(door, authority, tuple(placeholders))
 
+    async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
+        """Hold a sandbox to a narrower policy at once. Without its gateway it has no network."""
+        link = self._serving.get(sandbox_id)
+        if link is not None:
+            await link.narrow(sandbox_id, policy)
+
     async def close_door(self, sandbox_id: str) -> None:
         """Cut the sandbox's connections; its last events are recorded by then. Idempotent."""
         link = self._serving.pop(sandbox_id, None)

@@ -53,6 +53,10 @@ class GatewayLink(Protocol):
         """Return where the sandbox's sockets are to be given. Does nothing by itself."""
         ...
 
+    async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
+        """Hold a live sandbox to a narrower policy; nothing beyond it lives then. Never raises."""
+        ...
+
     async def close_door(self, sandbox_id: str) -> None:
         """Cut everything of this sandbox; all its events were recorded before. Never raises."""
         ...

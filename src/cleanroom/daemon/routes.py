@@ -59,6 +59,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "init_policy": policy.init,
     "diff_policy": policy.diff,
     "approve_policy": policy.approve,
+    "reload_policy": policy.reload,
     "pinned_artifacts": cache.artifacts,
     "policy_schema": policy.schema,
     "create_run": runs.create,

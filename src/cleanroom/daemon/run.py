@@ -70,6 +70,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
             request.facts,
             who,
             ephemeral=not stays,
+            agent=request.policy.agent,
             values=values,
         )
         sandbox, told = await _sandbox(creation, host, watch)

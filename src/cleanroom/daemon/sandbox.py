@@ -146,6 +146,7 @@ class Creation:
     who: str
     ephemeral: bool
     equipment: Equipment | None = None
+    agent: str = ""  # what `exec --agent` added to the policy
     values: Mapping[str, int] = field(default_factory=dict)  # secret -> descriptor, not ours
 
 
@@ -154,7 +155,8 @@ class LiveSandbox:
 
     def __init__(self, record: Sandbox, creation: Creation, folder: Path, events: EventLog) -> None:
         self.record = record
-        self.policy = creation.policy
+        self.policy = creation.policy  # what it is held to now (narrowing.py)
+        self.agent = creation.agent
         self.who = creation.who
         self.facts = creation.facts
         self.needs = creation.place.needs

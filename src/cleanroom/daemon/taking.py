@@ -12,6 +12,7 @@ from cleanroom.daemon.executions import Ending
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.sandbox import Creation, LiveSandbox
 from cleanroom.errors import Code, UserError
+from cleanroom.policy.living import hold
 from cleanroom.policy.widening import difference
 
 RECREATED: Final = Ending(
@@ -81,7 +82,15 @@ def _check_same(found: LiveSandbox, creation: Creation) -> None:
         name = found.record.name or found.record.id
         message = f"cannot run in the sandbox '{name}': it was made for another {differs}"
         hint = f"--recreate ends it and makes a new one; or: cleanroom sandboxes stop {name}"
+        if _is_narrower(creation, found):
+            hint = f"the policy permits less by now: cleanroom policy reload {name}; or --recreate"
         raise UserError(Code.CONFLICT, message, hint)
+
+
+def _is_narrower(creation: Creation, found: LiveSandbox) -> bool:
+    """Tell whether the sandbox would be the one that is meant, were it held to the policy."""
+    wanted, had = creation.policy.policy_hash, found.record.policy_hash
+    return had != wanted and hold(found.policy, creation.policy).policy.policy_hash == wanted
 
 
 def _differs(found: LiveSandbox, creation: Creation) -> str:

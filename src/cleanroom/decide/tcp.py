@@ -11,7 +11,9 @@ from cleanroom.decide.match import Address, denied_address, match_address, match
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.policy.hosts import canonical_host
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
+from cleanroom.policy.network_reach import looser_flags
+from cleanroom.policy.opened import bindings_of, registry_of
 
 
 def decide_target(policy: CompiledPolicy, guard: Guard, host_text: str, port: int) -> Verdict:
@@ -52,6 +54,29 @@ def decide_dial(
         or denied_address(policy, address, port)
         or denied_address(policy, carried, port)
     )
+
+
+def is_judged_alike(
+    old: CompiledPolicy, new: CompiledPolicy, name: str, address: str, port: int
+) -> bool:
+    """Tell whether all that is judged on a connection is judged by `new` as it was by `old`.
+
+    What a name leads to is judged when it is dialled: by deny rules on addresses.
+    """
+    before, after = (decide_connection(each, name, address, port) for each in (old, new))
+    return (
+        isinstance(before, Allow)
+        and isinstance(after, Allow)
+        and not looser_flags(before.rule, after.rule)
+        and not looser_flags(after.rule, before.rule)
+        and registry_of(old, name) == registry_of(new, name)
+        and bindings_of(old, name, port) == bindings_of(new, name, port)
+        and _denied_blocks(old) == _denied_blocks(new)
+    )
+
+
+def _denied_blocks(policy: CompiledPolicy) -> list[Rule]:
+    return [rule for rule in policy.network.deny_rules if rule.kind is RuleKind.NETWORK]
 
 
 def parse_address(text: str) -> Address | None:

@@ -6,9 +6,10 @@ file with HoldSecret, the policy's with OpenDoor and NarrowPolicy (gateway/hando
 it those of the door (DOOR_DESCRIPTORS).
 
 A message is 4 bytes of big-endian length and that many bytes of JSON. The gateway answers
-MakeAuthority with AuthorityMade, HoldSecret with SecretHeld, OpenDoor with DoorOpened, CloseDoor
-with DoorClosed. Each of its Reports is answered with Acknowledge(last sequence number) once the
-audit lines are written; there is no negative answer, a daemon that cannot write closes the socket.
+MakeAuthority with AuthorityMade, HoldSecret with SecretHeld, OpenDoor with DoorOpened,
+NarrowPolicy with PolicyNarrowed, CloseDoor with DoorClosed. Each of its Reports is answered with
+Acknowledge(last sequence number) once the audit lines are written; there is no negative answer, a
+daemon that cannot write closes the socket.
 """
 
 from collections.abc import Iterator
@@ -93,7 +94,13 @@ class OpenDoor(Message, frozen=True):
 
 
 class NarrowPolicy(Message, frozen=True):
-    """Judge by the policy that comes as a descriptor; connections it does not allow are cut."""
+    """Judge by the narrower policy that comes as a descriptor; what it judges otherwise is cut."""
+
+    sandbox_id: str
+
+
+class PolicyNarrowed(Message, frozen=True):
+    """The sandbox is judged by it; nothing lives that was allowed by the one of before alone."""
 
     sandbox_id: str
 
@@ -162,7 +169,7 @@ ToGateway = (
     | CloseDoor
     | Acknowledge
 )
-ToDaemon = AuthorityMade | SecretHeld | DoorOpened | DoorClosed | Reports
+ToDaemon = AuthorityMade | SecretHeld | DoorOpened | PolicyNarrowed | DoorClosed | Reports
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_GATEWAY: Final[msgspec.json.Decoder[ToGateway]] = msgspec.json.Decoder(ToGateway)

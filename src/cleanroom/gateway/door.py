@@ -17,7 +17,7 @@ from cleanroom.decide.match import Address
 from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.secret import Foreign
-from cleanroom.decide.tcp import decide_connection, decide_dial
+from cleanroom.decide.tcp import decide_connection, decide_dial, is_judged_alike
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent
 from cleanroom.events import Protocol as Speech
@@ -143,7 +143,7 @@ class Door:
         self.registries = make_registries(policy)
         self._given = given or Given(SandboxSecrets(self.reactor.now))
         self._secrets = self._given.secrets
-        self._inner = Inner(self._plain, self._opened, self._relayed)
+        self._inner = Inner(self._plain, self._opened, self._relayed, self._secrets.why_ended)
         self._dns = DnsAnswerer(policy, keyring=self._secrets)
         self._folder = Folder()
         self._spent = _Spent()
@@ -164,19 +164,25 @@ class Door:
         return self._dns
 
     def narrow(self, policy: CompiledPolicy) -> None:
-        """Judge by `policy` from now on; cut what it does not allow."""
-        self._policy = policy
+        """Judge by `policy` from now on; cut what it judges otherwise than before.
+
+        What is cut may be allowed yet: its client begins again, and is judged by `policy`.
+        """
+        old, self._policy = self._policy, policy
         self.registries = make_registries(policy)
         self._dns.narrow(policy)
         self._secrets.narrow(policy.secrets)
         self._revoke()
         for connection in list(self._live):
             target = connection.target
-            verdict = decide_connection(policy, target.name, target.address, target.port)
-            if isinstance(verdict, Deny) and target.port != DNS_PORT:
+            place = target.name, target.address, target.port
+            if target.port == DNS_PORT or is_judged_alike(old, policy, *place):
+                continue
+            verdict = decide_connection(policy, *place)
+            if isinstance(verdict, Deny):
                 event = verdict_event(target, Speech.TCP, verdict)
                 self._around.write(self._sandbox_id, event, _nothing)
-                connection.cut()
+            connection.cut()
 
     def close(self) -> None:
         """Cut everything; what was folded is reported."""

@@ -194,9 +194,7 @@ class Gateway:
             case control.OpenDoor():
                 self._open(message)
             case control.NarrowPolicy(sandbox_id=sandbox_id):
-                policy = read_policy(self._take_descriptors(1)[0])
-                if sandbox_id in self._doors:
-                    self._doors[sandbox_id].narrow(policy)
+                self._narrow(sandbox_id)
             case control.CloseDoor(sandbox_id=sandbox_id):
                 self._close(sandbox_id)
             case control.Acknowledge(sequence=sequence):
@@ -265,6 +263,14 @@ class Gateway:
         given.offline = message.offline
         self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, given)
         self._send(control.DoorOpened(sandbox_id))
+
+    def _narrow(self, sandbox_id: str) -> None:
+        policy = read_policy(self._take_descriptors(1)[0])
+        if sandbox_id in self._doors:
+            self._doors[sandbox_id].narrow(policy)
+            self._upstream.close_idle(sandbox_id)
+        self._flush_reports()
+        self._send(control.PolicyNarrowed(sandbox_id))
 
     def _take_descriptors(self, count: int) -> list[int]:
         if len(self._descriptors) < count:

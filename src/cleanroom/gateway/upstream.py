@@ -74,11 +74,15 @@ class Upstream:
 
     def forget(self, sandbox_id: str) -> None:
         """Close everything of a sandbox that has ended; who waits is told."""
+        self.close_idle(sandbox_id)
+        for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
+            asking.give_up(_ENDED)
+
+    def close_idle(self, sandbox_id: str) -> None:
+        """Keep no connection that was dialled by a policy of before."""
         for place in [place for place in self._idle if place.sandbox_id == sandbox_id]:
             for line in self._idle.pop(place):
                 line.close()
-        for asking in [each for each in self._live if each.want.sandbox_id == sandbox_id]:
-            asking.give_up(_ENDED)
 
     def take(self, place: Place) -> "Line | None":
         """Return a connection that may still be good."""

@@ -63,6 +63,20 @@ def compile_nothing() -> CompiledPolicy:
     return compile_policy(Policy("", sandbox, (), (), BackendPolicy(), Labels()))
 
 
+def with_reach(made_by: CompiledPolicy, new: CompiledPolicy) -> CompiledPolicy:
+    """Return `made_by` with what `new` lets a sandbox reach: network, registries and secrets."""
+    network, registries, secrets = new.network, new.registries, new.secrets
+    both = dataclasses.replace(
+        made_by,
+        source_path=new.source_path,
+        network=network,
+        registries=registries,
+        secrets=secrets,
+        required_capabilities=tuple(needs(network, registries, secrets, made_by.sandbox)),
+    )
+    return dataclasses.replace(both, policy_hash=_hash(both))
+
+
 def _compile_network(network: NetworkPolicy, path: str) -> NetworkPolicy:
     allow = merge_rules(network.allow_rules, path)
     deny = merge_rules(network.deny_rules, path)

@@ -307,3 +307,18 @@ def test_it_is_in_sight_where_the_server_has_ended_before_the_client_spoke() -> 
             Verdict("secret_scope_violation"), ABORT
         ]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("port", [22, 80, 443, 8080])
+def test_what_was_told_a_secret_that_is_over_is_asked_nothing_more(port: int) -> None:
+    deny = Deny(Code.SECRET_UNAVAILABLE, "the secret 'gh' is gone: the policy no longer binds it")
+    inner = replace(INNER, silenced={"a.test": deny, "i.test": deny}.get)
+    talk = Play(TcpLayer(POLICY, Target("a.test", "198.18.0.16", port, 1), inner))
+    assert talk >> Opened() << [Verdict("secret_unavailable"), ABORT]
+
+
+def test_where_tls_is_opened_its_requests_are_refused_one_by_one() -> None:
+    deny = Deny(Code.SECRET_UNAVAILABLE, "the secret 'gh' is gone: its time is over")
+    inner = replace(INNER, silenced={"i.test": deny}.get)
+    talk = Play(TcpLayer(POLICY, Target("i.test", "198.18.0.16", 5000, 1), inner))
+    assert talk >> Opened() << []

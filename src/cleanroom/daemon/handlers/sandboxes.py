@@ -53,6 +53,7 @@ async def create(call: Call) -> web.StreamResponse:
             request.facts,
             call.who,
             ephemeral=False,
+            agent=request.policy.agent,
             values=values,
         )
         sandbox, _ = await create_sandbox(creation, host, Stopwatch(host.clock))

@@ -53,6 +53,15 @@ OpenFactory = Callable[[CompiledPolicy, Target, Allow], Layer | Deny | None]
 RelayFactory = Callable[[Target], Layer | None]
 
 
+Silenced = Callable[[str], Deny | None]  # why nothing is asked of a host any more
+
+
+def nothing_ended(name: str) -> Deny | None:
+    """Implement Silenced: no host was ever told a secret."""
+    del name
+    return None
+
+
 def unwatched(target: Target) -> Layer | None:
     """Implement RelayFactory: there is nothing to look for."""
     del target
@@ -66,6 +75,7 @@ class Inner:
     http: HttpFactory
     opened: OpenFactory
     relayed: RelayFactory = unwatched
+    silenced: Silenced = nothing_ended
 
 
 class _Stage(Enum):
@@ -124,7 +134,13 @@ class TcpLayer:
         if isinstance(verdict, Deny):
             return self._refuse(verdict)
         self._allow = verdict
-        if target.port in STRICT_PORTS or self._is_opened(verdict):
+        if self._is_opened(verdict):
+            return []
+        silenced = self._make.silenced(target.name)
+        if silenced is not None:
+            # SECURITY: it was told a value, and nobody would see in what it repeats.
+            return self._refuse(silenced)
+        if target.port in STRICT_PORTS:
             return []
         self._stage = _Stage.DIALLING
         return [Dial()]
