@@ -53,7 +53,7 @@ build/mise/.ready: tools/mise/package.json tools/mise/package-lock.json
 # Other package managers for the tests. What cannot be fetched, the tests say that the machine lacks.
 clients: build/clients/day/.ready
 
-build/clients/%/.ready: tools/clients/install tools/clients/%/package.json tools/clients/%/package-lock.json tools/clients/%/python.lock | $(VENV)/.runtime
+build/clients/%/.ready: tools/clients/install tools/clients/%/package.json tools/clients/%/package-lock.json $(wildcard tools/clients/*/*.lock) | $(VENV)/.runtime
 	@PIP="$(PIP)" tools/clients/install $*
 
 install: $(VENV)/.runtime programs
@@ -92,7 +92,7 @@ bench: install
 	@tools/check-system bench
 	$(PY) -m bench
 
-nightly: dev build/clients/day/.ready build/clients/night/.ready
+nightly: dev build/clients/day/.ready build/clients/night/.ready build/clients/agents/.ready
 	CLEANROOM_NIGHTLY=1 $(PY) -m pytest -m "" --timeout=3600 tests
 
 docs: dev

@@ -1,53 +1,34 @@
 """Recipes of coding agents in real sandboxes, before a server that shows their vendor's name.
 
-The request is made as the vendor's client libraries make it; the agents' own programs, a hundred
-megabytes each, are not run.
+The request is made as the vendor's client libraries make it. The agents' own programs, a gigabyte,
+are run by test_agents_programs.py.
 """
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cleanroom.policy.agents import RECIPES, Credential, Recipe
-from tests.conftest import Home, remove_tree
+from cleanroom.policy.agents import Credential, Recipe
 from tests.escape import test_secrets
+from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.echo_internet import AGENT_HOSTS, ROOTS, EchoInternet
-from tests.escape.egress_world import OPERATOR, PUBLIC, World, opened
+from tests.escape.egress_world import PUBLIC, World
 
 pytestmark = pytest.mark.escape
 
 TOOLS = test_secrets.TOOLS.replace('os.environ["TOKEN"]', '""')
 
 VALUE = "sk-real-0123456789abcdefghijABCDEFGHIJ"
-EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
-VARIABLES: dict[str, str] = {}  # that the person has
-
-
-class Person(Home):
-    """Somebody with variables."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Implement Home."""
-        return {**super().environment, **VARIABLES}
 
 
 @pytest.fixture(scope="module")
 def shared_world(programs: Path) -> Iterator[World]:
     """One daemon whose operator says nothing of secrets."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    made = Person(*(folder / name for name in ("h", "r", "s", "c", "x")))
-    for path in (made.home, made.runtime, made.state, made.cache, made.config):
-        path.mkdir(mode=0o700)
-    (folder / "roots.pem").write_text(ROOTS.certificate)
-    config = f"{OPERATOR}  trust: [{folder}/roots.pem]\n"
-    with opened(made, config, EchoInternet) as world:
+    with agent_world(EchoInternet, ROOTS.certificate) as world:
         yield world
-    remove_tree(folder)
 
 
 @pytest.fixture
@@ -57,20 +38,7 @@ def world(shared_world: World) -> Iterator[World]:
     for name in AGENT_HOSTS:
         shared_world.internet.zone[name] = [PUBLIC]
     yield shared_world
-    VARIABLES.clear()
-    for _, credential in EVERY:
-        if credential.login is not None:
-            (shared_world.home.home / credential.login[0]).unlink(missing_ok=True)
-
-
-def log_in(world: World, path: str, pointer: str) -> None:
-    """Write a login file as the agent outside does."""
-    found: object = VALUE
-    for word in reversed(pointer.split("/")[1:]):
-        found = {word: found}
-    file = world.home.home / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found))
+    log_out(shared_world)
 
 
 def named(each: object) -> str:
@@ -83,7 +51,8 @@ def test_an_agents_request_arrives_with_the_value_in_its_header(
 ) -> None:
     # In the last place where the value may be: a login file, else a variable.
     if credential.login is not None:
-        log_in(world, *credential.login)
+        path, pointer = credential.login
+        log_in(world, path, {pointer: VALUE})
     else:
         VARIABLES[(credential.variable, *credential.outside)[-1]] = VALUE
     texts = {name: ("Bearer " if name == "Authorization" else "") for name in credential.fields}

@@ -45,8 +45,10 @@ class Recipe:
     command: str  # how it is run without anybody to ask
     credentials: tuple[Credential, ...]  # the first that the person has
     home: str
+    version: str  # of its program, as it was seen to do a whole task
     environment: tuple[tuple[str, str], ...] = ()
     hosts: tuple[str, ...] = ()  # beside those of its credentials
+    refused: tuple[str, ...] = ()  # hosts that it asks for as well, and does without
     notes: tuple[str, ...] = ()
 
 
@@ -71,6 +73,7 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.claude",
+        "2.1.332",
         (
             ("CLAUDE_CONFIG_DIR", f"{_HOME}/.claude"),
             ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -84,7 +87,9 @@ _RECIPES: Final = (
     Recipe(
         "codex",
         "Codex",
-        'codex exec --dangerously-bypass-approvals-and-sandbox "fix the failing test"',
+        "codex exec --disable apps --disable plugins --disable api_key_model_discovery"
+        " -c analytics.enabled=false -c check_for_update_on_startup=false"
+        ' --dangerously-bypass-approvals-and-sandbox "fix the failing test"',
         (
             Credential(
                 "codex",
@@ -96,8 +101,15 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.codex",
+        "0.171.0",
         (("CODEX_HOME", f"{_HOME}/.codex"),),
-        notes=("A login with a ChatGPT account goes to other hosts and is not in this recipe.",),
+        notes=(
+            "Its own sandbox is not needed inside this one: the last flag switches it off. Without"
+            " the others it asks chatgpt.com, ab.chatgpt.com, github.com and api.github.com for"
+            " plugins, models, news and statistics: refused, and a task takes ten seconds longer."
+            " They may stand in `config.toml` of the volume instead.",
+            "A login with a ChatGPT account goes to other hosts and is not in this recipe.",
+        ),
     ),
     Recipe(
         "gemini",
@@ -113,6 +125,9 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.gemini",
+        "0.61.0",
+        (("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
+        refused=("play.googleapis.com",),
         notes=("A login with a Google account goes to other hosts and is not in this recipe.",),
     ),
     Recipe(
@@ -136,8 +151,10 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.local/share/opencode",
-        (("OPENCODE_DISABLE_AUTOUPDATE", "1"),),
-        hosts=("models.dev",),
+        "1.18.33",
+        (("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_MODELS_FETCH", "1")),
+        refused=("npm's registry",),
+        notes=("It knows the models of its release; plugins are not fetched.",),
     ),
     Recipe(
         "aider",
@@ -148,7 +165,23 @@ _RECIPES: Final = (
             Credential("aider-anthropic", "ANTHROPIC_API_KEY", _KEY, _ANTHROPIC),
         ),
         f"{_HOME}/.aider",
-        (("AIDER_ANALYTICS", "false"), ("AIDER_CHECK_UPDATE", "false")),
+        "0.86.2",
+        (
+            ("AIDER_ANALYTICS", "false"),
+            ("AIDER_CHAT_HISTORY_FILE", f"{_HOME}/.aider/chat.history.md"),
+            ("AIDER_CHECK_UPDATE", "false"),
+            ("AIDER_GITIGNORE", "false"),
+            ("AIDER_INPUT_HISTORY_FILE", f"{_HOME}/.aider/input.history"),
+            ("AIDER_SHOW_RELEASE_NOTES", "false"),
+        ),
+        refused=("raw.githubusercontent.com",),
+        notes=(
+            "It commits: `cleanroom diff` and `apply` bring the files, and what is said at the end"
+            " brings the commits. Its cache `.aider.tags.cache.v4` comes along unless git ignores"
+            " `.aider*`.",
+            "Its program needs a Python before 3.13, so it is run by hand, not by the tests of the"
+            " night.",
+        ),
     ),
 )
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in _RECIPES}

@@ -37,14 +37,24 @@ itself has to be there: install it in the repository (`npx`, mise), or let `tool
 show the folder that has it.
 
 Verified for each recipe, in a real sandbox before a server that shows the vendor's name: the value
-arrives in each header below, once, and the sandbox never sees it. The request is made as the
-vendor's client libraries make it; the agents' own programs are not run by tests.
+arrives in each header below, once, and the sandbox never sees it. Every day the request is made as
+the vendor's client libraries make it; at night the vendors' own programs, unchanged, do a task:
+told to run a command by their own tool, they make a file, and `cleanroom apply` brings it.
+
+| Program | Version | Asks for as well, is refused, and does without |
+| --- | --- | --- |
 """
 
 
 def render_markdown() -> str:
     """Return the page."""
-    return "\n".join([_HEAD, *(line for each in RECIPES.values() for line in _section(each))])
+    rows = [f"{_row(each)}\n" for each in RECIPES.values()]
+    sections = (line for each in RECIPES.values() for line in _section(each))
+    return "\n".join([f"{_HEAD}{''.join(rows)}", *sections])
+
+
+def _row(recipe: Recipe) -> str:
+    return f"| {recipe.title} | {recipe.version} | {', '.join(recipe.refused) or 'nothing'} |"
 
 
 def _section(recipe: Recipe) -> Iterator[str]:
