@@ -17,6 +17,7 @@ from bench.cases import CASES, Figure, complain
 from bench.daemon import Daemon
 from bench.executions import attach_round_trip, detached, diff, log_lag
 from bench.extremes import gateway_extremes
+from bench.locks import ten_thousand_pins
 from bench.peers.hits import nginx_hits
 from bench.peers.packages import npm_installs, python_installs
 from bench.registries import registry_hits
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 VENV = ROOT / "build" / "bench-venv"
 ALL = (
-    *(*CASES, attach_round_trip, detached, log_lag, diff),
+    *(*CASES, attach_round_trip, detached, log_lag, diff, ten_thousand_pins),
     *(relay_bulk, relay_connections, dns_answers, registry_hits, nginx_hits, secrets_cost),
     *(gateway_extremes, npm_installs, python_installs),
 )

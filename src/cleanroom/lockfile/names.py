@@ -9,8 +9,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _RUNS: Final = re.compile(r"[-_.]+")
-# What nearly every address and version is, told at a glance: nothing to decode, cut off or change.
+# What nearly every address, name and version is, told at a glance: nothing to decode, cut off or change.
 _PLAIN_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+)(?::[0-9]+)?(/[A-Za-z0-9._~@+/-]*)")
+_PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 _PLAIN_VERSION: Final = re.compile(r"(?:0|[1-9][0-9]{0,98})(?:\.(?:0|[1-9][0-9]{0,98})){0,99}")
 # PEP 440, appendix B, without the local part; digits are bounded so that no version costs much.
 _VERSION: Final = re.compile(
@@ -40,6 +41,8 @@ _PRE: Final = {
 
 def pypi_name(text: str) -> str:
     """Return the name as PEP 503 normalises it."""
+    if _PLAIN_NAME.fullmatch(text):
+        return text
     return _RUNS.sub("-", text).lower()
 
 

@@ -20,6 +20,7 @@ _PLACE: Final = re.compile(r" at line (\d+) column (\d+)\Z")
 _KEY: Final = json.JSONEncoder(ensure_ascii=False).encode
 _COLON: Final = re.compile(r"\s*:\s*")
 _MISSES: Final = 16
+_INDENT: Final = 64  # of a header, at most: a line is not searched for its begin again and again
 
 
 def read_json(text: str) -> Table:
@@ -141,8 +142,8 @@ class KeyLines:
 
 def array_lines(text: str, name: str, count: int) -> Iterator[int]:
     """Yield the line of each `[[name]]` of a TOML text; 1 for all if they cannot be told."""
-    header = re.compile(rf"^[ \t]*+\[\[[ \t]*+{re.escape(name)}[ \t]*+\]\]", re.MULTILINE)
-    starts = [match.start() for match in header.finditer(text)]
+    header = re.compile(rf"\[\[[ \t]*+{re.escape(name)}[ \t]*+\]\]")
+    starts = [match.start() for match in header.finditer(text) if _begins(text, match.start())]
     if len(starts) != count:
         starts = [0] * count
     line, last = 1, 0
@@ -150,3 +151,9 @@ def array_lines(text: str, name: str, count: int) -> Iterator[int]:
         line += text.count("\n", last, start)
         last = start
         yield line
+
+
+def _begins(text: str, at: int) -> bool:
+    """Tell whether there are only blanks before it on its line."""
+    before = text[max(0, at - _INDENT) : at].rstrip(" \t")
+    return not before or before.endswith("\n")
