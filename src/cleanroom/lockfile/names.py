@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _RUNS: Final = re.compile(r"[-_.]+")
-# What nearly every address, name and version is, told at a glance: nothing to decode, cut off or change.
+# What nearly every address, name and version is, told at a glance: nothing to decode or change.
 _PLAIN_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+)(?::[0-9]+)?(/[A-Za-z0-9._~@+/-]*)")
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 _PLAIN_VERSION: Final = re.compile(r"(?:0|[1-9][0-9]{0,98})(?:\.(?:0|[1-9][0-9]{0,98})){0,99}")
