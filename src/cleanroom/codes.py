@@ -138,7 +138,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.COOLDOWN_ACTIVE: Explanation(
         "The package version is younger than the policy's minimum age.",
         "It was published only recently; most malicious releases are found in their first days.",
-        "Use an older version, or wait until the age is reached.",
+        "Use an older version, wait until the age is reached, or write an exception that ends: "
+        "`cleanroom policy suggest` shows it.",
     ),
     Code.MALWARE_LISTED: Explanation(
         "The package version is on the list of known malicious packages.",
@@ -148,7 +149,7 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.OFFLINE_MISS: Explanation(
         "The run is offline and the cache does not hold what was asked for.",
         "The artifact was never fetched on this machine, or has been pruned.",
-        "Run once online to fill the cache, then try again.",
+        "Run once online, or fetch all that the lock files pin: `cleanroom cache warm`.",
     ),
     Code.APPROVAL_REQUIRED: Explanation(
         "The policy reaches more than was approved for this folder, the folder is another one, or "

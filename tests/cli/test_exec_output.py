@@ -124,3 +124,7 @@ def test_what_no_rule_lifts_is_explained_and_what_is_not_locked_can_be() -> None
     assert said.endswith("no use; next: cleanroom explain secret_scope_violation")
     said = after_denials([Reply.of({"code": "lockfile_violation"})])
     assert said == "the lock files say no; how to pin a package: cleanroom policy suggest"
+    said = after_denials([Reply.of({"code": "cooldown_active"})])
+    assert said == "the cooldown says no; what an exception looks like: cleanroom policy suggest"
+    said = after_denials([Reply.of({"code": "offline_miss"})] * 2)
+    assert said.endswith("at once: cleanroom cache warm")

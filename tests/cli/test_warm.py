@@ -1,9 +1,15 @@
 """`cleanroom cache warm`: what it starts, what it makes of what the program inside says."""
 
 import json
+import os
+import sys
+import threading
 from collections.abc import Callable
 
+import pytest
+
 from tests.cli.conftest import CommandLine
+from tests.cli.typist import PATIENCE_S, Typist
 from tests.client.scripted import Answer, Attached, Peer
 
 PIN = {"name": "a", "version": "1", "file": "", "url": "", "digests": []}
@@ -41,6 +47,35 @@ def test_everything_came(cli: CommandLine) -> None:
     assert body["command"][:3] == ["python3", "-I", "-c"]
     assert body["options"]["stdin"] is True
     assert body["workspace"] == str(cli.folder)
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_on_a_terminal_one_line_counts_what_is_through(cli: CommandLine, term: str) -> None:
+    seen = threading.Event()
+
+    def waits(peer: Peer) -> None:
+        assert seen.wait(PATIENCE_S)
+        peer.output(1, b'{"through": "b"}\n{"done": true}\n')
+        peer.exit(exit_code=0)
+
+    cli.script.answers[ASKED] = Answer(PINNED)
+    lines = ({"packages": 2}, {"fetched": "a 1", "bytes": 3 << 20}, {"through": "a"})
+    cli.script.attached = inside(*lines, then=waits)
+    environ = {**os.environ, "TERM": term, "PATH": "/usr/bin:/bin"}
+    words = [sys.executable, "-P", "-m", "cleanroom", "cache", "warm"]
+    person = Typist(words, environ, cli.folder)
+    try:
+        if term == "xterm":
+            person.see(b"\r\x1b[K1 of 2 packages, 3.0 MiB")
+        seen.set()
+        assert person.end() == 0
+    finally:
+        seen.set()
+        person.close()
+    assert (b" of 2 packages" in person.shown) is (term == "xterm")
+    assert person.shown.endswith(b"2 packages: 1 file, 3.0 MiB\r\n")
+    if term == "xterm":
+        assert b"2 of 2 packages, 3.0 MiB\r\x1b[K" in person.shown  # gone when it is over
 
 
 def test_failures_are_named_and_counted(cli: CommandLine) -> None:

@@ -52,6 +52,24 @@ def test_lock_files_with_hosts_are_sent_and_manifests_are_not(tmp_path: Path) ->
     assert (found["requirements-x.txt"], found["requirements.txt"]) == ("", "# --hash=sha256:ab")
 
 
+def test_lock_files_of_projects_below_the_root_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository of several projects; what is installed, hidden or deep is none of them."""
+    for path in (
+        "go.sum", "apps/web/package-lock.json", "tools/requirements-dev.txt",
+        "apps/web/node_modules/x/yarn.lock", ".cache/x/yarn.lock", "a/b/c/uv.lock",
+        "tools/pyproject.toml",
+    ):  # fmt: skip
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    found = ["apps/web/package-lock.json", "go.sum", "tools/requirements-dev.txt"]
+    assert list(lockfiles(tmp_path)) == found
+    assert managers(tmp_path) == ["npm", "go", "pip"]
+    monkeypatch.setattr("cleanroom.client.lockfiles.MAX_ENTRIES", 6)
+    assert list(lockfiles(tmp_path)) == ["go.sum"]
+
+
 def test_the_projects_own_registry_wins(tmp_path: Path) -> None:
     environ = {"npm_config_registry": "https://user.example/", "PIP_INDEX_URL": "http://i.example/"}
     assert configured_hosts(tmp_path, environ, str(tmp_path)) == {

@@ -34,10 +34,20 @@ def test_offline_nothing_leaves_and_what_is_missing_is_named(outside: Registries
     assert outside.world.internet.queries == []
 
 
+def cache_use(outside: Registries) -> dict[str, int]:
+    """Return what the status of the last run says of the cache."""
+    out, _ = outside.world.command("status", "--json").communicate(timeout=60)
+    use: dict[str, int] = json.loads(out)["cache"]
+    return use
+
+
 def test_what_was_fetched_before_is_there_offline(outside: Registries) -> None:
     pad = Package(unique("pad"))
     outside.script.answers(pad.place, Reply(pad.data))
     assert outside.get(NPM, pad.lock, pad.file) == [pad.good]
+    assert cache_use(outside) == {
+        "hits": 0, "misses": 1, "stale": 0, "saved_bytes": 0, "fetched_bytes": len(pad.data)
+    }  # fmt: skip
     found: list[list[object]] = []
 
     def is_kept() -> bool:
@@ -46,8 +56,7 @@ def test_what_was_fetched_before_is_there_offline(outside: Registries) -> None:
 
     assert eventually(is_kept, 60)  # it is written after it was handed over
     assert outside.script.count(pad.place) == 1
-    out, _ = outside.world.command("status", "--json").communicate(timeout=60)
-    use = json.loads(out)["cache"]
+    use = cache_use(outside)
     assert (use["hits"], use["misses"], use["stale"]) == (1, 0, 0)
     assert (use["saved_bytes"], use["fetched_bytes"]) == (len(pad.data), 0)
 

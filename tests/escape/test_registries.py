@@ -62,6 +62,7 @@ def test_what_is_locked_is_fetched_once_for_all_sandboxes(
     assert (line["artifact"], line["strength"]) == (f"{pad.name} 1.3.0", "lockfile")
     assert (line["cache"], line["digest"]) == ("miss", f"sha256:{sha256(pad.data)}")
     assert line["pin"].startswith("package-lock.json:")
+    assert {served(run)["bytes_in"] for run in runs} == {len(pad.data)}
 
 
 def test_a_tampered_package_is_refused_and_not_kept(outside: Registries, pad: Package) -> None:

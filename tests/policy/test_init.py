@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +106,18 @@ def test_cargo_and_go_are_held_to_their_lock_files() -> None:
         ("go", ("proxy.example",), ("go.sum",)),
     ]
     assert allowed(facts) == ["git.example:443", "old.example:80"]
+
+
+def test_many_lock_files_are_named_by_a_pattern() -> None:
+    facts = InitFacts(
+        lockfiles=tuple((f"p{number}/package-lock.json", "") for number in range(64)),
+        managers=("npm",),
+        defaults={"npm": ("npm.example",)},
+    )
+    assert '"p0/package-lock.json", "p1/package-lock.json"' in init_policy(facts)
+    more = replace(facts, lockfiles=(*facts.lockfiles, ("package-lock.json", "")))
+    assert 'lockfiles: ["**/package-lock.json"]' in init_policy(more)
+    assert compiled(init_policy(more)).registries[0].lockfile.lockfiles == ("**/package-lock.json",)
 
 
 def test_requirements_without_hashes_are_no_lock_file() -> None:

@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.decide.exception import exception_of
+from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import READERS
 from cleanroom.policy.model import ArtifactPin, LockfilePolicy, RegistryPolicy
 from cleanroom.policy.suggest_packages import _ADD, RefusedPackage, advice
+from tests.policy.reading import compiled
 
 NPM = RegistryPolicy(
     "npm",
@@ -35,11 +38,24 @@ def test_a_package_is_added_to_the_lock_file_that_pins_most() -> None:
 
 
 def test_without_pins_the_first_lock_file_that_is_named_counts() -> None:
-    assert advice(refused(), NPM) == f"{WHY}; if it should be: yarn add left-pad@1.3.0"
+    assert (
+        advice(refused(), NPM)
+        == f"{WHY}; if it should be: yarn add --ignore-scripts left-pad@1.3.0"
+    )
     scoped = advice(refused("@a/b 1.0.0-rc.1+x"), NPM)
-    assert scoped.endswith("yarn add @a/b@1.0.0-rc.1+x")
+    assert scoped.endswith("yarn add --ignore-scripts @a/b@1.0.0-rc.1+x")
     unknown = replace(NPM, lockfile=LockfilePolicy(enabled=True, lockfiles=("**/mise.lock",)))
     assert advice(refused(), unknown) == WHY
+
+
+@pytest.mark.parametrize(
+    ("digests", "flag"), [(("sha512:00",), "--ignore-scripts"), ((), "--mode=update-lockfile")]
+)
+def test_each_yarn_has_its_way_to_lock_without_running_scripts(
+    digests: tuple[str, ...], flag: str
+) -> None:
+    pin = ArtifactPin("ms", "2.1.3", digests=digests, source="web/yarn.lock:7")
+    assert advice(refused(), pinned(pin)).endswith(f"should be: yarn add {flag} left-pad@1.3.0")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +72,7 @@ def test_what_is_pinned_by_now_is_not_said() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (Code.COOLDOWN_ACTIVE, "an entry of registries.npm.exceptions"),
+        (Code.COOLDOWN_ACTIVE, "pkg:npm/left-pad@1.3.0"),
         (Code.INTEGRITY_MISMATCH, "find out who changed it"),
         (Code.OFFLINE_MISS, "cleanroom cache warm"),
         (Code.REGISTRY_NOT_ALLOWED, "no rule allows more"),
@@ -67,6 +83,37 @@ def test_other_refusals_have_their_own_way_out(code: Code, said: str) -> None:
     found = advice(refused(code=code), NPM)
     assert found.startswith(WHY)
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("manager", "artifact", "purl"),
+    [
+        ("npm", "@a/b 1.0.0-rc.1+x", "pkg:npm/%40a/b@1.0.0-rc.1%2Bx"),
+        ("pypi", "some-pkg 1!2.0", "pkg:pypi/some-pkg@1%212.0"),
+        ("cargo", "left_pad 1.0.1", "pkg:cargo/left_pad@1.0.1"),
+        ("go", "mods.example/Lib v1.0.0", "pkg:golang/mods.example/Lib@v1.0.0"),
+    ],
+)
+def test_what_is_too_young_is_named_as_an_exception_names_it(
+    manager: str, artifact: str, purl: str
+) -> None:
+    said = advice(refused(artifact, Code.COOLDOWN_ACTIVE), replace(NPM, manager=manager))
+    begin, _, entry = said.partition("exceptions: ")
+    assert begin == f"{WHY}; it may pass with registries.{manager}."
+    written = entry.replace("YYYY-MM-DD", "2099-01-31")
+    policy = compiled(
+        f"version: 1\nregistries: {{{manager}: {{enable: true, allowed_hosts: [r.example], "
+        f"exceptions: {written}}}}}\n"
+    ).registries[0]
+    assert policy.exceptions[0].purl == purl
+    name, _, version = artifact.rpartition(" ")
+    grammar = GRAMMARS[manager]
+    assert exception_of(policy, grammar, name, grammar.version(version), "2027-01-15") is not None
+
+
+def test_an_exception_for_what_is_no_word_is_not_written_out() -> None:
+    said = advice(refused("a;b 1.0", Code.COOLDOWN_ACTIVE), NPM)
+    assert said.endswith("an entry of registries.npm.exceptions, which says until when")
 
 
 def test_a_refusal_without_a_way_out_is_only_its_reason() -> None:

@@ -234,6 +234,8 @@ def denied_summary(denied: list[Reply]) -> str:
 def after_denials(denied: list[Reply]) -> str:
     """Return what a person, or an agent that reads along, should do now."""
     codes = [denial.text("code", "") for denial in denied]
+    if set(codes) == {Code.OFFLINE_MISS}:
+        return "it was never fetched here; all that is pinned, at once: cleanroom cache warm"
     if set(codes) <= NOT_THE_POLICY:
         return f"the policy would have allowed that; next: cleanroom explain {codes[0]}"
     no = "the policy says no, and looking for a way round is no use; next: cleanroom"
@@ -241,6 +243,8 @@ def after_denials(denied: list[Reply]) -> str:
         return f"{no} policy suggest"
     if Code.LOCKFILE_VIOLATION in codes:
         return "the lock files say no; how to pin a package: cleanroom policy suggest"
+    if Code.COOLDOWN_ACTIVE in codes:
+        return "the cooldown says no; what an exception looks like: cleanroom policy suggest"
     return f"{no} explain {next(code for code in codes if code not in NOT_THE_POLICY)}"
 
 

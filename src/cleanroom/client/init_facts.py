@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from cleanroom.client.facts import registries, without_credentials
 from cleanroom.client.files import read_limited, read_small
+from cleanroom.client.lockfiles import find
+from cleanroom.errors import UserError
 
 LOCK_LIMIT: Final = 32 * 1024 * 1024
 LINE_LIMIT: Final = 400
@@ -42,12 +44,29 @@ _SCHEME: Final = re.compile(r"[a-z+]*$")
 _SCP: Final = re.compile(r"(?:[^/@:\s]+@)?([A-Za-z0-9.-]+):(?!//)")
 
 
+# Where a repository of several projects has them: `apps/web/package-lock.json`.
+_DEPTHS: Final = ("", "*/", "*/*/")
+
+
 def managers(root: Path) -> list[str]:
-    """Return the package managers whose files are at the root."""
-    found = [manager for name, manager in MANAGERS.items() if (root / name).is_file()]
-    if any(root.glob("requirements*.txt")):
+    """Return the package managers whose files are there, of lock files below the root too."""
+    there = {path.rpartition("/")[2] for path in lock_paths(root)}
+    there |= {name for name in MANIFESTS if (root / name).is_file()}
+    found = [manager for name, manager in MANAGERS.items() if name in there]
+    if any(name not in MANAGERS for name in there):  # requirements-dev.txt
         found.append("pip")
     return list(dict.fromkeys(found))
+
+
+def lock_paths(root: Path) -> list[str]:
+    """Return the lock files at the root and in the projects below it."""
+    names = [name for name in MANAGERS if name not in MANIFESTS]
+    names = [*names, "requirements*.txt"]
+    try:
+        found = find(str(root), [f"{below}{name}" for below in _DEPTHS for name in names])
+    except UserError:  # more files than are looked through
+        found = find(str(root), names)
+    return [path for path in found if (root / path).is_file()]
 
 
 def lockfiles(root: Path) -> dict[str, str]:
@@ -55,10 +74,8 @@ def lockfiles(root: Path) -> dict[str, str]:
 
     Of a file with hashes in the manner of pip, one of them too: it tells a lock file from a wish.
     """
-    names = {name for name in MANAGERS if name not in MANIFESTS}
-    names |= {path.name for path in root.glob("requirements*.txt")}
-    texts = {name: _text(root / name) for name in sorted(names) if (root / name).is_file()}
-    return {name: text for name, text in texts.items() if text is not None}
+    texts = {path: _text(root / path) for path in lock_paths(root)}
+    return {path: text for path, text in texts.items() if text is not None}
 
 
 def _text(path: Path) -> str | None:

@@ -139,7 +139,14 @@ def locked_registries(facts: InitFacts) -> dict[str, list[str]]:
         if kind in _LOCKED and not is_wish and re.fullmatch(RELATIVE_PATH, path[:MAX_TEXT]):
             found.setdefault(_LOCKED[kind], []).append(path)
     reached = {each.registry for each in _reasons(facts) if each.target[1] == _HTTPS}
-    return {name: files[:MAX_PATHS] for name, files in found.items() if name in reached}
+    return {name: _named(files) for name, files in found.items() if name in reached}
+
+
+def _named(files: list[str]) -> list[str]:
+    """Return the files, or patterns for them where they are too many to be named one by one."""
+    if len(files) <= MAX_PATHS:
+        return files
+    return list(dict.fromkeys(f"**/{path.rpartition('/')[2]}" for path in files))[:MAX_PATHS]
 
 
 def _registry(name: str, files: Iterable[str], reasons: Iterable[Reason]) -> Iterator[str]:

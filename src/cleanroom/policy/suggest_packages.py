@@ -8,10 +8,11 @@ that runs the package's own code, where its package manager has one that does no
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import format_of
-from cleanroom.policy.model import RegistryPolicy
+from cleanroom.policy.model import PURL_TYPES, RegistryPolicy
 
 _WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
 
@@ -19,9 +20,9 @@ _WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
 _ADD: Final = {
     "package-lock.json": "npm install --package-lock-only {name}@{version}",
     "npm-shrinkwrap.json": "npm install --package-lock-only {name}@{version}",
-    "yarn.lock": "yarn add {name}@{version}",
+    "yarn.lock": "yarn add --ignore-scripts {name}@{version}",
     "pnpm-lock.yaml": "pnpm add --lockfile-only {name}@{version}",
-    "bun.lock": "bun add {name}@{version}",
+    "bun.lock": "bun add --lockfile-only {name}@{version}",
     "uv.lock": "uv add --no-sync {name}=={version}",
     "poetry.lock": "poetry add --lock {name}@{version}",
     "pdm.lock": "pdm add --no-sync {name}=={version}",
@@ -30,6 +31,7 @@ _ADD: Final = {
     "Cargo.lock": "cargo add {name}@{version}",
     "go.sum": "go get {name}@{version}",
 }
+_YARN_4: Final = "yarn add --mode=update-lockfile {name}@{version}"
 _OTHERS: Final = {
     Code.INTEGRITY_MISMATCH: "nothing allows that: find out who changed it",
     Code.OFFLINE_MISS: "or fetch all that is pinned: cleanroom cache warm",
@@ -52,10 +54,21 @@ def advice(refused: RefusedPackage, registry: RegistryPolicy) -> str:
     if refused.code == Code.LOCKFILE_VIOLATION:
         return _unlocked(refused, registry)
     if refused.code == Code.COOLDOWN_ACTIVE:
-        key = f"registries.{registry.manager}.exceptions"
-        return f"{refused.reason}; it may pass with an entry of {key}, which says until when"
+        return f"{refused.reason}; it may pass with {_exception(refused.artifact, registry)}"
     after = _OTHERS.get(Code(refused.code), "")
     return f"{refused.reason}; {after}" if after else refused.reason
+
+
+def _exception(artifact: str, registry: RegistryPolicy) -> str:
+    """Return the line of the policy that lets this version pass; whoever writes it says until when
+    and why."""
+    key = f"registries.{registry.manager}.exceptions"
+    name, _, version = artifact.rpartition(" ")
+    kind = PURL_TYPES.get(registry.manager)
+    if not kind or not _WORD.fullmatch(name) or not _WORD.fullmatch(version):
+        return f"an entry of {key}, which says until when"
+    purl = f"pkg:{kind}/{quote(name, safe='/')}@{quote(version, safe='')}"
+    return f"{key}: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
 
 
 def _unlocked(refused: RefusedPackage, registry: RegistryPolicy) -> str:
@@ -73,6 +86,15 @@ def _command(registry: RegistryPolicy) -> str:
     sources = [pin.source.rpartition(":")[0] for pin in registry.artifact_allowlist]
     most = max(set(sources), key=sources.count, default="")
     for path in (most, *registry.lockfile.lockfiles):
-        if (known := format_of(path)) in _ADD:
+        known = format_of(path)
+        if known == "yarn.lock" and not _has_digests(registry, path):
+            return _YARN_4
+        if known in _ADD:
             return _ADD[known]
     return ""
+
+
+def _has_digests(registry: RegistryPolicy, path: str) -> bool:
+    """Tell the yarn.lock of yarn 1: later ones have digests of archives that yarn makes itself."""
+    pins = [pin for pin in registry.artifact_allowlist if pin.source.rpartition(":")[0] == path]
+    return not pins or any(pin.digests for pin in pins)
