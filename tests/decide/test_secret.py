@@ -77,6 +77,7 @@ def test_a_binding_may_name_other_places() -> None:
 @pytest.mark.parametrize(
     ("path", "good"),
     [
+        ("/api/%C0%ae./x", False),
         ("/api", True), ("/api/x", True), ("/apix", False), ("/", False), ("/API", False),
         ("/api/../admin", False), ("/api/..", False), ("/api/./x", False), ("/api//x", False),
         ("/api/%2e%2e/admin", False), ("/api/%2Fx", False), ("/api/..;/x", False),

@@ -35,7 +35,7 @@ NEVER_HEADERS: Final = frozenset(
         "content-length", "content-type", "transfer-encoding",
     }
 )  # fmt: skip
-_FOLDED: Final = re.compile(r"/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25)", re.IGNORECASE)
+_FOLDED: Final = re.compile(r"/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|c[01])", re.IGNORECASE)
 _BASIC_HEADERS: Final = frozenset({"authorization"})
 
 
@@ -197,7 +197,10 @@ def _header(binding: SecretBinding, use: Use) -> str:
 
 
 def _is_path_below(path: str, prefix: str) -> bool:
-    """SECURITY: a path that servers may fold (`/a/../x`, `//`, `%2e`, `%252e`) is below nothing."""
+    """SECURITY: a path that servers may fold (`/a/../x`, `//`, `%2e`, `%252e`) is below nothing.
+
+    Old ones read `%c0%ae` as a dot too; nothing that is UTF-8 has these bytes.
+    """
     folds = "//" in path or "\\" in path or _FOLDED.search(path)
     return not folds and is_below(path, prefix)
 

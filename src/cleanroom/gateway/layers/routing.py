@@ -18,4 +18,5 @@ _ROUTING: Final = frozenset(
 
 def names_second_host(request: RequestHead) -> bool:
     """Tell whether a field may talk a front server into another host than Host names."""
-    return any(name in _ROUTING for name, _ in request.fields)
+    # Servers of the CGI family read `x_forwarded_host` as the field that it looks like.
+    return any(name.replace("_", "-") in _ROUTING for name, _ in request.fields)
