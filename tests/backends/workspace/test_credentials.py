@@ -15,6 +15,8 @@ from cleanroom.backends.workspace.credentials import (
     [
         ".env", "a/.env", ".env.local", ".env.production", ".netrc", ".pypirc", ".git-credentials",
         "id_rsa", "keys/id_ed25519", "x.p12", "release.jks", ".aws/credentials",
+        ".boto", "a/.cargo/credentials.toml", ".claude/.credentials.json", ".codex/auth.json",
+        ".config/gh/hosts.yml", "gcp/application_default_credentials.json", ".databrickscfg",
         "sub/.docker/config.json", ".kube/config", ".envrc",
     ],
 )  # fmt: skip
@@ -26,7 +28,8 @@ def test_names_that_say_it(path: str) -> None:
     "path",
     [
         "env", ".env.example", ".env.sample", "a/.env.template", "id_rsa.pub", "credentials",
-        "docker/config.json", "environment.ts", "my.aws/credentials", ".npmrc", "cacert.pem",
+        "docker/config.json", "environment.ts", "my.aws/credentials",
+        "codex/auth.json", "auth.json", ".npmrc", "cacert.pem",
     ],
 )  # fmt: skip
 def test_names_that_do_not(path: str) -> None:

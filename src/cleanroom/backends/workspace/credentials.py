@@ -20,6 +20,8 @@ HEAD_BYTES: Final = 64 * 1024
 _FOLDERS: Final = frozenset({".ssh", ".gnupg"})
 _NAMES: Final = frozenset(
     {
+        ".boto",
+        ".databrickscfg",
         ".dockercfg",
         ".env",
         ".envrc",
@@ -31,6 +33,7 @@ _NAMES: Final = frozenset(
         ".s3cfg",
         ".vault-token",
         "_netrc",
+        "application_default_credentials.json",
         "credentials.tfrc.json",
         "id_dsa",
         "id_ecdsa",
@@ -41,7 +44,11 @@ _NAMES: Final = frozenset(
     }
 )
 _SUFFIXES: Final = (".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk")
-_PATHS: Final = (".aws/credentials", ".docker/config.json", ".kube/config", ".gem/credentials")
+_PATHS: Final = (
+    ".aws/credentials", ".cargo/credentials", ".cargo/credentials.toml",
+    ".claude/.credentials.json", ".codex/auth.json", ".composer/auth.json", ".config/gh/hosts.yml",
+    ".docker/config.json", ".gem/credentials", ".gemini/oauth_creds.json", ".kube/config",
+)  # fmt: skip
 # `.env.local` is a secret, `.env.example` is documentation.
 _EXAMPLES: Final = ("example", "sample", "template", "dist", "defaults", "schema")
 
