@@ -71,6 +71,21 @@ def test_the_first_seen_stays(index: Index) -> None:
     assert index.first_seen(_KEY) == "a" * 64
 
 
+def test_what_was_seen_first_is_forgotten_by_the_host_that_has_most(index: Index) -> None:
+    quiet = Key("quiet.example", "/a")
+    index.first_seen(quiet, "0" * 64)
+    loud = [Key("loud.example", f"/{number}") for number in range(5)]
+    for number, key in enumerate(loud):
+        digests = _digests("abcde"[number])
+        if number != 3:  # the blob of that one is gone
+            index.add(key, digests, _FIELDS, 200 if number == 1 else 100 + 10 * number)
+        index.first_seen(key, digests.sha256)
+    assert index.seen() == 6
+    index.forget_seen(3)
+    assert [bool(index.first_seen(key)) for key in loud] == [False, True, False, False, True]
+    assert index.first_seen(quiet) == "0" * 64
+
+
 def test_a_failed_change_changes_nothing(index: Index) -> None:
     with pytest.raises(sqlite3.Error):
         index.add(_KEY, Digests("a", "b", "c", "no number"), _FIELDS, 100)  # type: ignore[arg-type]

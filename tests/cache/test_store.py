@@ -160,6 +160,32 @@ def test_the_index_has_a_limit_of_its_own(
     assert _get(store, Key("npm.example", "/11")) == bytes([11])
 
 
+def test_room_is_looked_for_now_and_then_only(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        return 0
+
+    monkeypatch.setattr(store._index, "seen", look)
+    for number in range(300):
+        _put(store, bytes([number % 256]) * 30, Key("npm.example", f"/{number}"))
+    # at once (another daemon may have filled it), then after each 1/256 of 10**6 bytes
+    assert looks == 1 + 299 * 30 // (10**6 // 256)
+
+
+def test_what_was_seen_first_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SEEN", 20)
+    for number in range(25):
+        key = Key("npm.example", f"/{number}")
+        store.see(key, _put(store, bytes([number]), key))
+    assert 18 <= store._index.seen() <= 20
+    assert store.first_seen(Key("npm.example", "/24"))
+
+
 def test_pruning_removes_what_nobody_knows_when_it_is_old(
     store: Store, tmp_path: Path, clock: _Clock
 ) -> None:

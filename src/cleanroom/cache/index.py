@@ -111,7 +111,7 @@ class Index:
     def first_seen(self, key: Key, sha256: str = "") -> str:
         """Return the digest that was seen first under `key`; `sha256` is that one if there is none.
 
-        It outlives the blob: what was seen once binds for as long as the index lives.
+        It outlives the blob: what was seen once binds until `forget_seen`.
         """
         place = (key.host, key.path, key.identity)
         if sha256:
@@ -149,6 +149,25 @@ class Index:
             found.append(sha256)
             freed += count
         return found
+
+    def seen(self) -> int:
+        """Return how many digests were seen first."""
+        count: int = self._all("SELECT count(*) FROM seen")[0][0]
+        return count
+
+    def forget_seen(self, rows: int) -> None:
+        """Forget so many digests that were seen first: of the host that has most of them.
+
+        Those whose blob is gone go first, as it was not used for long; then by the blob's use.
+        """
+        # SECURITY: who has a host of his own asked for endless names pushes out none but his own.
+        self._do(
+            "DELETE FROM seen WHERE (host, path, identity) IN ("
+            "SELECT s.host, s.path, s.identity FROM seen s LEFT JOIN blobs b ON b.sha256 = s.sha256"
+            " WHERE s.host = (SELECT host FROM seen GROUP BY host ORDER BY count(*) DESC LIMIT 1)"
+            " ORDER BY coalesce(b.used_s, 0), s.path LIMIT ?)",
+            (rows,),
+        )
 
     def blobs(self) -> dict[str, int]:
         """Return every blob with its length."""

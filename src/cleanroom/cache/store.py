@@ -27,6 +27,8 @@ _CHUNK: Final = 1024 * 1024
 _ABANDONED_S: Final = 3600  # a file in tmp/ older than this is a killed daemon's
 _ROOM: Final = 0.9  # of the limit is left when blobs had to go
 MOST_ENTRIES: Final = 500_000
+MOST_SEEN: Final = 100_000  # of what was seen first; ADR 33
+_LOOKS: Final = 256  # while the cache fills once: each counts all that is there
 
 Clock = Callable[[], float]
 
@@ -44,6 +46,8 @@ class Store:
         self._index = index
         self._limit = limit
         self._clock = clock
+        # What was kept since the last look for room; at first, enough for one.
+        self._new_bytes, self._new_rows = limit + 1, 0
 
     @classmethod
     def open(cls, folder: Path, limit: int, clock: Clock) -> Self:
@@ -110,6 +114,8 @@ class Store:
             os.fsync(descriptor)
             self._put_in_place(path, digests.sha256)
         self._index.add(self._keyed(key), digests, fields, self._now())
+        self._new_bytes += digests.size
+        self._new_rows += 1
         self._make_room()
         return digests
 
@@ -195,12 +201,19 @@ class Store:
             os.close(folder)
 
     def _make_room(self) -> None:
+        most_rows = min(MOST_ENTRIES, MOST_SEEN) // _LOOKS
+        if self._new_bytes <= self._limit // _LOOKS and self._new_rows <= most_rows:
+            return
+        self._new_bytes = self._new_rows = 0
         info = self._index.info(self._limit)
         if info.bytes > self._limit:
             self._discard_all(self._index.oldest(info.bytes - int(self._limit * _ROOM)))
         if info.entries > MOST_ENTRIES:
             # SECURITY: many tiny answers must not make an index that is larger than what it finds.
             self._discard_all(self._index.oldest_entries(info.entries - int(MOST_ENTRIES * _ROOM)))
+        seen = self._index.seen()
+        if seen > MOST_SEEN:
+            self._index.forget_seen(seen - int(MOST_SEEN * _ROOM))
 
     def _discard_all(self, blobs: list[str]) -> None:
         for sha256 in blobs:
