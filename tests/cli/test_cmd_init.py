@@ -15,6 +15,7 @@ TEXT = "version: 1\n# made\n"
 def _managers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for the package managers of this machine; test_ask.py asks the real ones."""
     monkeypatch.setattr(cmd_init, "npm_registry", lambda environ: "https://npm.example/")
+    monkeypatch.setattr(cmd_init, "yarn_registry", lambda environ: "https://yarn.example/")
     monkeypatch.setattr(
         cmd_init, "pip_defaults", lambda environ: ("https://pip.example/s", "files.example")
     )
@@ -46,6 +47,19 @@ def test_where_a_run_would_wait_for_a_yes_the_next_step_is_to_give_it(cli: Comma
     assert "next: cleanroom policy approve" in cli("init").err
     asked = cli.daemon.sent("POST", "/v1/policy/approve").json()
     assert (asked["check"], asked["policy"]["text"]) == (True, TEXT)
+
+
+def test_yarn_is_asked_for_itself_unless_the_repository_says_its_registry(cli: CommandLine) -> None:
+    made(cli)
+    (cli.folder / "yarn.lock").touch()
+    cli("init", "--print")
+    asked = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert asked["defaults"] == {"npm": ["npm.example"], "yarn": ["yarn.example"]}
+    (cli.folder / ".yarnrc.yml").write_text("npmRegistryServer: https://own.example\n")
+    cli.daemon.requests.clear()
+    cli("init", "--print")
+    asked = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert (asked["configured"]["yarn"], "yarn" in asked["defaults"]) == (["own.example"], False)
 
 
 def test_a_policy_is_never_written_over_unasked(cli: CommandLine) -> None:

@@ -16,6 +16,7 @@ from cleanroom.client.ask import (
     go_proxies,
     npm_registry,
     pip_defaults,
+    yarn_registry,
 )
 from cleanroom.client.init_facts import host_of
 
@@ -148,3 +149,18 @@ def test_the_real_go_says_its_proxies(tmp_path: Path) -> None:
     environ.pop("GOPROXY", None)
     assert all("." in host_of(url) for url in go_proxies(environ))
     assert go_proxies({**environ, "GOPROXY": "https://a.example,off"}) == ["https://a.example/"]
+
+
+@pytest.mark.parametrize("key", ["npmRegistryServer", "registry"])
+def test_yarn_of_every_age_is_asked_without_the_network_or_another_yarn(
+    tmp_path: Path, key: str
+) -> None:
+    yarn = tmp_path / "yarn"
+    yarn.write_text(
+        f'#!/bin/sh\n[ "$COREPACK_ENABLE_NETWORK$YARN_IGNORE_PATH$PWD" = "01/" ] || exit 1\n'
+        f'[ "$3" = {key} ] && echo https://y.example || echo undefined\n'
+    )
+    yarn.chmod(0o755)
+    assert yarn_registry({"PATH": str(tmp_path)}) == "https://y.example"
+    yarn.unlink()
+    assert yarn_registry({"PATH": str(tmp_path)}) == ""

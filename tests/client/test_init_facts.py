@@ -70,6 +70,20 @@ def test_lock_files_of_projects_below_the_root_are_found(
     assert list(lockfiles(tmp_path)) == ["go.sum"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".yarnrc.yml", 'nodeLinker: pnp\nnpmRegistryServer: "https://y.example"\n'),
+        (".yarnrc", 'registry "https://y.example/"\n'),
+    ],
+)
+def test_yarn_has_a_configuration_of_its_own(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert configured_hosts(tmp_path, {}, str(tmp_path)) == {"yarn": ["y.example"]}
+    (tmp_path / name).write_text("registry x\nnpmRegistryServer: [\n")
+    assert configured_hosts(tmp_path, {}, str(tmp_path)) == {}
+
+
 def test_the_projects_own_registry_wins(tmp_path: Path) -> None:
     environ = {"npm_config_registry": "https://user.example/", "PIP_INDEX_URL": "http://i.example/"}
     assert configured_hosts(tmp_path, environ, str(tmp_path)) == {

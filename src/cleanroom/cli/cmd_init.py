@@ -19,6 +19,7 @@ from cleanroom.client.ask import (
     go_proxies,
     npm_registry,
     pip_defaults,
+    yarn_registry,
 )
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import registries
@@ -82,6 +83,8 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
     defaults: dict[str, list[str]] = {}
     if set(found) & set(NODE) and "npm" not in configured:
         defaults["npm"] = [host for host in [host_of(npm_registry(shell.environ))] if host]
+    if "yarn" in found and "yarn" not in configured:
+        defaults["yarn"] = _hosts([yarn_registry(shell.environ)])
     if set(found) & set(PYTHON):
         named = registries(shell.environ, shell.home).get("pip", "")
         (configured if named else defaults)["pip"] = _pip_hosts(named, shell, offline=offline)

@@ -47,6 +47,20 @@ def npm_registry(environ: Mapping[str, str]) -> str:
     return _output([npm, "config", "get", "registry"], environ).strip() if npm else ""
 
 
+def yarn_registry(environ: Mapping[str, str]) -> str:
+    """Return the URL that yarn says it uses, "" if there is no yarn.
+
+    Where it is a shim of corepack, that fetches nothing for it; nor runs it a yarn of some folder.
+    """
+    yarn = shutil.which("yarn", path=environ.get("PATH"))
+    quiet = {**environ, "COREPACK_ENABLE_NETWORK": "0", "YARN_IGNORE_PATH": "1"}
+    for key in ("npmRegistryServer", "registry"):  # of yarn 2 and later, of yarn 1
+        said = _output([yarn, "config", "get", key], quiet).strip() if yarn else ""
+        if said.startswith("http"):
+            return said
+    return ""
+
+
 def pip_defaults(environ: Mapping[str, str]) -> tuple[str, str]:
     """Return pip's built-in index URL and the host of its files; "" if no python has a pip."""
     found = shutil.which("python3", path=environ.get("PATH"))

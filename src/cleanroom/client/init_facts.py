@@ -109,6 +109,10 @@ def configured_hosts(root: Path, environ: Mapping[str, str], home: str) -> dict[
     project = re.search(r"(?m)^\s*registry\s*=\s*(\S+)", read_small(str(root / ".npmrc")))
     if project and (url := without_credentials(project[1].strip("\"'"))):
         found["npm"] = url
+    for name, key in ((".yarnrc.yml", "npmRegistryServer:"), (".yarnrc", "registry ")):
+        yarn = re.search(rf"(?m)^{key}\s*(\S+)", read_small(str(root / name)))
+        if yarn and (url := without_credentials(yarn[1].strip("\"'"))):
+            found.setdefault("yarn", url)
     return {manager: [host] for manager, url in found.items() if (host := host_of(url))}
 
 
