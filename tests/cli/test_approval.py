@@ -36,10 +36,13 @@ def test_what_is_approved_is_shown(cli: CommandLine) -> None:
         "- host b.example on port 443",
         "approved: sha256:1",
     ]
-    body = cli.daemon.sent("POST", "/v1/policy/approve").json()
+    asked = [each for each in cli.daemon.requests if each.target == "/v1/policy/approve"]
+    looked, body = (each.json() for each in asked)
+    assert looked["check"] is True
     assert body["policy_hash"] == "sha256:1"
-    assert body["check"] is False
+    assert "check" not in body
     assert body["workspace"] == str(cli.folder)
+    assert body["policy"] == looked["policy"]
 
 
 def test_a_look_fails_where_an_approval_is_needed(cli: CommandLine) -> None:

@@ -105,7 +105,7 @@ def test_an_attack_on_approval_is_asked_for(
 ) -> None:
     attack(person)
     assert why in refused(person)
-    assert person.types("policy", "approve").returncode == 0
+    assert person.types("policy", "approve", "--yes").returncode == 0
     assert person.types("exec", "--", "true").returncode == 0
 
 
@@ -155,7 +155,7 @@ def owner(person: Person) -> Person:
     """Somebody who approved that a value goes to a host from here, and ran something with it."""
     person.environment["HELD"] = "ghp_" + "0a" * 18
     person.policy(BOUND)
-    assert person.types("policy", "approve").returncode == 0
+    assert person.types("policy", "approve", "--yes").returncode == 0
     done = person.types(*GIVEN)
     assert done.stdout.startswith("ghp_"), done.stderr
     assert person.environment["HELD"] not in done.stdout

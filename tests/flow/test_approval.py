@@ -1,6 +1,9 @@
 """A person, their folder, and a policy that grew behind their back."""
 
+import contextlib
 import json
+import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +40,7 @@ def test_a_grown_policy_waits_for_its_approval(person: Person) -> None:
     diff = person.types("policy", "diff", "old.yaml", "cleanroom.yaml")
     assert (diff.status, diff.out) == (1, "+ host evil.test on port 443\n")
     assert person.types("policy", "approve", "--check").status == 1
-    approved = person.types("policy", "approve")
+    approved = person.types("policy", "approve", "--yes")
     assert "+ host evil.test on port 443" in approved.out
     assert person.types("exec", "--", "echo", "a").out == "a\n"
     person.policy("one.example")
@@ -80,8 +83,6 @@ def test_a_hash_given_in_ci_is_the_only_one(person: Person) -> None:
 
 @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 125), (b"\n", 125)])
 def test_somebody_at_a_terminal_is_asked(person: Person, answer: bytes, status: int) -> None:
-    import os  # noqa: PLC0415 -- only here
-
     person.policy("one.example")
     person.types("exec", "--", "true")
     person.policy("one.example", "two.example")
@@ -110,3 +111,98 @@ def test_nobody_is_asked_who_said_so(person: Person, words: tuple[str, ...]) -> 
         assert b"approval_required" in terminal.shown
     finally:
         terminal.close()
+
+
+@pytest.fixture
+def grown(person: Person) -> Person:
+    """Somebody whose policy reaches more than what ran last."""
+    person.policy("one.example")
+    assert person.types("exec", "--", "true").status == 0
+    person.policy("one.example", "two.example")
+    return person
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 1), (b"\n", 1)])
+def test_approve_shows_the_difference_and_asks(grown: Person, answer: bytes, status: int) -> None:
+    terminal = Terminal(grown, "policy", "approve")
+    try:
+        terminal.see(b"+ host two.example on port 443")
+        terminal.see(b"[y/N]")
+        os.write(terminal.keyboard, answer)
+        assert terminal.end() == status
+        assert (b"not approved: sha256" in terminal.shown) is (status == 1)
+    finally:
+        terminal.close()
+    assert grown.types("exec", "--", "true").status == (125 if status else 0)
+
+
+def test_nobody_is_there_to_agree(grown: Person) -> None:
+    refused = grown.types("policy", "approve")
+    assert refused.status == 1
+    assert "+ host two.example on port 443" in refused.out
+    assert "nobody is here who could agree" in refused.err
+    assert "policy approve --yes" in refused.err
+    terminal = Terminal(grown, "policy", "approve", "--no-input")
+    try:
+        assert terminal.end() == 1
+        assert b"[y/N]" not in terminal.shown
+    finally:
+        terminal.close()
+    assert grown.types("policy", "approve", "--hash", "sha256:0").status == 1
+    assert grown.types("exec", "--", "true").status == 125
+    report = json.loads(grown.types("policy", "approve", "--check", "--json").out)
+    assert grown.types("policy", "approve", "--hash", report["policy_hash"]).status == 0
+    assert grown.types("exec", "--", "true").status == 0
+    assert grown.types("policy", "approve").status == 0  # there is nothing to agree to
+
+
+@pytest.mark.parametrize("words", [("policy", "approve"), ("exec", "--", "echo", "ran")])
+def test_what_is_swapped_under_the_question_is_not_what_was_agreed_to(
+    grown: Person, words: tuple[str, ...]
+) -> None:
+    """The answer is about the text that was shown; that one runs, and the other one waits."""
+    shown = json.loads(grown.types("policy", "validate", "--json").out)["policy_hash"]
+    terminal = Terminal(grown, *words)
+    try:
+        terminal.see(b"[y/N]")
+        grown.policy("one.example", "two.example", "evil.example")
+        os.write(terminal.keyboard, b"y\n")
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    (row,) = recorded(grown)
+    assert row == shown
+    if words[0] == "exec":
+        run = json.loads(grown.types("status", "--json").out)
+        assert run["policy_hash"] == shown
+    refused = grown.types("exec", "--", "true")
+    assert refused.status == 125
+    assert "host evil.example on port 443" in refused.err
+
+
+def test_of_two_answers_at_once_the_last_one_counts_for_what_it_was_shown(grown: Person) -> None:
+    first = Terminal(grown, "policy", "approve")
+    try:
+        first.see(b"[y/N]")
+        grown.policy("one.example", "two.example", "three.example")
+        second = Terminal(grown, "policy", "approve")
+        try:
+            second.see(b"[y/N]")
+            os.write(second.keyboard, b"y\n")
+            assert second.end() == 0
+        finally:
+            second.close()
+        assert grown.types("exec", "--", "true").status == 0
+        os.write(first.keyboard, b"y\n")
+        assert first.end() == 0
+    finally:
+        first.close()
+    refused = grown.types("exec", "--", "true")
+    assert refused.status == 125
+    assert "host three.example on port 443" in refused.err
+
+
+def recorded(person: Person) -> list[str]:
+    """Return the hashes of the policies that are recorded."""
+    with contextlib.closing(sqlite3.connect(person.setting.paths.database)) as database:
+        return [row[0] for row in database.execute("SELECT policy_hash FROM approvals")]

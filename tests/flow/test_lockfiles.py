@@ -100,7 +100,7 @@ def test_a_grown_lock_file_waits_for_its_approval(person: Person) -> None:
     assert "reaches more than was approved here: registries.pypi: packages bar 2" in refused.err
     assert person.types("exec", "--dry-run", "--", "true").status == 0
     assert person.types("policy", "approve", "--check").status == 1
-    assert "+ registries.pypi: packages bar 2" in person.types("policy", "approve").out
+    assert "+ registries.pypi: packages bar 2" in person.types("policy", "approve", "--yes").out
     assert person.types("exec", "--", "echo", "a").out == "a\n"
     write(person, "requirements.txt", FOO)
     assert person.types("sandboxes", "create", "dev").status == 0

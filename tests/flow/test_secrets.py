@@ -97,8 +97,8 @@ def test_a_first_run_does_not_approve_a_host_for_a_value(owner: Owner) -> None:
     assert "code: approval_required" in refused.err
     assert not owner.held
     assert "not approved yet: secret forge to" in owner.types("policy", "approve", "--check").out
-    approved = owner.types("policy", "approve")
-    assert (approved.status, approved.out.count("not approved")) == (0, 0)
+    approved = owner.types("policy", "approve", "--yes")
+    assert (approved.status, approved.out.splitlines()[-1][:9]) == (0, "approved:")
     assert owner.runs("--secret", "forge=TOKEN").status == 0
     assert owner.types("policy", "approve", "--check").out.count("not approved yet") == 0
 
@@ -117,7 +117,7 @@ def test_a_hash_that_a_person_names_approves_the_bindings_too(owner: Owner) -> N
 
 @pytest.mark.parametrize("attack", ["host", "elsewhere", "narrower and back"])
 def test_what_was_not_approved_gets_no_value(owner: Owner, attack: str) -> None:
-    assert owner.types("policy", "approve").status == 0
+    assert owner.types("policy", "approve", "--yes").status == 0
     assert owner.runs("--secret", "forge=TOKEN").status == 0
     given = len(owner.held)
     if attack == "host":
@@ -179,7 +179,7 @@ def test_a_value_that_cannot_be_used_starts_nothing(
 
 
 def test_without_a_word_where_the_value_is_nothing_starts(owner: Owner) -> None:
-    assert owner.types("policy", "approve").status == 0
+    assert owner.types("policy", "approve", "--yes").status == 0
     refused = owner.runs()
     assert refused.status == 125
     assert "nothing says where its value is" in refused.err
@@ -201,7 +201,7 @@ def test_flags_that_do_not_fit_are_refused(owner: Owner, flags: list[str], why: 
 
 
 def test_a_value_in_place_of_a_name_is_not_repeated(owner: Owner) -> None:
-    assert owner.types("policy", "approve").status == 0
+    assert owner.types("policy", "approve", "--yes").status == 0
     refused = owner.runs("--secret", f"forge={VALUE}")
     assert refused.status == 125
     assert "(--secret): the variable is not set" in refused.err
@@ -244,7 +244,7 @@ def test_the_operator_names_providers_and_hosts(operator: Owner) -> None:
     assert done.status == 0, done.err
     assert list(operator.held.values()) == [VALUE.encode()]
     operator.binds(BINDING.replace("forge,", "printed,") % "")
-    assert operator.types("policy", "approve").status == 0
+    assert operator.types("policy", "approve", "--yes").status == 0
     assert operator.runs().status == 0
     assert list(operator.held.values()) == [VALUE.encode()] * 2
     operator.binds(BINDING % ", evil.test")

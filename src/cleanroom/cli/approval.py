@@ -15,7 +15,7 @@ from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
-from cleanroom.errors import Code
+from cleanroom.errors import Code, Refused
 
 VARIABLE: Final = "CLEANROOM_APPROVED_POLICY"
 _NO: Final = ("", "0", "false", "no", "off")
@@ -30,32 +30,50 @@ def approve_parser() -> Parser:
     )
     parser.value("-C", "DIR", "the folder whose repository is meant")
     parser.switch("--check", "only show it; exit 1 if a run would have to be approved")
-    parser.value("--hash", "SHA256", "approve only if this is the policy's hash")
+    parser.switch("-y --yes", "agree without being asked")
+    parser.value("--hash", "SHA256", "agree if this is the policy's hash, and to nothing else")
+    parser.switch("--no-input", "never ask; what would be asked fails")
     parser.switch("--json", "one JSON object on stdout")
     add_daemon_flags(parser)
     return parser
 
 
 def approve(options: Options, shell: Shell) -> int:
-    """Show the difference and record it as approved."""
+    """Show the difference, ask where somebody has to agree, and record what was shown."""
     workspace = shell.workspace(options.C)
     body: dict[str, object] = {
         "workspace": workspace.root,
         "policy": shell.policy(workspace, options),
-        "check": options.check,
-        "policy_hash": options.hash or "",
     }
     with shell.connect(options) as connection:
-        approval = connection.call(Call("approve_policy", body=body))
-    status = 1 if options.check and approval.flag("needed") else 0
+        approval = connection.call(Call("approve_policy", body={**body, "check": True}))
+        if not options.json:
+            for line in approval_lines(approval):
+                shell.screen.out(line)
+        is_agreed = not options.check and _agree(approval, options, shell)
+        if is_agreed:
+            connection.renew()  # people take their time
+            body["policy_hash"] = options.hash or approval.text("policy_hash")
+            approval = connection.call(Call("approve_policy", body=body))
     if options.json:
         shell.screen.json(approval.fields)
-        return status
-    for line in approval_lines(approval):
-        shell.screen.out(line)
-    done = "approved" if approval.flag("approved") else "not approved"
-    shell.screen.out(f"{done}: {approval.text('policy_hash')}")
-    return status
+    else:
+        done = "approved" if approval.flag("approved") else "not approved"
+        shell.screen.out(f"{done}: {approval.text('policy_hash')}")
+    if options.check:
+        return 1 if approval.flag("needed") else 0
+    return 0 if is_agreed else 1
+
+
+def _agree(approval: Reply, options: Options, shell: Shell) -> bool:
+    """Return whether somebody agrees. Raises Refused where nobody is there who could."""
+    if options.yes or options.hash or not (approval.flag("needed") or approval.texts("secrets")):
+        return True
+    if not is_somebody_there(options, shell):
+        message = "cannot approve: nobody is here who could agree to it"
+        hint = "look at it; then: cleanroom policy approve --yes"
+        raise Refused(Code.APPROVAL_REQUIRED, message, hint)
+    return _says_yes(shell)
 
 
 def approval_lines(approval: Reply) -> list[str]:
@@ -102,10 +120,14 @@ def create_run(
 
 
 def may_ask(options: Options, shell: Shell) -> bool:
+    """Tell whether a run may ask the person."""
+    return not (options.quiet or approved_policy(shell)) and is_somebody_there(options, shell)
+
+
+def is_somebody_there(options: Options, shell: Shell) -> bool:
     """Tell whether a person sits there to answer."""
     in_ci = shell.environ.get("CI", "").lower() not in _NO
-    silent = options.no_input or options.json or options.quiet or in_ci or approved_policy(shell)
-    return not silent and os.isatty(0) and os.isatty(2)
+    return not (options.no_input or options.json or in_ci) and os.isatty(0) and os.isatty(2)
 
 
 def _asked(connection: Connection, request: dict[str, object], shell: Shell) -> bool:
@@ -113,10 +135,14 @@ def _asked(connection: Connection, request: dict[str, object], shell: Shell) -> 
     seen = connection.call(Call("approve_policy", body={**body, "check": True}))
     for line in approval_lines(seen):
         shell.screen.warn(f"cleanroom: {line}")
-    shell.screen.say("cleanroom: approve this policy for this folder? [y/N]")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not _says_yes(shell):
         return False
     connection.renew()  # people take their time
     agreed = {**body, "policy_hash": seen.text("policy_hash")}
     connection.call(Call("approve_policy", body=agreed))
     return True
+
+
+def _says_yes(shell: Shell) -> bool:
+    shell.screen.say("cleanroom: approve this policy for this folder? [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
