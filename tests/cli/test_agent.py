@@ -48,6 +48,36 @@ def test_a_login_file_is_used_where_no_variable_is_set(cli: CommandLine, home: H
     assert request["options"]["secrets"] == {"claude-login": ["api.anthropic.com"]}
 
 
+def test_of_a_login_file_what_is_no_secret_is_told(cli: CommandLine, home: Home) -> None:
+    path = home.home / ".codex" / "auth.json"
+    path.parent.mkdir()
+    tokens = {"access_token": "eyJ0.eyJ0.0123456789", "account_id": "an-account"}
+    path.write_text(json.dumps({"OPENAI_API_KEY": None, "tokens": tokens}))
+    request = asked(cli, "--agent", "codex")
+    assert request["policy"]["agent"] == "codex/codex-login"
+    assert request["options"]["secrets"] == {"codex-login": ["chatgpt.com"]}
+    assert request["options"]["environment"]["CODEX_LOGIN_ACCOUNT"] == "an-account"
+    assert "0123456789" not in json.dumps(request)
+
+
+def test_what_a_login_file_does_not_tell_is_left_out(cli: CommandLine, home: Home) -> None:
+    path = home.home / ".codex" / "auth.json"
+    path.parent.mkdir()
+    path.write_text('{"tokens": {"access_token": "eyJ0.eyJ0.0123456789"}}')
+    assert "CODEX_LOGIN_ACCOUNT" not in asked(cli, "--agent", "codex")["options"]["environment"]
+
+
+def test_a_login_may_have_variables_of_its_own(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_ACCESS_TOKEN", "ya29.0123456789")
+    request = asked(cli, "--agent", "gemini")
+    assert request["policy"]["agent"] == "gemini/gemini-login"
+    environment = request["options"]["environment"]
+    assert environment["GOOGLE_GENAI_USE_GCA"] == "true"
+    assert "GOOGLE_CLOUD_ACCESS_TOKEN" not in environment
+
+
 def test_what_the_person_says_comes_first(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from cleanroom.policy.agents import RECIPES
+from cleanroom.policy.agent_recipes import RECIPES
 from tests.cli.conftest import CommandLine
 
 

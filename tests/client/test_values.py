@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.client.sources import Source
-from cleanroom.client.values import MOST, Surroundings, sealed_value
+from cleanroom.client.values import MOST, Surroundings, sealed_value, text_at
 from cleanroom.errors import Code, Refused
 
 VALUE = b"a value of 21 letters"
@@ -194,3 +194,11 @@ def test_a_value_is_judged_by_its_kind(tmp_path: Path) -> None:
     for kind, why in (("basic", "user:password"), ("made-up", "knows no kind 'made-up'")):
         with pytest.raises(Refused, match=why):
             sealed_value(source, around, kind)
+
+
+def test_what_is_no_secret_is_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "login.json"
+    assert text_at(str(path), "/a") == ""
+    path.write_text('{"a": {"b": "text"}, "c": null}')
+    assert text_at(str(path), "/a/b") == "text"
+    assert text_at(str(path), "/c") == ""

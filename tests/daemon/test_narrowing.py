@@ -6,7 +6,8 @@ import pytest
 
 from cleanroom.daemon import run
 from cleanroom.errors import Code, Fault
-from cleanroom.policy.agents import RECIPES, word_of
+from cleanroom.policy.agent_recipes import RECIPES
+from cleanroom.policy.agents import word_of
 from cleanroom.policy.model import Capability
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 from tests.fakes import FakeBackend

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cleanroom.policy.agents import RECIPES
+from cleanroom.policy.agent_recipes import RECIPES
 from tests.conftest import Home, remove_tree
 from tests.escape.egress_world import OPERATOR, Internet, World, opened
 

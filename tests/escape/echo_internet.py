@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import quote
 
-from cleanroom.policy.agents import RECIPES
+from cleanroom.policy.agent_recipes import RECIPES
 from tests.escape.egress_world import Arrival
 from tests.escape.tls_internet import TlsInternet
 from tests.gateway.certificates import authority, server
@@ -27,10 +27,7 @@ NAMES: Final = ("good.test", "other.test", "relayed.test")
 # What the recipes of coding agents reach.
 AGENT_HOSTS: Final = tuple(
     dict.fromkeys(
-        host
-        for recipe in RECIPES.values()
-        for hosts in (*(each.hosts for each in recipe.credentials), recipe.hosts)
-        for host in hosts
+        host for recipe in RECIPES.values() for each in recipe.credentials for host in each.hosts
     )
 )
 _EVERY: Final = (*NAMES, *AGENT_HOSTS)

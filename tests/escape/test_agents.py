@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.policy.agents import Credential, Recipe
+from cleanroom.policy.agent_recipes import Credential, Recipe
 from tests.escape import test_secrets
 from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.echo_internet import AGENT_HOSTS, ROOTS, EchoInternet
@@ -52,9 +52,12 @@ def test_an_agents_request_arrives_with_the_value_in_its_header(
     # In the last place where the value may be: a login file, else a variable.
     if credential.login is not None:
         path, pointer = credential.login
-        log_in(world, path, {pointer: VALUE})
+        told = {pointer: f"told-{name}" for name, pointer in credential.told}
+        log_in(world, path, {pointer: VALUE, **told})
     else:
         VARIABLES[(credential.variable, *credential.outside)[-1]] = VALUE
+    environment = (*recipe.environment, *credential.environment)
+    file = credential.file.path if credential.file else ""
     texts = {name: ("Bearer " if name == "Authorization" else "") for name in credential.fields}
     said = world.run(
         None,
@@ -65,17 +68,22 @@ answers = [
     ask(host, headers={{name: scheme + holder}})
     for host in {credential.hosts!r} for name, scheme in {texts!r}.items()
 ]
-others = [ask(host, headers={{}})[0] for host in {recipe.hosts!r}]
-variables = [os.environ[name] for name in {[name for name, _ in recipe.environment]!r}]
-result = [holder, answers, others, variables]
+variables = [os.environ[name] for name in {[name for name, _ in environment]!r}]
+file = {file!r}
+login = [open(file).read(), os.stat(file).st_mode] if file else []
+result = [holder, answers, variables, login]
 """,
         "--agent",
         recipe.name,
     )
-    holder, answers, others, variables = said.result
+    holder, answers, variables, login = said.result
     assert {answer[0] for answer in answers} == {200}, said.audit
-    assert others == [200] * len(recipe.hosts)
-    assert variables == [value for _, value in recipe.environment]
+    assert variables == [value for _, value in environment]
+    if credential.file is not None:
+        text, mode = login
+        assert mode & 0o777 == 0o600
+        assert holder in json.dumps(json.loads(text))
+        assert all(f"told-{name}" in text for name, _ in credential.told)
     received = b"".join(bytes(each.received).lower() for each in world.reached())
     for name, scheme in texts.items():
         wanted = f"\r\n{name}: {scheme}{VALUE}\r\n".lower().encode()

@@ -13,12 +13,12 @@ from typing import Final
 
 import pytest
 
-from cleanroom.policy.agents import Credential, Recipe
+from cleanroom.policy.agent_recipes import Credential, Recipe
 from tests.conftest import ROOT
 from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.egress_world import PUBLIC, World
 from tests.escape.vendor_internet import NAMES, ROOTS, VendorInternet
-from tests.escape.vendor_words import DONE
+from tests.escape.vendor_words import ACCOUNT, DONE
 
 pytestmark = [pytest.mark.escape, pytest.mark.nightly]
 
@@ -29,7 +29,13 @@ PROGRAMS: Final = {
     "gemini": "@google/gemini-cli/bundle/gemini.js",
     "opencode": "opencode-linux-x64/bin/opencode",
 }
-BEGINNING: Final = {"claude-login": "sk-ant-oat01-", "gemini": "AIza"}
+# What a program looks at before it asks anybody: of a token of codex the claims.
+BEGINNING: Final = {
+    "claude-login": "sk-ant-oat01-",
+    "codex-login": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
+    "gemini": "AIza",
+    "gemini-login": "ya29.",
+}
 RUN: Final = [(recipe, each) for recipe, each in EVERY if recipe.name in PROGRAMS]
 
 
@@ -64,7 +70,7 @@ def give(world: World, credential: Credential, value: str) -> None:
     """Have the person logged in: by a file if the recipe reads one."""
     if credential.login is not None:
         path, pointer = credential.login
-        log_in(world, path, {pointer: value})
+        log_in(world, path, {pointer: value} | {each: ACCOUNT for _, each in credential.told})
     else:
         VARIABLES[(credential.variable, *credential.outside)[-1]] = value
 

@@ -1,10 +1,13 @@
 """Recipes of coding agents: each is whole, and adds to a policy what it says and nothing else."""
 
+import json
+
 import pytest
 
 from cleanroom.decide.secret import TOKEN_HEADERS
 from cleanroom.errors import UserError
-from cleanroom.policy.agents import RECIPES, Credential, Recipe, recipe_named, with_agent, word_of
+from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
+from cleanroom.policy.agents import login_of, login_text, recipe_named, with_agent, word_of
 from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.explain import explain
 from cleanroom.policy.parse import parse_policy
@@ -21,7 +24,7 @@ def test_a_recipe_adds_its_hosts_and_one_binding(recipe: Recipe, credential: Cre
     written = compile_policy(policy)
     made = compile_policy(with_agent(policy, word_of(recipe, credential)))
     hosts = {rule.value for rule in made.network.allow_rules}
-    assert hosts == {"a.example", *credential.hosts, *recipe.hosts}
+    assert hosts == {"a.example", *credential.hosts}
     (binding,) = made.secrets
     assert (binding.secret_id, binding.env) == (credential.secret_id, credential.variable)
     assert binding.header in (None, *credential.fields)
@@ -31,15 +34,6 @@ def test_a_recipe_adds_its_hosts_and_one_binding(recipe: Recipe, credential: Cre
     assert made.policy_hash != written.policy_hash
     changes = [change.text() for change in difference(written, made).wider]
     assert len(changes) == len(hosts)  # a rule each but a.example, and the secret
-
-
-def test_every_recipe_says_what_a_person_needs() -> None:
-    ids = [credential.secret_id for _, credential in EVERY]
-    assert len(set(ids)) == len(ids)
-    for recipe in RECIPES.values():
-        assert recipe.command.startswith(recipe.name)
-        assert recipe.home.startswith("/home/cleanroom/.")
-        assert recipe.credentials
 
 
 def test_one_variable_has_one_placeholder() -> None:
@@ -74,3 +68,15 @@ def test_a_recipe_is_explained_without_a_line() -> None:
     said = "\n".join(explain(made).reach)
     assert "api.anthropic.com on port 443 (agent claude)" in said
     assert "line 0" not in said
+
+
+def test_a_login_file_has_placeholders_and_what_is_told() -> None:
+    credential = login_of("codex/codex-login").credential
+    holder = "stands for it"
+    variables = {"CODEX_LOGIN_TOKEN": holder, "CODEX_LOGIN_ACCOUNT": 'a"\n${HOME}'}
+    found = json.loads(login_text(credential, {**variables, "HOME": "/home/cleanroom"}))
+    assert found["tokens"]["access_token"] == holder
+    assert found["tokens"]["account_id"] == 'a"\n${HOME}'
+    nobody = json.loads(login_text(credential, {"CODEX_LOGIN_TOKEN": "x"}))
+    assert nobody["tokens"]["account_id"] == ""
+    assert login_text(login_of("claude/claude").credential, variables) == ""

@@ -1,6 +1,6 @@
 """docs/agents.md has a section for each recipe, with all that a person may set."""
 
-from cleanroom.policy.agents import RECIPES
+from cleanroom.policy.agent_recipes import RECIPES
 from cleanroom.policy.agents_page import render_markdown
 
 
@@ -13,8 +13,10 @@ def test_every_recipe_has_its_section() -> None:
         for each in recipe.credentials:
             assert f"`{each.secret_id}`" in section
             assert f"`${each.variable}`" in section
+            assert all(f"`{name}={value}`" in section for name, value in each.environment)
+            assert each.file is None or f"`{each.file.path}` with the placeholder" in section
+            assert all(f"`{name}` (`{pointer}` of yours)" in section for name, pointer in each.told)
             assert each.login is None or f"`~/{each.login[0]}` at `{each.login[1]}`" in section
         assert f"`agent-{recipe.name}` at `{recipe.home}`" in section
         assert all(f"`{name}={value}`" in section for name, value in recipe.environment)
-        assert all(host in section for host in recipe.hosts)
         assert all(note in section for note in recipe.notes)

@@ -11,8 +11,9 @@ from typing import NamedTuple, cast
 from cleanroom.cli.parser import Options
 from cleanroom.cli.shell import Shell
 from cleanroom.client.sources import Source, given_secrets
-from cleanroom.client.values import leads_somewhere
-from cleanroom.policy.agents import Credential, Recipe, recipe_named, word_of
+from cleanroom.client.values import leads_somewhere, text_at
+from cleanroom.policy.agent_recipes import Credential, Recipe
+from cleanroom.policy.agents import recipe_named, word_of
 
 _Words = tuple[str, tuple[str, ...]]  # of a Source: its provider and what that is told
 
@@ -31,7 +32,10 @@ def agent_named(name: str, given: Mapping[str, Source], shell: Shell) -> Agent:
     recipe = recipe_named(name)
     credential, source = _found(recipe, given, shell)
     volume = {"name": f"agent-{recipe.name}", "at": recipe.home}
-    return Agent(word_of(recipe, credential), source, dict(recipe.environment), volume)
+    environment = {**dict(recipe.environment), **dict(credential.environment)}
+    if source.provider == "file":
+        environment |= _told(credential, source.words[0])
+    return Agent(word_of(recipe, credential), source, environment, volume)
 
 
 def policy_for(
@@ -80,6 +84,12 @@ def _variable(credential: Credential, shell: Shell) -> _Words | None:
         if shell.environ.get(name):
             return "env", (name,)
     return None
+
+
+def _told(credential: Credential, file: str) -> dict[str, str]:
+    """Return what of a login file is no secret, and is shown inside."""
+    found = ((name, text_at(file, pointer)) for name, pointer in credential.told)
+    return {name: text for name, text in found if text}
 
 
 def _login(credential: Credential, shell: Shell) -> _Words | None:

@@ -8,7 +8,7 @@ import os
 from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Options, Parser
 from cleanroom.cli.shell import Shell
-from cleanroom.policy.agents import RECIPES, Credential, Recipe
+from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
 
 
 def list_parser() -> Parser:
@@ -38,8 +38,7 @@ def list_all(options: Options, shell: Shell) -> int:
 
 
 def _hosts(recipe: Recipe) -> str:
-    own = (host for each in recipe.credentials for host in each.hosts)
-    return ", ".join(dict.fromkeys((*own, *recipe.hosts)))
+    return ", ".join(dict.fromkeys(host for each in recipe.credentials for host in each.hosts))
 
 
 def _fields(recipe: Recipe) -> dict[str, object]:
@@ -47,10 +46,11 @@ def _fields(recipe: Recipe) -> dict[str, object]:
         "name": recipe.name,
         "title": recipe.title,
         "command": recipe.command,
-        "hosts": list(recipe.hosts),
         "credentials": [_credential(each) for each in recipe.credentials],
         "environment": dict(recipe.environment),
         "volume": {"name": f"agent-{recipe.name}", "at": recipe.home},
+        "version": recipe.version,
+        "refused": list(recipe.refused),
         "notes": list(recipe.notes),
     }
 
@@ -65,6 +65,9 @@ def _credential(credential: Credential) -> dict[str, object]:
         "hosts": list(credential.hosts),
         "login_file": os.path.join("~", login[0]) if login else None,  # noqa: PTH118 -- for people
         "login_pointer": login[1] if login else None,
+        "environment": dict(credential.environment),
+        "told": dict(credential.told),
+        "file": credential.file.path if credential.file else None,
     }
 
 

@@ -34,9 +34,9 @@ JSON_SHAPES: Final = {
     "apply": "An ApplyReport.",
     "secrets list": "`secrets`: `id`, `env`, `hosts`, `source` in words, `unapproved` hosts.",
     "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
-    "agents list": "`agents`: `name`, `title`, `command`, `hosts`, `credentials` (`secret`, "
-    "`variable` inside, `outside` variables, `headers`, `hosts`, `login_file`, `login_pointer`), "
-    "`environment`, `volume`, `notes`.",
+    "agents list": "`agents`: `name`, `title`, `command`, `credentials` (`secret`, "
+    "`variable` inside, `outside` variables, `headers`, `hosts`, `login_file`, `login_pointer`, "
+    "`environment`, `told`, `file`), `environment`, `volume`, `version`, `refused`, `notes`.",
     "port": "A Port; without one: a PortList.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
     "sandboxes create": "A Sandbox.",

@@ -68,6 +68,14 @@ def leads_somewhere(path: str, pointer: str) -> bool:
     return True
 
 
+def text_at(path: str, pointer: str) -> str:
+    """Return the text that a JSON file has at a pointer and that is no secret; "" for none."""
+    try:
+        return _pointed(_file(path, MOST_JSON), pointer).decode("utf-8", "replace")
+    except _Unreadable:
+        return ""
+
+
 def _refused(source: Source, why: str) -> Refused:
     message = f"cannot use the secret '{source.secret_id}' ({source.text()}): {why}"
     return Refused(Code.SECRET_UNAVAILABLE, message, "cleanroom secrets check")

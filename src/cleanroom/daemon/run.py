@@ -21,6 +21,7 @@ from cleanroom.daemon.executions import (
     Outcome,
 )
 from cleanroom.daemon.host import Host
+from cleanroom.daemon.login_files import write_login
 from cleanroom.daemon.mounts import shared_mounts
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Side, Wanted
@@ -122,6 +123,7 @@ async def create_sandbox(
     if equipped.creation.equipment is not None:
         watch.lap("mise_bootstrap_ms")
     sandbox = await host.sandboxes.create(equipped.creation)
+    await write_login(host, sandbox, creation)
     notes = [*equipped.notes]
     if sandbox.options.workspace_mode == "live":
         keep_in_step(sandbox, host, Side(sandbox.record.workspace, sandbox.folder))

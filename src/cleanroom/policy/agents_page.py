@@ -7,7 +7,7 @@ the same table.
 from collections.abc import Iterator
 from typing import Final
 
-from cleanroom.policy.agents import RECIPES, Credential, Recipe
+from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
 
 _HEAD: Final = """\
 # Coding agents
@@ -26,7 +26,8 @@ cleanroom diff
 - **Login**: the first that you have of the listed variables, then login files. It stays outside:
   the agent has a placeholder in the variable, and the gateway swaps it in a header, for the one
   host ([secrets.md](secrets.md)). `--secret ID=VARIABLE` names another source, and so does
-  `secrets:` in [config.yaml](config.md) where you have none of them.
+  `secrets:` in [config.yaml](config.md) where you have none of them. Of an account's login the
+  token of the day is used, and your own program outside renews it; your file is never written.
 - **Home**: the folder in which the agent keeps sessions and settings is a volume of the workspace,
   `agent-NAME`, used by one sandbox at a time. Another one: `--volume NAME:/AT` with the same
   place. Nothing of your own home is shown.
@@ -69,14 +70,28 @@ def _section(recipe: Recipe) -> Iterator[str]:
             f"| `{each.secret_id}` | `{each.variable}` | {fields} | {hosts} | {_outside(each)} |"
         )
     yield ""
-    if recipe.hosts:
-        yield f"Also reached: {', '.join(recipe.hosts)}.\n"
     variables = ", ".join(f"`{name}={value}`" for name, value in recipe.environment)
     yield f"Home: volume `agent-{recipe.name}` at `{recipe.home}`.\n"
-    if variables:
-        yield f"Variables: {variables}.\n"
+    yield f"Variables: {variables}.\n"
+    for each in recipe.credentials:
+        yield from _with(each)
     for note in recipe.notes:
         yield f"{note}\n"
+
+
+def _with(credential: Credential) -> Iterator[str]:
+    """Yield what comes with one login only."""
+    name = f"`{credential.secret_id}`"
+    if credential.environment:
+        variables = ", ".join(f"`{name}={value}`" for name, value in credential.environment)
+        yield f"With {name} also: {variables}.\n"
+    if credential.file is not None:
+        told = "".join(
+            f", and `{variable}` (`{pointer}` of yours), which is no secret and shown inside"
+            for variable, pointer in credential.told
+        )
+        text = f"With {name} the program finds a login file, written anew for each sandbox"
+        yield f"{text}: `{credential.file.path}` with the placeholder{told}.\n"
 
 
 def _outside(credential: Credential) -> str:
