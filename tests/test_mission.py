@@ -215,15 +215,20 @@ def test_registries_are_explained_and_run(person: Person) -> None:
 
 
 def test_what_git_cannot_be_held_to_is_explained_and_refused_by_name(person: Person) -> None:
+    """Lock files hold git as they hold packages; a cooldown does not."""
     write_lockfile(person)
-    person.policy(POLICY.format(registries=REGISTRIES.replace("npm", "git", 1)))
+    git = REGISTRIES.replace("npm", "git", 1)
+    person.policy(POLICY.format(registries=git))
+    told = person.types("policy", "validate")
+    assert told.returncode == 0, told.stderr
+    assert "registry git: enabled, deny_unknown" in told.stdout
+    person.policy(POLICY.format(registries=git.replace("enable:", "cooldown: 7d\n    enable:", 1)))
     told = person.types("policy", "validate")
     assert (told.returncode, "not enforced yet" in told.stderr) == (1, True), told.stderr
-    assert "registry git: enabled" in told.stdout
     done = person.types("exec", "--", "npm test")
     assert done.returncode == 125
     assert "backend_capability_mismatch" in done.stderr
-    assert "registries.git.lockfile_enforcement" in done.stderr
+    assert "registries.git.cooldown" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,15 @@ def test_an_unknown_format_is_refused(cli: CommandLine) -> None:
     done = cli("lock", "inspect", "--format", "x", "uv.lock")
     assert done.status == 1
     assert "known: package-lock.json" in done.err
+
+
+def test_commits_of_git_are_shown_as_pins(cli: CommandLine) -> None:
+    commit = "ab" * 20
+    lines = f"lib @ git+https://code.example/team/lib@{commit}\nmain @ git+https://h.example/x\n"
+    (cli.folder / "requirements.txt").write_text(lines)
+    out = cli("lock", "inspect", "requirements.txt").out.splitlines()
+    assert out[0] == "requirements.txt: requirements.txt, 0 pinned, 1 by commit, 1 not pinned"
+    assert out[2].split(maxsplit=4) == [
+        *("1", "code.example/team/lib", commit, "-"), "its commit (registries.git)"
+    ]  # fmt: skip
+    assert out[3:] == ["line 2: main is not pinned: it comes from a git repository"]

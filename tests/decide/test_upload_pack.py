@@ -14,6 +14,7 @@ from cleanroom.policy.model import (
     RegistryPolicy,
     SecretBinding,
 )
+from tests.decide.git_policies import LOCK, held, pin
 
 A, B = "a" * 40, "b" * 40
 ABLE = b"object-format=sha1"
@@ -228,3 +229,87 @@ def test_a_push_is_for_what_a_secret_names(method: str, target: str, words: str)
     assert isinstance(found, Refusal)
     assert found.deny.code is Code.PUSH_NOT_ALLOWED
     assert words in found.deny.reason
+
+
+# --- held to commits -------------------------------------------------------------------------
+
+
+def held_talk(policy: CompiledPolicy) -> Grant:
+    registries = make_registries(policy)
+    target = "/team/lib.git/git-upload-pack"
+    grant = decide_request(registries, "git.test", "POST", target, "2027-01-15")
+    assert isinstance(grant, Grant)
+    return grant
+
+
+def test_what_is_pinned_may_be_fetched() -> None:
+    grant = decide_talk(held_talk(held(pin(A), pin(B))), fetch(f"want {B}", f"want {A}", "done"))
+    assert isinstance(grant, Grant)
+    assert (grant.strength, grant.pin) == ("lockfile", f"{LOCK}:97")
+    branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))
+    assert isinstance(branches, Grant)
+    assert branches.commits is not None  # its answer is seen through them
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (fetch(f"want {B}"), f" bbbbbbbbbbbb is not in {LOCK}, which pins aaaaaaaaaaaa"),
+        (fetch(f"want {A}", f"want {B}"), f" bbbbbbbbbbbb is not in {LOCK}, which pins aaa"),
+        (fetch(f"want {A}{A[:24]}"), f" aaaaaaaaaaaa is not in {LOCK}"),
+        (fetch(f"want {A}", "want-ref refs/heads/main"), "no commit's name"),
+        (fetch(f"want {A}", "filter sparse:oid=x"), "no commit's name"),
+        (fetch(f"want {A}", f"shallow {B}", "deepen 2147483647"), " bbbbbbbbbbbb is deepened"),
+        (fetch(f"want {A}", "deepen 1", f"shallow {B}"), "fetch without --depth"),
+        (fetch(f"want {A}", "deepen-since 1", f"shallow {B}"), "fetch without --depth"),
+        (fetch(f"want {A}", "deepen-not refs/x", f"shallow {B}"), "fetch without --depth"),
+        (pkt(f"want {B} ofs-delta\n", 0, "done\n"), f" bbbbbbbbbbbb is not in {LOCK}"),
+        (pkt(f"want {A}\n", f"want {B}\n", 0, "done\n"), f" bbbbbbbbbbbb is not in {LOCK}"),
+        (pkt(f"want {A}\n", f"shallow {B}\n", "deepen 9\n", 0), "fetch without --depth"),
+        (pkt(f"want {A} filter\n", "filter blob:none\n", 0, "done\n"), "no commit's name"),
+    ],
+)
+def test_what_is_not_pinned_may_not_be_fetched(body: bytes, why: str) -> None:
+    refusal = decide_talk(held_talk(held(pin())), body)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.deny.code, refusal.status) == (Code.LOCKFILE_VIOLATION, 403)
+    assert refusal.deny.reason.startswith("team/lib.git ")
+    assert why in refusal.deny.reason
+
+
+def test_a_pinned_commit_may_be_had_in_part_and_deepened() -> None:
+    lines = (f"want {A}", f"shallow {A}", "deepen 5", f"have {B}", "done")
+    assert isinstance(decide_talk(held_talk(held(pin())), fetch(*lines)), Grant)
+    assert isinstance(
+        decide_talk(held_talk(held(pin())), fetch(f"want {A}", f"shallow {B}")), Grant
+    )
+
+
+def test_tags_that_would_come_along_are_not_asked_for() -> None:
+    new = decide_talk(held_talk(held(pin())), fetch(f"want {A}", "include-tag", "done"))
+    assert isinstance(new, Grant)
+    assert b"include-tag" not in new.body
+    old = decide_talk(held_talk(held(pin())), pkt(f"want {A} include-tag ofs-delta\n", 0, "done\n"))
+    assert isinstance(old, Grant)
+    assert old.body == pkt(f"want {A} ofs-delta\n", 0, "done\n")
+    loose = decide_talk(held_talk(held(mode="off")), fetch(f"want {A}", "include-tag", "done"))
+    assert isinstance(loose, Grant)
+    assert b"include-tag" in loose.body
+
+
+@pytest.mark.parametrize(
+    ("wants", "strength"), [((A,), "lockfile"), ((A, B), "unlocked"), ((), "unlocked")]
+)
+def test_under_warn_it_is_said_whether_all_is_pinned(wants: tuple[str, ...], strength: str) -> None:
+    talk = held_talk(held(pin(), mode="warn"))
+    grant = decide_talk(talk, fetch(*(f"want {each}" for each in wants)))
+    assert isinstance(grant, Grant)
+    assert grant.strength == strength
+
+
+def test_what_an_exception_names_is_said_to_be_one() -> None:
+    purl = f"pkg:generic/lib?vcs_url=git+https://git.test/team/lib@{B}"
+    policy = held(pin(), excepted=(purl,))
+    grant = decide_talk(held_talk(policy), fetch(f"want {A}", f"want {B}"))
+    assert isinstance(grant, Grant)
+    assert (grant.strength, grant.pin) == ("exception", f"exceptions: {purl}")

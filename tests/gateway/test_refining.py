@@ -3,8 +3,11 @@
 import dataclasses
 import json
 
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.commits import Commit, Commits
 from cleanroom.decide.mirror import Mirror
 from cleanroom.gateway.refining import refining
+from tests.decide.git_policies import A, B
 from tests.gateway.upstreams import HOST, artifact, page, want
 
 MIRRORS = {HOST: Mirror(HOST, "https://corp.test/npm")}
@@ -38,6 +41,16 @@ def test_both() -> None:
     assert both is not None
     assert list(json.loads(both(PAGE))["versions"]) == ["1.0.0"]
     assert b"corp.test" not in both(PAGE)
+
+
+def test_branches_of_a_repository_that_is_held_are_those_that_may_be_had() -> None:
+    commits = Commits((Commit(A, "lockfile"),), None, "x")
+    grant = Grant("git", "metadata", "/lib/git-upload-pack", body=b"0000", commits=commits)
+    show = refining(want(grant, mirrors=MIRRORS), 100.0)
+    assert show is not None
+    assert show(f"003d{B} refs/heads/main\n0000".encode()).count(A.encode()) == 1
+    free = dataclasses.replace(grant, commits=None)
+    assert refining(want(free, mirrors=MIRRORS), 100.0) is None
 
 
 def test_who_reads_html_has_html() -> None:

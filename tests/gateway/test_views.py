@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from cleanroom.decide.artifact import Grant
+from cleanroom.decide.commits import Commit, Commits
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.mirror import Mirror
 from cleanroom.gateway import views as module
@@ -14,6 +16,7 @@ from cleanroom.gateway.refining import refining
 from cleanroom.gateway.source import Want
 from cleanroom.gateway.spool import Body
 from cleanroom.gateway.views import GOOD_S, View, Views
+from tests.decide.git_policies import A, B, C
 from tests.gateway.shelves import Clock, Turned
 from tests.gateway.upstreams import HOST, artifact, page, want
 
@@ -65,6 +68,20 @@ def test_what_is_shown_as_it_is_needs_no_view(world: World) -> None:
     assert world.views.sight(want(page())) is None
     assert world.views.sight(want(artifact(b"", cooldown_s=60))) is None
     assert world.views.sight(want(page(cooldown_s=60))) is not None
+
+
+def test_each_lock_file_has_a_view_of_its_own(world: World) -> None:
+    page = f"003d{C} refs/heads/main\n0000".encode()
+    seen = []
+    for commit in (A, B, A):
+        commits = Commits((Commit(commit, "lockfile"),), None, "x")
+        grant = Grant("git", "metadata", "/lib/git-upload-pack", body=b"0000", commits=commits)
+        view = world.take(want(grant), page)
+        assert view is not None
+        assert commit.encode() in view.data
+        seen.append(view)
+    assert seen[0] is seen[2]
+    assert C.encode() not in seen[0].data + seen[1].data
 
 
 def test_equal_policies_share_a_view_until_versions_come_of_age(world: World) -> None:

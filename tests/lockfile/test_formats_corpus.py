@@ -3,7 +3,7 @@
 import pytest
 
 from cleanroom.lockfile.formats import read_lockfile
-from cleanroom.lockfile.model import LockfileError, Strength
+from cleanroom.lockfile.model import Ecosystem, LockfileError, Pin, Reading, Strength
 from tests.conftest import ROOT
 from tests.lockfile.corpus_table import BROKEN, CORPUS, FORMATS, ROWS, Row, text_of
 from tests.lockfile.independent import fixed_in
@@ -20,12 +20,25 @@ ONLY_BY_HAND = {
 MISNAMED = {"something-i-made-up"}
 
 
+def packages(reading: Reading) -> list[Pin]:
+    """Return the pins but those of git repositories."""
+    return [pin for pin in reading.pins if pin.ecosystem is not Ecosystem.GIT]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.file)
 def test_a_file_of_the_corpus_says_what_was_counted_in_it(row: Row) -> None:
     reading = read_lockfile(FORMATS[row.folder], text_of(row.path))
     local = [each for each in reading.unpinned if each.local]
-    counted = (reading.version, len(reading.pins), len(reading.unpinned) - len(local), len(local))
+    counted = (
+        reading.version,
+        len(packages(reading)),
+        len(reading.unpinned) - len(local),
+        len(local),
+    )
     assert counted == (row.version, row.pins, row.refused, row.local)
+    commits = [pin.version for pin in reading.pins if pin.ecosystem is Ecosystem.GIT]
+    assert len(commits) == row.commits
+    assert all(commit in text_of(row.path) for commit in commits)
     lines = text_of(row.path).count("\n") + 1
     places = [pin.line for pin in reading.pins] + [each.line for each in reading.unpinned]
     assert all(1 <= line <= lines for line in places)
@@ -37,7 +50,9 @@ def test_a_file_of_the_corpus_says_what_was_counted_in_it(row: Row) -> None:
 def test_a_second_reading_finds_the_same_names_versions_and_digests(row: Row) -> None:
     reading = read_lockfile(FORMATS[row.folder], text_of(row.path))
     pins = {
-        (pin.name, pin.version, digest) for pin in reading.pins for digest in pin.digests or [""]
+        (pin.name, pin.version, digest)
+        for pin in packages(reading)
+        for digest in pin.digests or [""]
     }
     expected = fixed_in(row.folder, row.path)
     assert pins == {each for each in expected if each[0] not in MISNAMED}
@@ -87,7 +102,7 @@ def line_of(folder: str) -> str:
     pins = [
         pin.strength
         for row in rows
-        for pin in read_lockfile(FORMATS[folder], text_of(row.path)).pins
+        for pin in packages(read_lockfile(FORMATS[folder], text_of(row.path)))
     ]
     counts = (
         len(rows),
@@ -95,6 +110,7 @@ def line_of(folder: str) -> str:
         pins.count(Strength.LOCKFILE),
         pins.count(Strength.FIRST_SEEN),
         sum(row.refused for row in rows),
+        sum(row.commits for row in rows),
         sum(row.local for row in rows),
     )
     return f"| {' | '.join([folder, *map(str, counts)])} |"

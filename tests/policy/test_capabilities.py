@@ -95,13 +95,10 @@ def test_a_secret_for_a_registrys_host_needs_nothing_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("lockfile_enforcement: {enabled: true, lockfiles: [a]}", "lockfile_enforcement"),
-        (
-            "lockfile_enforcement: {enabled: true, mode: warn, lockfiles: [a]}",
-            "lockfile_enforcement",
-        ),
+        ("lockfile_enforcement: {enabled: true, lockfiles: [a]}", ""),
+        ("lockfile_enforcement: {enabled: true, mode: warn, lockfiles: [a]}", ""),
         ("cooldown: 7d", "cooldown"),
-        ("exceptions: [{purl: 'pkg:a/b@1', expires: 2027-01-01, reason: r}]", "exceptions"),
+        ("exceptions: [{purl: 'pkg:github/a/b', expires: 2027-01-01, reason: r}]", ""),
         ("lockfile_enforcement: {enabled: true, mode: off}", ""),
         ("lockfile_enforcement: {mode: warn}, read_only: false, fallback: direct", ""),
     ],

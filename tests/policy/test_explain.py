@@ -168,6 +168,22 @@ def test_where_a_cooldown_has_its_dates_from_is_said(manager: str, said: str) ->
     assert [said in note for note in notes] == ([True] if said else [])
 
 
+def test_commits_that_lock_files_pin_are_counted() -> None:
+    text = """\
+version: 1
+registries:
+  git:
+    enable: true
+    allowed_hosts: [code.example]
+    lockfile_enforcement: {enabled: true, lockfiles: [Cargo.lock]}
+    exceptions: [{purl: pkg:github/team/lib, expires: 2027-01-01, reason: r}]
+"""
+    assert explain(compiled(text)).reach == (
+        "git repositories at code.example, TLS opened, read only, only what Cargo.lock pins "
+        "(0 commits); also pkg:github/team/lib until 2027-01-01",
+    )
+
+
 def test_what_a_secret_may_push_is_said() -> None:
     text = """\
 version: 1

@@ -47,6 +47,7 @@ def test_a_registry_is_read_whole() -> None:
     assert git == RegistryPolicy("git", enabled=False, allowed_hosts=())
 
 
+H = f"hash: sha256:{'0' * 64}"
 WRONG = {
     "{npm: {enable: true}}": "cannot enable npm: allowed_hosts is empty",
     "{npm: {lockfile_enforcement: {enabled: true}}}": "cannot enforce lock files: none is named",
@@ -64,6 +65,18 @@ WRONG = {
     "{go: {exceptions: [{purl: pkg:go/a.b/c, expires: 2027-01-31, reason: x}]}}": (
         "cannot except pkg:go/a.b/c: it is no package of go"
     ),
+    "{npm: {exceptions: [{purl: 'pkg:npm/a?vcs_url=b', expires: 2027-01-31, reason: x}]}}": (
+        "cannot except pkg:npm/a?vcs_url=b: it is no package of npm"
+    ),
+    "{git: {exceptions: [{purl: pkg:npm/a, expires: 2027-01-31, reason: x}]}}": (
+        "cannot except pkg:npm/a: it is no repository, with a whole commit or none"
+    ),
+    "{git: {exceptions: [{purl: pkg:github/a/b@v1, expires: 2027-01-31, reason: x}]}}": (
+        "cannot except pkg:github/a/b@v1: it is no repository, with a whole commit or none"
+    ),
+    f"{{git: {{exceptions: [{{purl: pkg:github/a/b, expires: 2027-01-31, reason: x, {H}}}]}}}}": (
+        "cannot hold a repository to a hash: its commit says what it is"
+    ),
     "{npm: {exceptions: [{purl: pkg:npm/a, expires: 2027-01-31, reason: x, hash: md5:a}]}}": (
         "a digest like"
     ),
@@ -75,6 +88,12 @@ WRONG = {
 def test_a_wrong_registry_is_refused(section: str) -> None:
     [said] = said_of(f"version: 1\nregistries: {section}")
     assert WRONG[section] in said
+
+
+def test_an_exception_of_git_is_a_repository() -> None:
+    purl = "'pkg:generic/lib?vcs_url=git+https://code.example/team/lib'"
+    excepted = f"{{exceptions: [{{purl: {purl}, expires: 2027-01-31, reason: x}}]}}"
+    assert said_of(f"version: 1\nregistries: {{git: {excepted}}}") == []
 
 
 def test_a_client_s_name_is_told_its_registry() -> None:

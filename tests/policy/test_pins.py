@@ -102,6 +102,30 @@ def test_a_tarball_of_a_host_that_only_the_lock_file_names_is_not_pinned() -> No
     assert [(each.name, each.source) for each in registry.unpinned] == [("ms", f"{LOCK}:4")]
 
 
+def test_commits_are_pins_of_git_at_hosts_that_the_policy_names() -> None:
+    commit = "ab" * 20
+    packages: dict[str, dict[str, object]] = {
+        "one": {"version": "1.0.0", "resolved": f"git+ssh://git@r.example/team/lib.git#{commit}"},
+        "two": {"version": "1.0.0", "resolved": f"git+https://evil.example/lib.git#{commit}"},
+        "three": {"version": "1.0.0", "resolved": "git+https://r.example/team/lib.git#main"},
+        "ms": entry(),
+    }
+    pinned = pin_policy(policy("git"), {LOCK: npm_lock(**packages)})
+    [found] = allowed(pinned)
+    assert (found.name, found.version, found.source) == ("r.example/team/lib", commit, f"{LOCK}:4")
+    assert (found.digests, found.strength) == ((f"git:{commit}",), "lockfile")
+    elsewhere = "it is a repository of a host that allowed_hosts does not name"
+    none = "it comes from a git repository, and no whole commit of it is named"
+    assert pinned.policy.registries[0].unpinned == (
+        UnpinnedArtifact("three", "1.0.0", none, f"{LOCK}:12"),
+        UnpinnedArtifact("evil.example/lib", commit, elsewhere, f"{LOCK}:8"),
+    )
+    npm = pin_policy(policy(), {LOCK: npm_lock(**packages)})
+    assert [pin.name for pin in allowed(npm)] == ["ms"]
+    held = "it comes from a git repository, which registries.git holds to its commit"
+    assert [each.reason for each in npm.policy.registries[0].unpinned].count(held) == 2
+
+
 def test_a_file_that_is_not_there_is_a_note_and_none_at_all_an_error() -> None:
     written = policy(files=f"{LOCK}, yarn.lock")
     pinned = pin_policy(written, {LOCK: npm_lock(ms=entry())})

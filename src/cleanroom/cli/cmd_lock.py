@@ -14,8 +14,9 @@ from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell
 from cleanroom.client.lockfiles import decoded, read_named
 from cleanroom.errors import Code, UserError
+from cleanroom.lockfile.collector import GIT_HELD
 from cleanroom.lockfile.formats import READERS, format_of, read_lockfile
-from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength, Unpinned
+from cleanroom.lockfile.model import Ecosystem, LockfileError, Pin, Reading, Strength, Unpinned
 
 
 def inspect_parser() -> Parser:
@@ -52,6 +53,8 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
         heads = ("LINE", "NAME", "VERSION", "FILE", "HELD BY")
         shell.screen.table(heads, list(map(_pin, reading.pins)))
     for entry in reading.unpinned:
+        if entry.reason == GIT_HELD:  # it has a line of its own
+            continue
         shell.screen.out(plain(_unpinned(entry)))
     for include in reading.includes:
         shell.screen.say(f"note: it names {include}, which pins too if it is a lock file")
@@ -62,10 +65,12 @@ def summary(reading: Reading) -> str:
     """Return format and counts in one sentence."""
     version = f" {reading.version}" if reading.version else ""
     loose = sum(pin.strength is Strength.FIRST_SEEN for pin in reading.pins)
-    left = sum(not entry.local for entry in reading.unpinned)
+    commits = sum(pin.ecosystem is Ecosystem.GIT for pin in reading.pins)
+    left = sum(not entry.local and entry.reason != GIT_HELD for entry in reading.unpinned)
     said = [
         f"{reading.format}{version}",
-        f"{len(reading.pins) - loose} pinned",
+        f"{len(reading.pins) - loose - commits} pinned",
+        f"{commits} by commit" if commits else "",
         f"{loose} by name and version only" if loose else "",
         f"{left} not pinned" if left else "",
     ]
@@ -74,6 +79,8 @@ def summary(reading: Reading) -> str:
 
 def _pin(pin: Pin) -> tuple[str, ...]:
     held = _short(pin.digests[0]) if pin.digests else "name and version"
+    if pin.ecosystem is Ecosystem.GIT:
+        held = "its commit (registries.git)"
     if len(pin.digests) > 1:
         held += f" or {len(pin.digests) - 1} more"
     return (str(pin.line), pin.name, pin.version, pin.file or "-", held)

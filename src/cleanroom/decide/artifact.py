@@ -6,9 +6,10 @@ not name, whatever a lock file says; a method that writes, where the registry is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
+from cleanroom.decide.commits import Commits, Locked, commits_of, index_commits
 from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
 from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.model import Deny
@@ -18,6 +19,7 @@ from cleanroom.decide.question import (
     Metadata,
     Push,
     Service,
+    Sound,
     Talk,
     Unsound,
 )
@@ -61,6 +63,7 @@ class Grant:
     body: bytes = b""  # what is sent to a git host, in its one spelling; it is asked by POST then
     protocol: str = ""  # the Git-Protocol field
     form: str = ""  # of several answers under one path; "": the client's Accept decides
+    commits: Commits | None = None  # of a git repository, that may be had
     is_lasting: bool = True  # the answer to this very request never changes, so it may be kept
 
     @property
@@ -82,6 +85,8 @@ class Refusal:
 class Registry:
     """One enabled registry, with its pins by name and version and by name and file.
 
+    `commits`: those of git, by repository.
+
     `asked`: what else than files may be asked for, where not everything may: NAME, NAME@VERSION.
     `pushed`: the hosts and patterns of repositories that some secret may push to.
     """
@@ -91,6 +96,7 @@ class Registry:
     pins: Mapping[_Key, tuple[ArtifactPin, ...]]
     asked: frozenset[str] = frozenset()
     pushed: tuple[tuple[str, str], ...] = ()
+    commits: Locked = field(default_factory=dict)
 
     @property
     def lockfiles(self) -> str:
@@ -121,7 +127,8 @@ def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding
         for host in secret.allowed_hosts
         for name in secret.git.repositories
     )
-    return Registry(policy, grammar, pins, _asked(pins, grammar), pushed)
+    commits = index_commits(policy) if policy.manager == "git" else {}
+    return Registry(policy, grammar, pins, _asked(pins, grammar), pushed, commits)
 
 
 def decide_request(
@@ -133,10 +140,20 @@ def decide_request(
         reason = f"{host} is in allowed_hosts of no enabled registry"
         return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
     question = registry.grammar.ask(target)
+    if isinstance(question, Unsound):
+        reason = f"the request has more than one reading: {question.why}"
+        return Refusal(Deny(Code.PROTOCOL_NOT_ALLOWED, reason), BAD_REQUEST)
+    verdict = _judge(registry, question, method, host, today)
+    is_git = registry.policy.manager == "git"
+    if is_git and isinstance(verdict, Grant) and verdict.kind in ("metadata", "talk"):
+        return _held(registry, verdict, host, today)
+    return verdict
+
+
+def _judge(
+    registry: Registry, question: Sound, method: str, host: str, today: str
+) -> Grant | Refusal:
     match question:
-        case Unsound(why=why):
-            reason = f"the request has more than one reading: {why}"
-            return Refusal(Deny(Code.PROTOCOL_NOT_ALLOWED, reason), BAD_REQUEST)
         case Metadata() | Artifact() if method not in _READING:
             return _no_service(method, host)
         case Metadata():
@@ -171,6 +188,15 @@ def _push(registry: Registry, question: Push, method: str, host: str) -> Grant |
         reason = f"{path} is asked by {question.method}, not by {method}"
         return Refusal(Deny(Code.PUSH_NOT_ALLOWED, reason), label=name)
     return Grant(registry.policy.manager, "push", path, name=name)
+
+
+def _held(registry: Registry, grant: Grant, host: str, today: str) -> Grant | Refusal:
+    """Hold a repository that is read to its commits; if none is known, it is not asked at all."""
+    commits = commits_of(registry.policy, registry.commits, host, grant.name, today)
+    if commits.others is None and not commits.named:
+        reason = f"{grant.name} of {host} is in no lock file: {commits.lockfiles} pins no commit"
+        return Refusal(Deny(Code.LOCKFILE_VIOLATION, f"{reason} of it"), label=grant.name)
+    return replace(grant, commits=commits)
 
 
 def _service(

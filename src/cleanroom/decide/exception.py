@@ -15,7 +15,7 @@ def exception_of(
     policy: RegistryPolicy, grammar: Grammar, name: str, version: str, today: str
 ) -> RegistryException | None:
     """Return what excepts this version today. One without a version excepts all of them."""
-    for each in _valid(policy, today):
+    for each in valid(policy, today):
         excepted, spelt = _read_purl(grammar, each.purl)
         if excepted == name and spelt in ("", grammar.version(version)):
             return each
@@ -24,13 +24,13 @@ def exception_of(
 
 def excepted_versions(policy: RegistryPolicy, grammar: Grammar, name: str, today: str) -> set[str]:
     """Return the versions of `name` that are excepted today; "" stands for all of them."""
-    read = (_read_purl(grammar, each.purl) for each in _valid(policy, today))
+    read = (_read_purl(grammar, each.purl) for each in valid(policy, today))
     return {version for excepted, version in read if excepted == name}
 
 
 def excepted_names(policy: RegistryPolicy, grammar: Grammar, today: str) -> set[str]:
     """Return the names of which any version is excepted today."""
-    return {_read_purl(grammar, each.purl)[0] for each in _valid(policy, today)}
+    return {_read_purl(grammar, each.purl)[0] for each in valid(policy, today)}
 
 
 def digests_of(
@@ -43,7 +43,8 @@ def digests_of(
     return (exception.digest,)
 
 
-def _valid(policy: RegistryPolicy, today: str) -> tuple[RegistryException, ...]:
+def valid(policy: RegistryPolicy, today: str) -> tuple[RegistryException, ...]:
+    """Return the exceptions whose day is not over."""
     return tuple(each for each in policy.exceptions if each.expires >= today)
 
 

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Callable, Generator
 from typing import Final
 
-from cleanroom.decide.upload_pack import PACK, TALK, read_length
+from cleanroom.decide.packets import read_length
+from cleanroom.decide.upload_pack import PACK, TALK
 
 _DATA: Final = b"\x01"  # of a pack
 _FATAL: Final = b"\x03"  # the other side gave up, and says why

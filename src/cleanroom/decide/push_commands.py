@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Final
 
-from cleanroom.decide.upload_pack import read_length
+from cleanroom.decide.packets import read_length
 
 MAX_SIZE: Final = 64 * 1024  # bytes
 MAX_COMMANDS: Final = 64

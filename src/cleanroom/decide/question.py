@@ -83,7 +83,8 @@ class Unsound:
     why: str
 
 
-Question = Metadata | Artifact | Talk | Push | Service | Unsound
+Sound = Metadata | Artifact | Talk | Push | Service
+Question = Sound | Unsound
 
 
 def read_path(target: str) -> str | Unsound:

@@ -10,11 +10,13 @@ Protocol 2 has the commands `ls-refs` and `fetch`; versions 0 and 1 have the req
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal
+from cleanroom.decide.commits import UNLOCKED, Commit, Commits
 from cleanroom.decide.model import Deny
+from cleanroom.decide.packets import DELIM, FLUSH, Packet, encode_packet, read_packets
 from cleanroom.errors import Code
 
 PACK: Final = "git:pack"  # a whole pack came, and its own checksum is right
@@ -46,19 +48,14 @@ _ABLE: Final = frozenset(
 )  # fmt: skip
 # What depends on where a branch is now, and not on the commits that are named alone.
 _PASSING: Final = (b"want-ref ", b"deepen-not ")
+# What is asked for otherwise than by name: by a branch, or by leaving out what is asked for later.
+_UNNAMED: Final = (b"want-ref ", b"filter ")
+_TAGS: Final = b"include-tag"
+_SHORT: Final = 12  # characters of a commit's name that people are shown
+_SHOWN: Final = 3  # commits that a refusal names
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """A packet without text: 0 ends a message, 1 a part of it."""
-
-    length: int
-
-
-_FLUSH: Final = _Mark(0)
-_DELIM: Final = _Mark(1)
-_Packet = bytes | _Mark
-_COMMANDS: Final[Mapping[_Packet, re.Pattern[bytes]]] = {
+_COMMANDS: Final[Mapping[Packet, re.Pattern[bytes]]] = {
     b"command=ls-refs": _LS_REFS,
     b"command=fetch": _FETCH,
 }
@@ -72,38 +69,96 @@ def advertised(grant: Grant, asked: str) -> Grant:
 
 def decide_talk(grant: Grant, body: bytes) -> Grant | Refusal:
     """Judge what the repository is asked."""
-    packets = _packets(body)
+    packets = read_packets(body, MOST_PACKETS)
     if packets is None:
         return _refuse(grant, "it is not written in git's packets, or in too many", BAD_REQUEST)
     is_v2 = bool(packets) and isinstance(packets[0], bytes) and packets[0].startswith(b"command=")
     read = _read_v2(packets) if is_v2 else _read_old(packets)
     if isinstance(read, str):
         return _refuse(grant, read)
-    canonical = b"".join(map(_encode, read))
+    is_fetch = not is_v2 or packets[0] == b"command=fetch"
+    if is_fetch and grant.commits is not None and grant.commits.others is None:
+        read = _without_tags(read)
+        why = _unheld(read, grant.commits)
+        if why:
+            return _unlocked(grant, *why)
+    canonical = b"".join(map(encode_packet, read))
     lines = [each for each in read if isinstance(each, bytes)]
-    wants = {line[5:17].decode() for line in lines if line.startswith(b"want ")}
-    is_fetch = not is_v2 or lines[0] == b"command=fetch"
+    wants = _wants(lines)
     made = replace(
         grant,
         kind="artifact" if is_fetch else "metadata",
-        version=min(wants) if len(wants) == 1 else "",
+        version=min(wants)[:_SHORT] if len(wants) == 1 else "",
         body=canonical,
         protocol=_V2 if is_v2 else "",
         form=f"git {hashlib.sha256(canonical).hexdigest()}",
     )
     if not is_fetch:
         return made
+    found = _found(grant.commits, wants)
     is_passing = any(line.startswith(_PASSING) for line in lines)
-    return replace(made, digests=(PACK, TALK), strength="unlocked", is_lasting=not is_passing)
+    digests = (PACK, TALK)
+    lasting = not is_passing
+    return replace(
+        made, digests=digests, strength=found.strength, pin=found.pin, is_lasting=lasting
+    )
 
 
-def _read_v2(packets: list[_Packet]) -> list[_Packet] | str:
+def _wants(lines: list[bytes]) -> list[str]:
+    """Return the objects that are asked for, by their whole names."""
+    wants = {line[5:].partition(b" ")[0].decode() for line in lines if line.startswith(b"want ")}
+    return sorted(wants)
+
+
+def _found(commits: Commits | None, wants: list[str]) -> Commit:
+    """Return why what is wanted may be had: the weakest reason of all."""
+    found = [commits.find(want) or UNLOCKED for want in wants] if commits is not None else []
+    for strength in ("unlocked", "exception", "lockfile"):
+        for each in found:
+            if each.strength == strength:
+                return each
+    return UNLOCKED
+
+
+def _without_tags(read: list[Packet]) -> list[Packet]:
+    """Leave out what would bring tags, which no lock file names."""
+    kept = [each for each in read if each != _TAGS]
+    first = kept[0]
+    if isinstance(first, bytes) and first.startswith(b"want "):  # versions 0 and 1
+        kept[0] = b" ".join(each for each in first.split(b" ") if each != _TAGS)
+    return kept
+
+
+def _unheld(read: list[Packet], commits: Commits) -> tuple[str, str] | None:
+    """Return what is asked for beyond the commits, and why it is refused; None for nothing."""
+    lines = [each for each in read if isinstance(each, bytes)]
+    for want in _wants(lines):
+        if commits.find(want) is None:
+            known = ", ".join(name[:_SHORT] for name in commits.names[:_SHOWN])
+            return want, f"is not in {commits.lockfiles}, which pins {known}"
+    for line in lines:
+        if line.startswith(_UNNAMED):
+            return "", "is asked for by what is no commit's name, and lock files pin commits"
+    # SECURITY: a host takes the parents of what a client calls shallow for wanted, when it deepens.
+    deepens = any(line.startswith(b"deepen") for line in lines)
+    for line in lines if deepens else ():
+        if line.startswith(b"shallow ") and commits.find(line[8:].decode()) is None:
+            return line[8:].decode(), "is deepened, and no lock file pins it: fetch without --depth"
+    return None
+
+
+def _unlocked(grant: Grant, oid: str, why: str) -> Refusal:
+    label = f"{grant.name} {oid[:_SHORT]}".strip()
+    return Refusal(Deny(Code.LOCKFILE_VIOLATION, f"{label} {why}"), label=label)
+
+
+def _read_v2(packets: list[Packet]) -> list[Packet] | str:
     """Return the message in its one spelling, or why there is none."""
     command = packets[0]
     grammar = _COMMANDS.get(command)
     if grammar is None:
         return "it has a command that reading a repository does not need"
-    if packets[-1] != _FLUSH or _FLUSH in packets[:-1]:
+    if packets[-1] != FLUSH or FLUSH in packets[:-1]:
         return "it does not end where its message does"
     able, mark, arguments = _split(packets[1:-1])
     kept = [each for each in able if not _fits(_DROPPED, each)]
@@ -111,17 +166,17 @@ def _read_v2(packets: list[_Packet]) -> list[_Packet] | str:
         return "it uses a capability that reading a repository does not need"
     if not all(_fits(grammar, each) for each in arguments):
         return "it has a line that reading a repository does not need"
-    return [command, *kept, *mark, *arguments, _FLUSH]
+    return [command, *kept, *mark, *arguments, FLUSH]
 
 
-def _split(packets: list[_Packet]) -> tuple[list[_Packet], list[_Packet], list[_Packet]]:
-    at = packets.index(_DELIM) if _DELIM in packets else len(packets)
+def _split(packets: list[Packet]) -> tuple[list[Packet], list[Packet], list[Packet]]:
+    at = packets.index(DELIM) if DELIM in packets else len(packets)
     return packets[:at], packets[at : at + 1], packets[at + 1 :]
 
 
-def _read_old(packets: list[_Packet]) -> list[_Packet] | str:
+def _read_old(packets: list[Packet]) -> list[Packet] | str:
     """Read a request of version 0 or 1: wants, and what the client has, with marks between."""
-    first = packets[0] if packets else _FLUSH
+    first = packets[0] if packets else FLUSH
     found = _FIRST_WANT.fullmatch(first) if isinstance(first, bytes) else None
     if found is None:
         return "it asks for nothing"
@@ -129,43 +184,13 @@ def _read_old(packets: list[_Packet]) -> list[_Packet] | str:
     if not _ABLE.issuperset(able):
         return "it uses a capability that reading a repository does not need"
     rest = packets[1:]
-    if not all(each == _FLUSH or _fits(_WANT, each) or _fits(_OLD, each) for each in rest):
+    if not all(each == FLUSH or _fits(_WANT, each) or _fits(_OLD, each) for each in rest):
         return "it has a line that reading a repository does not need"
     return [b" ".join((found[1], *able)), *rest]
 
 
-def _fits(grammar: re.Pattern[bytes], packet: _Packet) -> bool:
+def _fits(grammar: re.Pattern[bytes], packet: Packet) -> bool:
     return isinstance(packet, bytes) and grammar.fullmatch(packet) is not None
-
-
-def _packets(body: bytes) -> list[_Packet] | None:
-    """Return the packets of a body, lines without their end; None if it is no message of git's."""
-    found: list[_Packet] = []
-    at = 0
-    while at < len(body):
-        if len(found) >= MOST_PACKETS:
-            return None
-        length = read_length(body[at : at + 4])
-        if length in (0, 1):
-            found.append(_DELIM if length else _FLUSH)
-            at += 4
-        elif length < 5 or at + length > len(body):
-            return None
-        else:
-            found.append(body[at + 4 : at + length].removesuffix(b"\n"))
-            at += length
-    return found
-
-
-def read_length(text: bytes) -> int:
-    """Return what the four digits before a packet say; -1 if they are none."""
-    return int(text, 16) if re.fullmatch(rb"[0-9a-f]{4}", text) else -1
-
-
-def _encode(packet: _Packet) -> bytes:
-    if isinstance(packet, _Mark):
-        return b"%04x" % packet.length
-    return b"%04x%b\n" % (len(packet) + 5, packet)
 
 
 def _refuse(grant: Grant, why: str, status: int = 403) -> Refusal:

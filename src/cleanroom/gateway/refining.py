@@ -6,6 +6,7 @@ page changed in the store; that keeps what was sent, and each policy has its own
 
 from collections.abc import Callable
 
+from cleanroom.decide.git_refs import holding
 from cleanroom.decide.mirror import renaming
 from cleanroom.gateway.forms import refine_of
 from cleanroom.gateway.source import Want
@@ -14,8 +15,12 @@ from cleanroom.gateway.source import Want
 def refining(want: Want, now_s: float) -> Callable[[bytes], bytes] | None:
     """Return what hides versions that are too young, and gives a mirror's links public names.
 
+    Of a git repository's branches it leaves what lock files pin.
+
     It raises UnreadableError.
     """
+    if want.grant.manager == "git":
+        return holding(want.grant)
     rename = renaming(want.mirrors, want.grant, want.host)
     hide = refine_of(want.grant, want.accept, now_s)
     if rename is None or hide is None:

@@ -132,6 +132,6 @@ def _key(want: Want, body: Body) -> _Key:
     grant = want.grant
     return (
         *(body.sha256, want.host, grant.manager, grant.kind, grant.path),
-        *(grant.cooldown_s, grant.excepted, remade_type(grant, want.accept)),
+        *(grant.cooldown_s, grant.excepted, remade_type(grant, want.accept), grant.commits),
         *sorted(want.mirrors.values(), key=lambda each: each.host),
     )

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, Collector, Entry, Held
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading, Strength
 from cleanroom.lockfile.names import is_web
 from cleanroom.lockfile.yaml_tree import read_documents
@@ -49,7 +49,7 @@ def _add(package: trees.Table, line: int, found: Collector) -> None:
             Entry(name, version, line), Held(url=_archive(bound), strength=Strength.FIRST_SEEN)
         )
     elif "#commit" in where or not is_web(where):
-        found.unpinned(entry, GIT)
+        found.commit(entry, where)
     else:
         found.unpinned(
             entry, "it is a tarball at an address of its own, and yarn.lock has no digest"

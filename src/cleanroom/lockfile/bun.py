@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, TARBALL, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, TARBALL, Collector, Entry, Held
 from cleanroom.lockfile.digests import sri
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.names import is_web, registry_package
@@ -50,4 +50,4 @@ def _add(value: object, line: int, found: Collector) -> None:
     elif is_web(where):
         found.pin(entry, Held(digests, url=where), TARBALL)
     else:
-        found.unpinned(entry, GIT)
+        found.commit(entry, where)

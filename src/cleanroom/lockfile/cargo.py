@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a crate without its checksum as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector, Held
+from cleanroom.lockfile.collector import LOCAL, Collector, Held
 from cleanroom.lockfile.digests import hexadecimal
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.python_files import entry_of
@@ -33,7 +33,7 @@ def read(text: str) -> Reading:
         if not source:
             found.unpinned(entry, LOCAL, local=True)
         elif source.startswith("git+"):
-            found.unpinned(entry, GIT)
+            found.commit(entry, source)
         else:
             found.pin(entry, Held(hexadecimal("sha256", checksum)))
     return found.reading(version)

@@ -17,6 +17,7 @@ from cleanroom.lockfile.model import (
     Unpinned,
 )
 from cleanroom.lockfile.names import is_web, pypi_name, pypi_version
+from cleanroom.lockfile.repositories import commit_in, repository_at, whole_commit
 
 _WORD: Final = re.compile(r"[!-~]+")
 _PYPI_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -24,6 +25,7 @@ _WITHOUT_SECRET: Final = re.compile(r"//[^/@\s]*@")
 
 NO_DIGEST: Final = "the lock file has no usable digest of it"
 GIT: Final = "it comes from a git repository"
+GIT_HELD: Final = "it comes from a git repository, which registries.git holds to its commit"
 TARBALL: Final = "it is a tarball at an address of its own, without a digest"
 LOCAL: Final = "it is a file or folder of the workspace"
 
@@ -80,6 +82,18 @@ class Collector:
         each = Unpinned(self._ecosystem, _shown(name), _shown(version), reason, entry.line, local)
         self._unpinned.append(each)
         self._count(entry.line)
+
+    def commit(self, entry: Entry, address: str, commit: str = "") -> None:
+        """Note a package of a git repository: of a registry's packages it is none.
+
+        `commit`: its name, if it does not stand behind the address.
+        """
+        name, oid = repository_at(address), whole_commit(commit) or commit_in(address)
+        if name and oid:
+            digests = (f"git:{oid}",)
+            pin = Pin(Ecosystem.GIT, name, oid, digests=digests, line=entry.line)
+            self._pins.setdefault((name, oid, entry.line), pin)
+        self.unpinned(entry, GIT_HELD if name and oid else GIT)
 
     def reading(self, version: str) -> Reading:
         """Return all that was found."""

@@ -12,12 +12,16 @@ import msgspec
 
 
 class Ecosystem(StrEnum):
-    """Whose names a lock file uses. The words of `registries`, and mise's tools."""
+    """Whose names a lock file uses. The words of `registries`, and mise's tools.
+
+    Of GIT are repositories, "HOST/PATH", and their versions are commits.
+    """
 
     NPM = "npm"
     PYPI = "pypi"
     CARGO = "cargo"
     GO = "go"
+    GIT = "git"
     MISE = "mise"
 
 
@@ -32,7 +36,8 @@ class Pin(msgspec.Struct, frozen=True, gc=False):  # many: a dataclass takes 20 
     """One artifact that a lock file names. `name` is canonical in its ecosystem.
 
     `file` "" means any file of the version, `url` "" that the format has none. `digests` are
-    "sha512:<hex>" (Go: "h1:<base64>"); bytes are right if any of them matches. Lines start at 1.
+    "sha512:<hex>" (Go: "h1:<base64>"; git: "git:<commit>"); bytes are right if any of them matches.
+    Lines start at 1.
     """
 
     ecosystem: Ecosystem

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, TARBALL, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, NO_DIGEST, TARBALL, Collector, Entry, Held
 from cleanroom.lockfile.digests import sri
 from cleanroom.lockfile.model import LIMITS, Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.names import is_web, registry_package
@@ -88,7 +88,7 @@ def _add(entry: Entry, package: trees.Table, found: Collector) -> None:
     if where.startswith(("file:", "link:")):
         found.unpinned(entry, LOCAL, local=True)
     elif where.startswith(_GIT):
-        found.unpinned(entry, GIT)
+        found.commit(entry, where)
     else:
         hold_npm(entry, Held(digests, url=where if is_web(where) else ""), found)
 

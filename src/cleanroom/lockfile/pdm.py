@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a file without a digest as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector
+from cleanroom.lockfile.collector import LOCAL, Collector
 from cleanroom.lockfile.model import Ecosystem, Reading
 from cleanroom.lockfile.python_files import add_files, entry_of
 
@@ -25,7 +25,8 @@ def read(text: str) -> Reading:
     for package, line in zip(packages, lines, strict=True):
         entry = entry_of(package, line)
         if any(kind in package for kind in _VCS):
-            found.unpinned(entry, GIT)
+            address, commit = (trees.word(package, key, line) for key in ("git", "revision"))
+            found.commit(entry, address, commit)
         elif "path" in package:
             found.unpinned(entry, LOCAL, local=True)
         else:

@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a version without a digest as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import strong
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 
@@ -37,7 +37,8 @@ def _add(name: str, package: trees.Table, line: int, found: Collector) -> None:
     entry = Entry(name, wanted.removeprefix("=="), line)
     digests = strong(trees.words(package, "hashes", line))
     if any(kind in package for kind in _VCS):
-        found.unpinned(entry, GIT)
+        address, commit = (trees.word(package, key, line) for key in ("git", "ref"))
+        found.commit(entry, address, commit)
     elif "path" in package or ("file" in package and not wanted):
         found.unpinned(entry, LOCAL, local=True)
     elif not wanted.startswith("=="):

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import sri
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.names import is_web
@@ -62,7 +62,8 @@ def _add(entry: Entry, package: trees.Table, found: Collector) -> None:
     tarball = trees.word(resolution, "tarball", line)
     digests = sri(trees.word(resolution, "integrity", line))
     if kind == "git":
-        found.unpinned(entry, GIT)
+        repository, commit = (trees.word(resolution, key, line) for key in ("repo", "commit"))
+        found.commit(entry, repository, commit)
     elif kind == "directory" or tarball.startswith("file:"):
         found.unpinned(entry, LOCAL, local=True)
     elif kind:

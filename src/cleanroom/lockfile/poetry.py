@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a file without a digest as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector
+from cleanroom.lockfile.collector import LOCAL, Collector
 from cleanroom.lockfile.model import Ecosystem, Reading
 from cleanroom.lockfile.python_files import add_files, entry_of
 
@@ -23,9 +23,11 @@ def read(text: str) -> Reading:
     lines = trees.array_lines(text, "package", len(packages))
     for package, line in zip(packages, lines, strict=True):
         entry = entry_of(package, line)
-        kind = trees.word(trees.part(package, "source", line), "type", line)
+        source = trees.part(package, "source", line)
+        kind = trees.word(source, "type", line)
         if kind == "git":
-            found.unpinned(entry, GIT)
+            commit = trees.word(source, "resolved_reference", line)
+            found.commit(entry, trees.word(source, "url", line), commit)
         elif kind in ("directory", "file"):
             found.unpinned(entry, LOCAL, local=True)
         else:

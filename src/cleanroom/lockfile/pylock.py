@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a file without a digest as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector
+from cleanroom.lockfile.collector import LOCAL, Collector
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.python_files import add_files, entry_of
 
@@ -26,7 +26,10 @@ def read(text: str) -> Reading:
     for package, line in zip(packages, lines, strict=True):
         entry = entry_of(package, line)
         if "vcs" in package:
-            found.unpinned(entry, GIT)
+            source = trees.part(package, "vcs", line)
+            is_git = trees.word(source, "type", line) == "git"
+            address = trees.word(source, "url", line) if is_git else ""
+            found.commit(entry, address, trees.word(source, "commit-id", line))
         elif "directory" in package:
             found.unpinned(entry, LOCAL, local=True)
         else:

@@ -8,7 +8,7 @@ an entry without is not pinned, as pip itself would refuse it.
 import re
 from typing import Final
 
-from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import strong
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading, Strength
 from cleanroom.lockfile.names import file_of, is_web, pypi_file
@@ -86,7 +86,8 @@ def _add_place(entry: Entry, place: str, digests: tuple[str, ...], found: Collec
     """Note a requirement at an address or a path; `#sha256=…` of an address is its digest."""
     url, _, fragment = place.partition("#")
     if url.startswith(_VCS):
-        found.unpinned(entry, GIT)
+        address, _, reference = url.rpartition("@")
+        found.commit(entry, address, reference)
     elif is_web(url):
         said = (part.replace("=", ":", 1) for part in fragment.split("&"))
         file = file_of(url)

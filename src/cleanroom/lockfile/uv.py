@@ -6,7 +6,7 @@ In: text. Out: a Reading. Never: a file without a digest as a pin.
 from typing import Final
 
 from cleanroom.lockfile import trees
-from cleanroom.lockfile.collector import GIT, LOCAL, Collector
+from cleanroom.lockfile.collector import LOCAL, Collector
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.python_files import add_files, entry_of
 
@@ -28,7 +28,7 @@ def read(text: str) -> Reading:
         entry = entry_of(package, line)
         source = trees.part(package, "source", line)
         if "git" in source:
-            found.unpinned(entry, GIT)
+            found.commit(entry, trees.word(source, "git", line))
         elif any(kind in source for kind in _LOCAL):
             found.unpinned(entry, LOCAL, local=True)
         else:

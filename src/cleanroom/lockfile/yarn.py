@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from cleanroom.lockfile.collector import GIT, LOCAL, NO_DIGEST, Collector, Entry, Held
+from cleanroom.lockfile.collector import LOCAL, NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import hexadecimal, sri
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.names import is_web, registry_package
@@ -110,7 +110,7 @@ def _add(block: _Block, found: Collector) -> None:
     elif not url:
         found.pin(entry, Held(digests), NO_DIGEST)
     elif not is_web(url) or (fragment and not digests and not tarball):
-        found.unpinned(entry, GIT)
+        found.commit(entry, f"{url}#{fragment}")
     else:
         hold_npm(entry, Held(digests, url=url), found)
 

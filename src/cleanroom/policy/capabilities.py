@@ -54,16 +54,9 @@ def _registry_needs(registries: list[RegistryPolicy]) -> dict[Capability, str]:
     for each in registries:
         key = f"registries.{each.manager}"
         found.setdefault(Capability.REGISTRY_ENFORCEMENT, f"{key}.enable: true")
-        if each.manager == "git":
-            # No commit is pinned: git asks for what branches are at, which lock files do not say.
-            asked = {
-                "lockfile_enforcement": each.lockfile.enabled and each.lockfile.mode != "off",
-                "cooldown": each.cooldown_s,
-                "exceptions": each.exceptions,
-            }
-            named = [f"{key}.{word}" for word, is_asked in asked.items() if is_asked]
-            if named:
-                found[Capability.REGISTRY_GIT] = ", ".join(named)
+        # No host says when a commit came to it: the dates in commits are their authors' word.
+        if each.manager == "git" and each.cooldown_s:
+            found[Capability.REGISTRY_GIT] = f"{key}.cooldown"
         if each.cache_ref not in (None, CONTENT_CACHE):
             found.setdefault(Capability.NAMED_CACHE, f"{key}.cache_ref: {each.cache_ref}")
     return found

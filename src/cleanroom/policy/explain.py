@@ -132,14 +132,15 @@ def _packages(policy: CompiledPolicy) -> Iterator[str]:
 def packages(policy: CompiledPolicy, registry: RegistryPolicy, where: str = "") -> str:
     """Return what an enabled registry gives: `packages of npm, TLS opened, only what …`."""
     if registry.manager == "git":
-        return f"git repositories{where}, TLS opened, read only{_but(policy)}"
+        held = f"{_but(policy)}{_held(registry, 'commit')}{_aged(registry)}"
+        return f"git repositories{where}, TLS opened, read only{held or ', whatever they have'}"
     return f"packages of {registry.manager}{where}, TLS opened{_held(registry)}{_aged(registry)}"
 
 
 def _but(policy: CompiledPolicy) -> str:
     """Git repositories may be written with a secret only, which has a line of its own."""
     pushes = any(each.git is not None and each.git.push is not None for each in policy.secrets)
-    return " but for what a secret may push" if pushes else ", whatever they have"
+    return " but for what a secret may push" if pushes else ""
 
 
 def _secret(binding: SecretBinding) -> str:
@@ -151,22 +152,23 @@ def _secret(binding: SecretBinding) -> str:
     return f"the secret {secret_text(binding)}, {sent}"
 
 
-def _held(registry: RegistryPolicy) -> str:
+def _held(registry: RegistryPolicy, what: str = "artifact") -> str:
     lockfile = registry.lockfile
     named = ", ".join(lockfile.lockfiles)
     if not lockfile.enabled or lockfile.mode == "off":
-        return ", whatever it has"
+        return ", whatever it has" if registry.manager != "git" else ""
     loose = first_seen(registry)
     some = f", {loose} by name and version only" if loose else ""
     count = len(registry.artifact_allowlist)
-    pinned = f"{named} pins ({count} artifact{'' if count == 1 else 's'}{some})"
+    pinned = f"{named} pins ({count} {what}{'' if count == 1 else 's'}{some})"
     if lockfile.mode == "warn":
         return f", with a warning about all but what {pinned}"
     return f", only what {pinned}"
 
 
 def _aged(registry: RegistryPolicy) -> str:
-    days = (registry.cooldown_s or 0) / 86_400
+    # Of git it is not enforced: the policy does not run.
+    days = (registry.cooldown_s or 0) / 86_400 if registry.manager != "git" else 0
     old = f", published {days:g} days ago or earlier" if days else ""
     past = ", from the registry itself if the cache fails" if registry.fallback == "direct" else ""
     excepted = [f"{each.purl} until {each.expires}" for each in registry.exceptions]

@@ -6,6 +6,7 @@ In: fields. Out: one RegistryPolicy a manager that is written. Never: a host out
 from typing import Final
 
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
+from cleanroom.policy.git_purl import EXAMPLE, read_git_purl
 from cleanroom.policy.model import (
     PURL_TYPES,
     LockfilePolicy,
@@ -20,10 +21,11 @@ MAX_HOSTS: Final = 64
 MAX_EXCEPTIONS: Final = 256
 _DAY_S: Final = 86_400
 _NOT_OF_GIT: Final = "under `registries.git` it refuses to run"
+_EXAMPLES: Final = "a package URL like pkg:npm/left-pad@1.3.0"
 
 _PURL = Key(
     "purl",
-    text(r"pkg:[a-z0-9.+-]+/[A-Za-z0-9._~%@/+:-]+", "a package URL like pkg:npm/left-pad@1.3.0"),
+    text(r"pkg:[a-z0-9.+-]+/[A-Za-z0-9._~%@/+:-]+(?:\?vcs_url=[A-Za-z0-9._~%@/+:-]+)?", _EXAMPLES),
     "",
     "Which package, as a package URL.",
     required=True,
@@ -95,7 +97,6 @@ LOCKFILE: Final = Key(
     Section((_LOCK_ENABLED, _MODE, _LOCKFILES), _build_lockfile),
     LockfilePolicy(),
     "Only what the repository's lock files pin is fetched.",
-    later=_NOT_OF_GIT,
 )
 _ENABLE = Key(
     "enable",
@@ -140,7 +141,6 @@ _EXCEPTIONS = Key(
     (),
     "Packages that pass although unlocked or too young.",
     shown="[]",
-    later=_NOT_OF_GIT,
 )
 _READ_ONLY = Key(
     "read_only",
@@ -156,10 +156,23 @@ def _check_purls(fields: Fields, policy: RegistryPolicy) -> None:
     """An exception of another manager's package would never except anything."""
     begin = f"pkg:{PURL_TYPES.get(policy.manager)}/"
     purls = [each.purl for each in policy.exceptions if each.purl]  # "": wrong already
-    foreign = [purl for purl in purls if not purl.startswith(begin)]
-    if foreign and policy.manager in PURL_TYPES:
+    if policy.manager == "git":
+        _check_repositories(fields, policy, purls)
+        return
+    foreign = [purl for purl in purls if not purl.startswith(begin) or "?" in purl]
+    if foreign:
         message = f"cannot except {foreign[0][:40]}: it is no package of {policy.manager}"
         fields.wrong(_EXCEPTIONS, message, f"begin it with {begin}")
+
+
+def _check_repositories(fields: Fields, policy: RegistryPolicy, purls: list[str]) -> None:
+    wrong = [purl for purl in purls if read_git_purl(purl) is None]
+    if wrong:
+        message = f"cannot except {wrong[0][:40]}: it is no repository, with a whole commit or none"
+        fields.wrong(_EXCEPTIONS, message, f"write it as {EXAMPLE}")
+    if any(each.digest for each in policy.exceptions):
+        message = "cannot hold a repository to a hash: its commit says what it is"
+        fields.wrong(_EXCEPTIONS, message, "write the commit behind the `@` of purl")
 
 
 def _registry(manager: str) -> Key[RegistryPolicy | None]:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cleanroom.lockfile.collector import GIT
 from cleanroom.lockfile.digests import without_weak
-from cleanroom.lockfile.model import LockfileError, Pin, Reading, Strength
+from cleanroom.lockfile.model import Ecosystem, LockfileError, Pin, Reading, Strength, Unpinned
 from cleanroom.lockfile.names import host_of, registry_package
 from cleanroom.lockfile.paths import MAX_FILES, beside, matches
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
@@ -19,6 +20,8 @@ from cleanroom.policy.problems import START, PolicyErrors, Problem
 from cleanroom.policy.written import Policy
 
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
+_ELSEWHERE: Final = "it is a repository of a host that allowed_hosts does not name"
+_NO_COMMIT: Final = "it comes from a git repository, and no whole commit of it is named"
 
 Outcomes = Mapping[str, Reading | LockfileError]
 
@@ -121,14 +124,16 @@ def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> Reg
             if pin.ecosystem != registry.manager:
                 continue
             source = f"{path}:{pin.line}"
-            if _is_foreign(pin, registry):
-                unpinned.add(UnpinnedArtifact(pin.name, pin.version, _FOREIGN, source))
+            foreign = _foreign(pin, registry)
+            if foreign:
+                unpinned.add(UnpinnedArtifact(pin.name, pin.version, foreign, source))
             else:
                 _merge(merged, pin, source)
         for entry in reading.unpinned:
-            if entry.ecosystem == registry.manager and not entry.local:
+            reason = _unpinned(entry, registry)
+            if reason:
                 where = f"{path}:{entry.line}"
-                unpinned.add(UnpinnedArtifact(entry.name, entry.version, entry.reason, where))
+                unpinned.add(UnpinnedArtifact(entry.name, entry.version, reason, where))
     return dataclasses.replace(
         registry,
         artifact_allowlist=tuple(merged[key] for key in sorted(merged)),
@@ -136,11 +141,24 @@ def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> Reg
     )
 
 
-def _is_foreign(pin: Pin, registry: RegistryPolicy) -> bool:
-    """A tarball at an address of its own is an artifact of the registry only at its hosts."""
+def _unpinned(entry: Unpinned, registry: RegistryPolicy) -> str:
+    """Return why an entry is not held for this registry, "" if it is none of its."""
+    if registry.manager == "git":
+        return _NO_COMMIT if entry.reason == GIT else ""
+    return entry.reason if entry.ecosystem == registry.manager and not entry.local else ""
+
+
+def _foreign(pin: Pin, registry: RegistryPolicy) -> str:
+    """Return why what is pinned is not of this registry, "" if it is.
+
+    A tarball at an address of its own is an artifact of the registry only at its hosts.
+    """
+    if pin.ecosystem is Ecosystem.GIT:
+        is_there = pin.name.partition("/")[0] in registry.allowed_hosts
+        return "" if is_there else _ELSEWHERE
     if registry.manager != "npm" or not pin.url or host_of(pin.url) in registry.allowed_hosts:
-        return False
-    return not registry_package(pin.url)
+        return ""
+    return "" if registry_package(pin.url) else _FOREIGN
 
 
 def _merge(merged: dict[tuple[str, str, str, str], ArtifactPin], pin: Pin, source: str) -> None:

@@ -8,6 +8,7 @@ from cleanroom.gateway.http1.heads import parse_response
 from cleanroom.gateway.layers.http_denial import (
     cargo_denial,
     denial_response,
+    git_denial,
     plain_denial,
     status_of,
 )
@@ -54,6 +55,13 @@ def test_only_an_upstream_at_fault_is_a_bad_gateway() -> None:
     assert status_of(Deny(Code.ADDRESS_NOT_ALLOWED, "x")) == 403
     assert status_of(Deny(Code.UPSTREAM_UNREACHABLE, "x")) == 502
     assert status_of(Deny(Code.UPSTREAM_CERTIFICATE_INVALID, "x")) == 502
+
+
+def test_git_shows_the_reason_of_what_it_reads_as_an_answer() -> None:
+    head, _, body = git_denial(DENY).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result")
+    said = b"ERR host_not_allowed: no rule of the policy allows evil.test\n"
+    assert body == b"%04x%b0000" % (len(said) + 4, said)
 
 
 def test_git_and_go_show_plain_text_only() -> None:

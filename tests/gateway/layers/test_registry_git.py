@@ -10,6 +10,7 @@ from cleanroom.gateway.layers.upload import MAX_UPLOAD
 from cleanroom.gateway.source import Answer, Served
 from cleanroom.gateway.wire import Fetch, FetchEnded, Finish, Hold, Pause, Report, Resume
 from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
+from tests.decide.git_policies import B, held, pin
 from tests.decide.policies import policy
 from tests.decide.test_upload_pack import fetch
 from tests.gateway.layers.test_registry import SANDBOX, Talk, refused
@@ -111,6 +112,20 @@ def test_a_body_that_may_not_be_is_refused_in_plain_text(
     assert b"\r\nContent-Type: text/plain" in answer
     assert event == Verdict(code, artifact="lib.git")
     assert commands[-1] == Finish()
+
+
+def test_what_no_lock_file_pins_is_refused_in_words_of_git() -> None:
+    locked = replace(policy(), registries=held(pin(B, "lib", HOST)).registries)
+    locked = replace(locked, registries=(replace(locked.registries[0], allowed_hosts=(HOST,)),))
+    answer, event = refused(Talk(locked).asks(post(BODY)))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack")
+    reason = b"lib.git aaaaaaaaaaaa is not in package-lock.json, which pins bbbbbbbbbbbb"
+    assert b"ERR lockfile_violation: " + reason in answer
+    assert event == Verdict("lockfile_violation", artifact="lib.git aaaaaaaaaaaa")
+    page = f"GET /x.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+    answer, event = refused(Talk(locked).asks(page.encode()))
+    assert answer.startswith(b"HTTP/1.1 403 lockfile_violation: ")
+    assert event == Verdict("lockfile_violation", artifact="x.git")
 
 
 def test_chunks_that_are_none_are_refused() -> None:

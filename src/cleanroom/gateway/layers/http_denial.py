@@ -11,6 +11,7 @@ import json
 from typing import Final
 
 from cleanroom.decide.model import Deny
+from cleanroom.decide.packets import encode_packet
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.write import MAX_REASON, encode_response, printable
 
@@ -55,6 +56,18 @@ def plain_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False
     )
     body = f"{printable(f'{deny.code}: {deny.reason}')}\n".encode("ascii")
     return encode_response(status, sentence, fields, body, head_only=head_only)
+
+
+def git_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:
+    """Return the answer to what a repository is asked: of any other status git shows the number."""
+    del status
+    said = f"ERR {printable(f'{deny.code}: {deny.reason}')}".encode("ascii")
+    fields = (
+        ("Content-Type", "application/x-git-upload-pack-result"),
+        ("Cache-Control", "no-store"),
+        ("X-Cleanroom-Code", str(deny.code)),
+    )
+    return encode_response(200, "OK", fields, encode_packet(said) + b"0000", head_only=head_only)
 
 
 def cargo_denial(deny: Deny, *, status: int = FORBIDDEN, head_only: bool = False) -> bytes:

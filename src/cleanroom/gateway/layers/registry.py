@@ -29,6 +29,7 @@ from cleanroom.gateway.layers.http_denial import (
     BAD_REQUEST,
     cargo_denial,
     denial_response,
+    git_denial,
     plain_denial,
     status_of,
 )
@@ -258,7 +259,10 @@ class RegistryLayer:
         registry = self._visit.registries.get(self._target.name)
         manager = registry.policy.manager if registry is not None else ""
         write = _DENIALS.get(manager, denial_response)
-        head_only = request is not None and request.method == "HEAD"
+        method = request.method if request is not None else ""
+        if (manager, method, refusal.deny.code) == ("git", "POST", Code.LOCKFILE_VIOLATION):
+            write = git_denial
+        head_only = method == "HEAD"
         answer = write(refusal.deny, status=refusal.status, head_only=head_only)
         told = self._told(request, None)
         told["artifact"] = refusal.label

@@ -1,0 +1,53 @@
+"""Git repositories and commits as lock files name them -> one spelling of each.
+
+In: addresses as npm, pip, cargo and others write them. Out: "HOST/PATH" without `.git`, and a
+commit's whole name. Never: a branch, a tag, or the beginning of a commit's name.
+
+The same repository is had by https and by ssh, with a user or without: how it is fetched is no
+part of what it is called.
+"""
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_HOST: Final = r"([A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))"
+_URL: Final = re.compile(rf"(?:https?|ssh|git)://(?:[^/@\s]*@)?{_HOST}(?::[0-9]{{1,5}})?/(.+)")
+# As scp(1) writes it, also behind "ssh://", where npm and yarn leave it.
+_SCP: Final = re.compile(rf"(?:ssh://)?(?:[^/@:\s]+@)?{_HOST}:([^/].*)")
+_PATH: Final = re.compile(r"[!-~]{1,1024}")
+# The words that clients have for hosts.
+_FORGES: Final = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
+
+
+def repository_at(address: str) -> str:
+    """Return "HOST/PATH" of an address, without its query and fragment; "" if it has none."""
+    plain = address.removeprefix("git+").partition("#")[0].partition("?")[0]
+    found = _URL.fullmatch(plain) or _SCP.fullmatch(plain)
+    if found is None:
+        return ""
+    return canonical_repository(f"{_FORGES.get(found[1], found[1])}/{found[2]}")
+
+
+def canonical_repository(text: str) -> str:
+    """Return "HOST/PATH" in its one spelling; "" if it has none."""
+    host, _, path = text.partition("/")
+    path = unquote(path).rstrip("/").removesuffix(".git")
+    parts = path.split("/")
+    if not _PATH.fullmatch(path) or any(part in {"", ".", ".."} for part in parts):
+        return ""
+    return f"{host.lower().rstrip('.')}/{path}"
+
+
+def whole_commit(text: str) -> str:
+    """Return a commit's whole name in lower case; "" for anything else."""
+    name = text.lower()
+    return name if _COMMIT.fullmatch(name) else ""
+
+
+def commit_in(address: str) -> str:
+    """Return what stands behind an address's `#`: a commit, or `commit=` and one; else ""."""
+    fragment = address.partition("#")[2]
+    named = [part.partition("commit=")[2] for part in fragment.split("&") if "commit=" in part]
+    return whole_commit(named[0] if named else fragment)

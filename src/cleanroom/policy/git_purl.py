@@ -1,0 +1,47 @@
+"""Repositories of git as package URLs name them, for `registries.git.exceptions`.
+
+In: a package URL. Out: "HOST/PATH" and a commit, as lock files are read. Never: a branch, a tag or
+the beginning of a commit's name taken for a commit.
+
+`pkg:github/OWNER/NAME@COMMIT`, likewise gitlab and bitbucket; of any other host
+`pkg:generic/NAME?vcs_url=git+https://HOST/PATH@COMMIT`. Without a commit it is all of it.
+"""
+
+from typing import Final
+from urllib.parse import unquote
+
+from cleanroom.lockfile.repositories import repository_at, whole_commit
+
+_FORGES: Final = ("pkg:github/", "pkg:gitlab/", "pkg:bitbucket/")
+_GENERIC: Final = "pkg:generic/"
+_VCS_URL: Final = "vcs_url="
+EXAMPLE: Final = f"{_GENERIC}NAME?{_VCS_URL}git+https://HOST/PATH@COMMIT"
+
+
+def read_git_purl(purl: str) -> tuple[str, str] | None:
+    """Return the repository and the commit, "" for all of them; None if it names none of git."""
+    path, _, qualifiers = purl.partition("?")
+    if path.startswith(_FORGES) and not qualifiers:
+        address, _, commit = path.removeprefix("pkg:").replace("/", ":", 1).partition("@")
+    elif path.startswith(_GENERIC) and qualifiers.startswith(_VCS_URL):
+        address, commit = _place(unquote(qualifiers.removeprefix(_VCS_URL)))
+    else:
+        return None
+    name = repository_at(address)
+    if not name or (commit and not whole_commit(commit)):
+        return None
+    return name, whole_commit(commit)
+
+
+def git_purl(repository: str, commit: str) -> str:
+    """Return the package URL of a commit of "HOST/PATH"."""
+    name = repository.rpartition("/")[2]
+    return f"{_GENERIC}{name}?{_VCS_URL}git+https://{repository}@{commit}"
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Split an address and the commit behind the `@` of its path."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    path, _, commit = path.partition("@")
+    return f"{scheme}://{host}/{path}", commit

@@ -1,0 +1,38 @@
+import pytest
+
+from cleanroom.policy.git_purl import git_purl, read_git_purl
+
+C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
+
+
+@pytest.mark.parametrize(
+    ("purl", "read"),
+    [
+        (f"pkg:github/team/lib@{C}", ("github.com/team/lib", C)),
+        (f"pkg:github/team/lib@{C.upper()}", ("github.com/team/lib", C)),
+        ("pkg:gitlab/team/sub/lib", ("gitlab.com/team/sub/lib", "")),
+        (f"pkg:bitbucket/team/lib@{C}", ("bitbucket.org/team/lib", C)),
+        (f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib@{C}", ("h.example/a/lib", C)),
+        (
+            f"pkg:generic/lib?vcs_url=git%2Bhttps://h.example/a/lib.git%40{C}",
+            ("h.example/a/lib", C),
+        ),
+        ("pkg:generic/lib?vcs_url=git+ssh://git@h.example/a/lib", ("h.example/a/lib", "")),
+        (git_purl("h.example/a/lib", C), ("h.example/a/lib", C)),
+    ],
+)
+def test_a_repository_and_its_commit_are_read(purl: str, read: tuple[str, str]) -> None:
+    assert read_git_purl(purl) == read
+
+
+@pytest.mark.parametrize(
+    "purl",
+    [
+        "pkg:npm/left-pad@1.3.0", "pkg:github/team/lib@v1.0", f"pkg:github/team/lib@{C[:39]}",
+        f"pkg:github/team/lib@{C}?vcs_url=git+https://h.example/a", f"pkg:generic/lib@{C}",
+        "pkg:generic/lib?vcs_url=", "pkg:generic/lib?vcs_url=git+https://h.example/a@main",
+        "pkg:generic/lib?download_url=https://h.example/a", "pkg:github/",
+    ],
+)  # fmt: skip
+def test_what_names_no_repository_is_none(purl: str) -> None:
+    assert read_git_purl(purl) is None
