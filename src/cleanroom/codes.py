@@ -86,8 +86,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     ),
     Code.UPSTREAM_UNREACHABLE: Explanation(
         "The policy allows the host, but it could not be reached from this machine.",
-        "It does not resolve, refuses the connection, or does not answer in time; or this network "
-        "needs a proxy.",
+        "It does not resolve, refuses the connection, does not answer in time, or a registry sends "
+        "too slowly; or this network needs a proxy.",
         "Try the host outside the sandbox. The operator sets `gateway.proxy` or "
         "`gateway.resolvers` in config.yaml.",
     ),

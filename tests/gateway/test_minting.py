@@ -17,7 +17,7 @@ from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.vault import SandboxSecrets, Secret
 from cleanroom.policy.model import OAuth2, SecretBinding
 from tests.gateway.certificates import authority
-from tests.gateway.test_upstream import BYE, HOSTS, Registry
+from tests.gateway.upstream_scene import BYE, HOSTS, Registry
 from tests.gateway.world import World
 
 HOST = "npm.test"

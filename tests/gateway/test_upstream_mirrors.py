@@ -8,7 +8,8 @@ from cleanroom.decide.artifact import Grant
 from cleanroom.decide.mirror import Mirror
 from cleanroom.errors import Code
 from cleanroom.gateway.source import Want
-from tests.gateway.test_upstream import BYE, OK, WANT, Scene, Told, scene
+from tests.gateway.test_upstream import Told, scene
+from tests.gateway.upstream_scene import BYE, OK, WANT, Scene
 
 __all__ = ["scene"]
 

@@ -21,6 +21,7 @@ from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
 from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
 from cleanroom.gateway.moving import from_storage, judge_move
+from cleanroom.gateway.pace import Pace
 from cleanroom.gateway.places import Place, named, place_of
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Answer, Served, Taker, Want
@@ -188,6 +189,7 @@ class Asking:
         self._is_over = False
         self._redirects = 0
         self._timer = Timer(_nothing)
+        self._pace = Pace(pool.doors.reactor.now())
 
     def start(self) -> None:
         """Ask on a kept connection, or dial."""
@@ -209,6 +211,7 @@ class Asking:
         """Implement Fetching."""
         self._is_paused = False
         if not self._is_over:
+            self._pace = Pace(self._pool.doors.reactor.now())
             self._watch()
             self._pool.doors.reactor.soon(self._go_on)
 
@@ -301,20 +304,30 @@ class Asking:
 
     def _hear(self, line: Line) -> None:
         data = line.session.read()
-        if data:
-            self._watch()
-            progress = self._exchange.feed(data)
-            if progress.answer is not None and self._redirects_to(line, progress.answer):
-                return
-            if progress.answer is not None:
-                self._begin(progress.answer)
-            for piece in progress.payload if not self._is_over else ():
-                self._taker.more(piece)
+        slow = self._pace.took(len(data), self._pool.doors.reactor.now()) if data else ""
+        if data and self._leads_away(line, data):
+            return
         session, exchange = line.session, self._exchange
         if session.is_ended and not exchange.end(is_torn=session.is_torn):
             raise BrokenError
-        if self._exchange.is_done and not self._is_over:
+        if self._is_over:
+            return
+        if exchange.is_done:
             self._finish(line)
+        elif slow:
+            self.give_up(_unreachable(f"{named(self.want)} {slow}"))
+
+    def _leads_away(self, line: Line, data: bytes) -> bool:
+        """Hand on what has come; tell whether it leads to another place."""
+        self._watch()
+        progress = self._exchange.feed(data)
+        if progress.answer is not None and self._redirects_to(line, progress.answer):
+            return True
+        if progress.answer is not None:
+            self._begin(progress.answer)
+        for piece in progress.payload if not self._is_over else ():
+            self._taker.more(piece)
+        return False
 
     def _begin(self, answer: Answer) -> None:
         want = self.want
