@@ -14,13 +14,16 @@ SECRETS = "secrets:\n  company: {env: TOKEN}\n"
 def test_every_key_is_read_in_its_one_spelling() -> None:
     text = f"""{SECRETS}mirrors:
   NPM.Example: {{url: "https://M.corp.example:443/api/npm/", auth: company}}
-  index.example: {{url: "https://m.corp.example:8443", auth: company, user: robot}}
+  index.example: {{url: "https://m.corp.example:8443", auth: company, user: robot,
+    simple: +simple}}
   files.example: {{url: https://m.corp.example/files, storage: [S3.example:443, d.example:9000]}}
 """
     config = parse_config(text, "config.yaml", {"CLEANROOM_MIRRORS": "x"})
     assert config.settings.mirrors == (
         Mirror("npm.example", "https://m.corp.example/api/npm", "company"),
-        Mirror("index.example", "https://m.corp.example:8443", "company", "robot"),
+        Mirror(
+            "index.example", "https://m.corp.example:8443", "company", "robot", simple="+simple"
+        ),
         Mirror(
             "files.example",
             "https://m.corp.example/files",
@@ -54,6 +57,8 @@ def test_every_key_is_read_in_its_one_spelling() -> None:
         ("{url: https://m.example/, storage: ['https://s3.example']}", "storage"),
         ("{url: https://m.example/, storage: ['s3.example:99999']}", "no port"),
         ("{url: https://m.example/, storage: s3.example}", "it is a list"),
+        ("{url: https://m.example/, simple: a/b}", "the name of a folder"),
+        ("{url: https://m.example/, simple: ..}", "the name of a folder"),
     ],
 )
 def test_anything_else_is_refused(text: str, why: str) -> None:

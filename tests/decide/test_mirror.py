@@ -1,8 +1,11 @@
 """Mirrors: places and links under public names, and no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.mirror import (
     Mirror,
     binding_of,
@@ -13,6 +16,7 @@ from cleanroom.decide.mirror import (
     public_place,
     renaming,
 )
+from cleanroom.decide.question import Artifact
 from tests.policy.reading import compiled
 
 NPM = Mirror("npm.example", "https://m.corp.example/api/npm", "a")
@@ -42,6 +46,37 @@ def test_a_mirror_says_who_is_dialled() -> None:
         "its mirror https://m.example, with files in s3.example, d.example:9000"
     )
     assert ROOT.text == "root.example is asked at its mirror https://own.corp.example:8443"
+
+
+ART, NEXUS = "https://a.example/artifactory/api", "https://n.example/repository"
+
+
+@pytest.mark.parametrize(
+    ("manager", "mirror", "public", "path"),
+    [
+        ("npm", f"{ART}/npm/r", "/@s/x/-/@s/x-1.0.0.tgz", "/npm/r/@s/x/-/@s/x-1.0.0.tgz"),
+        ("npm", f"{NEXUS}/r", "/@s/x/-/x-1.0.0.tgz", "/r/@s/x/-/x-1.0.0.tgz"),
+        ("pypi", f"{ART}/pypi/r", "/packages/a/x-1.0.tar.gz", "/pypi/r/packages/a/x-1.0.tar.gz"),
+        (
+            "pypi",
+            f"{ART}/pypi/r/packages",
+            "/packages/a/b/x-1.0.tar.gz",
+            "/pypi/r/packages/packages/a/b/x-1.0.tar.gz",
+        ),
+        ("pypi", f"{NEXUS}/r", "/packages/x/1.0/x-1.0.tar.gz", "/r/packages/x/1.0/x-1.0.tar.gz"),
+        ("cargo", f"{ART}/cargo/r/v1", "/crates/x/1.0.0/download", "/v1/crates/x/1.0.0/download"),
+        ("cargo", f"{NEXUS}/r", "/crates/x/1.0.0/download", "/r/crates/x/1.0.0/download"),
+        ("go", f"{ART}/go/r", "/x.example/x/@v/v1.0.0.zip", "/go/r/x.example/x/@v/v1.0.0.zip"),
+    ],
+)
+def test_files_of_the_usual_products_are_below_their_url(
+    manager: str, mirror: str, public: str, path: str
+) -> None:
+    """And are known for what they are by the public path."""
+    asked = GRAMMARS[manager].ask(public)
+    assert isinstance(asked, Artifact)
+    assert asked.version.removeprefix("v").startswith("1.0")
+    assert Mirror("public.example", mirror).path_of(public).endswith(path)
 
 
 def test_a_value_of_a_mirror_is_bound_to_nothing() -> None:
@@ -110,6 +145,34 @@ def test_where_crates_are_had_is_a_public_name_again() -> None:
     assert rename(b'{"dl":"https://m.corp.example/api/crates/crates/{crate}"}') == (
         b'{"dl":"https://static.crates.example/crates/{crate}"}'
     )
+
+
+def test_where_the_operator_logs_in_cargo_is_not_told_to() -> None:
+    page = b'{"dl":"https://m.corp.example/api/crates","auth-required" : true}'
+    said = b'{"dl":"https://static.crates.example",%b}'
+    config = Grant("cargo", "metadata", "/config.json")
+    known = make_mirrors([replace(CRATES, auth="a"), DOWNLOADS])
+    for asked, login in ((CRATES.host, b'"auth-required":false'), (DOWNLOADS.host, b"")):
+        rename = renaming(known, config, asked)
+        assert rename is not None
+        assert rename(page) == said % (login or b'"auth-required" : true')
+    rename = renaming(OTHERS, config, CRATES.host)
+    assert rename is not None
+    assert rename(page) == said % b'"auth-required" : true', "there is no token to log in with"
+
+
+def test_an_index_may_have_its_pages_elsewhere() -> None:
+    devpi = Mirror("index.example", "https://d.example/root/pypi", simple="+simple")
+    at = ("d.example", 443)
+    for public, path in (
+        ("/simple/six/", "/root/pypi/+simple/six/"),
+        ("/+f/ff7/six-1.tar.gz", "/root/pypi/+f/ff7/six-1.tar.gz"),
+        ("/simply/six/", "/root/pypi/simply/six/"),
+    ):
+        assert devpi.path_of(public) == path
+        assert public_place(make_mirrors([devpi]), devpi.host, at, path) == (devpi.host, public)
+    assert INDEX.path_of("/simple/six/") == "/api/pypi/simple/six/"
+    assert INDEX.public_of("/api/pypi/+simple/six/") == "/+simple/six/"
 
 
 def test_the_longest_prefix_is_meant() -> None:

@@ -66,7 +66,8 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
                 name, _, value = line.decode().strip().partition(": ")
                 fields[name.lower()] = value
             body = _body(file, fields)
-            said = f"{fields}\n{body.decode('latin-1')}"
+            lines = [f"{method} {target}", *(f"{name}: {value}" for name, value in fields.items())]
+            said = "\r\n".join([*lines, "", body.decode("latin-1")])
             request = Request(fields["host"], method, target, said)
             scripted = (request.host, target) in script.replies
             reply = script.reply(request)

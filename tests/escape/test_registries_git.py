@@ -56,7 +56,7 @@ class Repository:
         git(self.tree, "init", "-q", "-b", "main")
         self.commit("one", "1\n" * 4000)
         self.commit("two", "2\n")
-        self.bare.parent.mkdir(exist_ok=True)
+        self.bare.parent.mkdir(parents=True, exist_ok=True)
         git(self.tree, "clone", "-q", "--bare", ".", str(self.bare))
 
     @property

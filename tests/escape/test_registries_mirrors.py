@@ -27,6 +27,7 @@ from tests.escape.registry_internet import (
     unique,
 )
 from tests.escape.registry_world import NPM, PYPI, Registries, registries, registry_policy
+from tests.escape.test_registries_programs import NPM_CLIENTS, PRELUDE, PYPI_CLIENTS, folders_of
 
 pytestmark = pytest.mark.escape
 
@@ -154,6 +155,55 @@ result = run("pip3", "install", *flags, "-r", "requirements.txt")
     assert hosts(outside) == {"private.test"}
 
 
+@pytest.mark.parametrize("client", ["pnpm", "yarn 4"])
+def test_other_clients_of_npm_work_with_the_mirror(
+    outside: Registries, pad: Package, client: str
+) -> None:
+    page = json.loads(packument(pad.name, {pad.version: pad.data}, MIRROR))
+    page["time"] = {pad.version: "2020-01-01T00:00:00Z"}  # yarn wants to know
+    body = json.dumps(page).encode()
+    paged = Reply(body, kind="application/json", only=(BEARER,))
+    outside.script.answers(f"{MIRROR}/{pad.name}", paged)
+    line = NPM_CLIENTS[client]
+    add = line.replace("SPEC", f"{pad.name}@{pad.version}")
+    manifest = json.dumps({"name": "work", "version": "1.0.0"})
+    program = f"""{PRELUDE}
+open("/tmp/work/package.json", "w").write({manifest!r})
+result = run({add!r})
+"""
+    works_once_and_offline(outside, NPM, program, pad.lock, line)
+
+
+def test_uv_installs_from_the_mirror(outside: Registries) -> None:
+    """Its index names files by relative links, as several products do."""
+    made = Project(unique("corporate_python"))
+    file = made.file.rpartition("/")[2]
+    link = f'<a href="../..{made.file}#sha256={sha256(made.wheel)}">{file}</a>'
+    page = Reply(link.encode(), kind="text/html", only=(BASIC,))
+    outside.script.answers(f"private.test/api/pypi/simple/{made.name}/", page)
+    outside.script.answers(f"private.test/api/pypi{made.file}", Reply(made.wheel, only=(BASIC,)))
+    line = PYPI_CLIENTS["uv"]
+    program = f"{PRELUDE}\nresult = run({line.replace('NAME', made.name)!r})"
+    works_once_and_offline(outside, PYPI, program, made.lock, line)
+
+
+def works_once_and_offline(
+    outside: Registries, policy: str, program: str, lock: str, line: str
+) -> None:
+    flags = folders_of(line)
+    said = outside.run(policy, program, lock, flags=flags)
+    assert said.result[0] == 0, said.result
+    assert "private.test" not in json.dumps(said.result)
+    assert TOKEN not in json.dumps([said.result, said.audit, said.stderr])
+    assert hosts(outside) == {"private.test"}
+
+    def is_had() -> bool:
+        offline = outside.run(policy, program, lock, flags=(*flags, "--offline"))
+        return bool(offline.result[0] == 0)
+
+    assert eventually(is_had, 60)
+
+
 def test_what_the_mirror_sent_is_found_by_its_identity_only(
     outside: Registries, pad: Package, token: Path
 ) -> None:
@@ -163,7 +213,11 @@ def test_what_the_mirror_sent_is_found_by_its_identity_only(
     assert eventually(lambda: is_kept(outside, pad), 60)
     token.write_text(OTHER)
     assert not is_kept(outside, pad)
-    assert [each[0] for each in outside.run(NPM, program, pad.lock).result] == [401]
+    said = outside.run(NPM, program, pad.lock)
+    assert [each[0] for each in said.result] == [403]
+    (refused,) = said.denials("secret_unavailable")
+    assert "private.test, the mirror of npm.test, answers 401" in refused["reason"]
+    assert "'company'" in refused["reason"]
     told = [each.authorization for each in outside.script.asked]
     assert told == [BEARER, f"Bearer {OTHER}"]
     token.write_text(TOKEN)

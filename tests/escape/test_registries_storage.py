@@ -130,7 +130,9 @@ def test_it_is_had_once_and_belongs_to_the_mirrors_identity(
     assert hosts(outside) == ["private.test", "storage.test"]
     token.write_text(OTHER)
     assert not is_kept(outside, pad)
-    assert [each[0] for each in outside.run(NPM, getting(pad.file), pad.lock).result] == [401]
+    said = outside.run(NPM, getting(pad.file), pad.lock)
+    assert [each[0] for each in said.result] == [403]
+    assert said.denials("secret_unavailable")
     assert hosts(outside) == ["private.test", "storage.test", "private.test"]
 
 

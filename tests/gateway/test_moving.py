@@ -9,7 +9,7 @@ from cleanroom.decide.mirror import Mirror
 from cleanroom.decide.model import Deny
 from cleanroom.decide.storage import Stored
 from cleanroom.errors import Code
-from cleanroom.gateway.moving import MAX_REDIRECTS, from_storage, judge_move
+from cleanroom.gateway.moving import MAX_REDIRECTS, heard, judge_move
 from cleanroom.gateway.source import Answer, Want
 from tests.gateway.upstreams import HOST, artifact, page, want
 
@@ -79,7 +79,7 @@ def test_a_host_that_could_be_storage_is_named_with_the_setting() -> None:
     )
 
 
-def test_a_page_is_not_had_from_storage() -> None:
+def test_a_page_is_not_had_heard() -> None:
     paged = want(page(), mirrors={HOST: MIRROR})
     assert refused(paged, SIGNED).endswith(": only the files of packages are had from storage")
 
@@ -101,11 +101,25 @@ def test_not_for_ever() -> None:
 
 def test_storage_has_the_file_or_nothing() -> None:
     answer = Answer(200, (("content-type", "x/y"), ("location", SIGNED)), 3)
-    assert from_storage(STORED, answer) == Answer(200, (("content-type", "x/y"),), 3)
+    assert heard(STORED, answer) == Answer(200, (("content-type", "x/y"),), 3)
     for status in (204, 206, 304, 307, 403, 404, 500):
-        deny = from_storage(STORED, replace(answer, status=status))
+        deny = heard(STORED, replace(answer, status=status))
         assert isinstance(deny, Deny)
         assert deny.code is Code.UPSTREAM_UNREACHABLE
         assert deny.reason == (
             f"s3.example, storage of the mirror of {HOST}, answers {status} for ms 2.1.3"
         )
+
+
+def test_a_mirror_that_does_not_take_the_operators_secret_is_said() -> None:
+    no = Answer(401, (), 0)
+    told = replace(MIRRORED, mirrors={HOST: replace(MIRROR, auth="company")})
+    deny = heard(told, no)
+    assert deny == Deny(
+        Code.SECRET_UNAVAILABLE,
+        f"m.example, the mirror of {HOST}, answers 401: it does not take the operator's secret "
+        "'company' for ms 2.1.3",
+    )
+    for asked in (PLAIN, MIRRORED, replace(told, host="files.example")):
+        assert heard(asked, no) == no
+    assert heard(told, replace(no, status=403)) == replace(no, status=403)

@@ -20,6 +20,14 @@ def test_a_host_with_a_mirror_is_asked_there() -> None:
     assert (named(PLAIN), named(MIRRORED)) == (HOST, f"m.example:8443, the mirror of {HOST},")
 
 
+def test_a_redirect_is_read_from_where_the_mirror_has_it() -> None:
+    index = Mirror(HOST, "https://d.example/root/pypi", simple="+simple")
+    grant = dataclasses.replace(PLAIN.grant, path="/simple/Six/")
+    asked = dataclasses.replace(PLAIN, grant=grant, mirrors={HOST: index})
+    for location in ("../six/", "/root/pypi/+simple/six/", f"https://{HOST}/simple/six/"):
+        assert redirected(asked, location) == (HOST, "/simple/six/")
+
+
 def test_a_file_in_storage_is_asked_there() -> None:
     stored = dataclasses.replace(MIRRORED, stored=Stored("s3.example", 443, "/x?signed"))
     assert place_of(stored) == ("sbx-a", "s3.example", 443, True)

@@ -47,6 +47,14 @@ def test_a_mirror_that_is_somebody_else_is_asked_nothing(scene: Scene) -> None:
     assert registry.requests == []
 
 
+def test_a_mirror_that_does_not_take_the_secret_is_said_and_its_page_is_not(scene: Scene) -> None:
+    scene.serve((b"HTTP/1.1 401 U\r\nContent-Length: 4\r\n\r\nwho?",), name="files.test")
+    taken = scene.fetch(MIRRORED)
+    assert taken.answer is None
+    assert taken.deny is not None
+    assert taken.deny.code is Code.SECRET_UNAVAILABLE
+
+
 def test_a_redirect_of_a_mirror_is_followed_at_the_mirror(scene: Scene) -> None:
     moved = b"HTTP/1.1 302 F\r\nLocation: /api/npm/Left-Pad\r\nContent-Length: 0\r\n\r\n"
     registry = scene.serve((moved, BYE), (OK,), name="files.test")

@@ -75,21 +75,28 @@ _STORAGE: Final = Key(
     "Where its files lie, if it redirects to signed addresses of other hosts for them.",
 )
 
+_SIMPLE: Final = Key(
+    "simple",
+    values.text(r"[A-Za-z0-9+_.-]*[A-Za-z0-9+_-]", "the name of a folder", 64),
+    "",
+    "Where an index has its pages of projects, if not at `simple`: devpi at `+simple`.",
+)
+
 
 def _build(fields: Fields) -> Mirror:
     if fields.has(_USER) and not fields.has(_AUTH):
         fields.wrong(_USER, f"cannot use a user in {fields.spot.name} without a secret", "add auth")
     words = fields.read(_URL), fields.read(_AUTH), fields.read(_USER)
-    return Mirror("", *words, fields.read(_STORAGE))
+    return Mirror("", *words, fields.read(_STORAGE), fields.read(_SIMPLE))
 
 
 MIRRORS: Final = Key(
     "mirrors",
     MapOf(
         values.host(),
-        Section((_URL, _AUTH, _USER, _STORAGE), _build, "mirror"),
+        Section((_URL, _AUTH, _USER, _STORAGE, _SIMPLE), _build, "mirror"),
         MAX_MIRRORS,
-        "mapping of a registry's host to url, auth, user and storage",
+        "mapping of a registry's host to url, auth, user, storage and simple",
     ),
     (),
     "Where registries are asked instead of at their own hosts. See docs/registries.md.",

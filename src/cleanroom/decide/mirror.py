@@ -23,6 +23,9 @@ _VALUE: Final = "mirror:"
 _FOR_EVER_S: Final = 10 * 365 * 86_400  # the value is its sandbox's until that ends
 # Whose pages link to files by URL. Go's and git's name none.
 _LINKING: Final = frozenset({"npm", "pypi", "cargo"})
+_SIMPLE: Final = "/simple/"  # where public indexes have their pages of projects
+_CRATES_CONFIG: Final = "/config.json"  # of a sparse index: where crates are, and who may ask
+_LOGIN: Final = re.compile(rb'"auth-required"\s*:\s*true')
 _NOT_BEFORE: Final = rb"(?![\w.~:@%+-])"  # letters that would make another host or path of it
 
 
@@ -32,7 +35,8 @@ class Mirror:
 
     `auth` is the id of the operator's secret that it wants, "" if none; it is sent as a password of
     `user`, or as a bearer token where there is no user. `storage` is where its files may lie
-    (decide/storage.py): each is NAME, or NAME:PORT.
+    (decide/storage.py): each is NAME, or NAME:PORT. `simple` is where it has an index's pages of
+    projects, if not at "simple".
     """
 
     host: str
@@ -40,6 +44,7 @@ class Mirror:
     auth: str = ""
     user: str = ""
     storage: tuple[str, ...] = ()
+    simple: str = ""
 
     @property
     def name(self) -> str:
@@ -60,6 +65,20 @@ class Mirror:
     def prefix(self) -> str:
         """What stands before each public path."""
         return urlsplit(self.url).path
+
+    def path_of(self, public: str) -> str:
+        """Return where the mirror has a public path."""
+        if self.simple and public.startswith(_SIMPLE):
+            public = f"/{self.simple}/{public.removeprefix(_SIMPLE)}"
+        return f"{self.prefix}{public}"
+
+    def public_of(self, path: str) -> str:
+        """Return the public path of one below the mirror's prefix."""
+        public = path[len(self.prefix) :] or "/"
+        own = f"/{self.simple}/"
+        if self.simple and public.startswith(own):
+            return f"{_SIMPLE}{public.removeprefix(own)}"
+        return public
 
     @property
     def text(self) -> str:
@@ -113,7 +132,7 @@ def public_place(mirrors: Mirrors, asked: str, at: tuple[str, int], path: str) -
     for mirror in _in_order(mirrors, asked):
         is_below = path.startswith(f"{mirror.prefix}/") or path == mirror.prefix
         if (mirror.name, mirror.port) == at and is_below:
-            return mirror.host, path[len(mirror.prefix) :] or "/"
+            return mirror.host, mirror.public_of(path)
     return "", ""
 
 
@@ -133,6 +152,13 @@ def renaming(mirrors: Mirrors, grant: Grant, asked: str) -> Callable[[bytes], by
             )
             names.setdefault(url, public)
     links = re.compile(b"(?:%b)%b" % (b"|".join(map(re.escape, names)), _NOT_BEFORE))
+    own = mirrors.get(asked)
+    says_who = grant.manager == "cargo" and grant.path.endswith(_CRATES_CONFIG)
+    if says_who and own is not None and own.auth:
+        # It is the gateway that logs in: cargo, which has no token, would not even ask.
+        return lambda page: _LOGIN.sub(
+            b'"auth-required":false', links.sub(lambda found: names[found[0]], page)
+        )
     return lambda page: links.sub(lambda found: names[found[0]], page)
 
 

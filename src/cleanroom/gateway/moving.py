@@ -1,8 +1,8 @@
 """Where an upstream sends a Want: judged before anybody is asked there.
 
-In: a Want, a Location. Out: the Want that is asked next, or why none is. Never: I/O; another
-package than was granted; a place that neither the policy nor the operator names; a signed address
-in a sentence.
+In: a Want, a Location, the head of an answer. Out: the Want that is asked next, what is heard, or
+why nothing is. Never: I/O; another package than was granted; a place that neither the policy nor
+the operator names; a signed address in a sentence.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from cleanroom.gateway.source import Answer, Want
 
 MAX_REDIRECTS: Final = 5
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 
 # (want, host, target): judged as if the sandbox had asked for it.
 Judge = Callable[[Want, str, str], Grant | Refusal]
@@ -61,7 +62,19 @@ def _moved(judge: Judge, want: Want, place: tuple[str, str], location: str) -> W
     return replace(want, host=host, grant=replace(want.grant, path=grant.path))
 
 
-def from_storage(want: Want, answer: Answer) -> Answer | Deny:
+def heard(want: Want, answer: Answer) -> Answer | Deny:
+    """Judge the head of what was asked for the operator; the registry's own may pass as it is."""
+    if want.stored is not None:
+        return _from_storage(want, answer)
+    mirror = want.mirror
+    if mirror is not None and mirror.auth and answer.status == _UNAUTHORIZED:
+        # Clients would ask their user for a token, who has none to give.
+        reason = f"{named(want)} answers 401: it does not take the operator's secret"
+        return Deny(Code.SECRET_UNAVAILABLE, f"{reason} '{mirror.auth}' for {want.grant.label}")
+    return answer
+
+
+def _from_storage(want: Want, answer: Answer) -> Answer | Deny:
     """Return the head of storage's answer, which is the file or nothing.
 
     SECURITY: what such hosts say of a request that they refuse repeats what was signed.

@@ -44,9 +44,12 @@ def named(want: Want) -> str:
 def redirected(want: Want, location: str) -> tuple[str, str] | None:
     """Return host and target of a redirect; None if it is no plain https URL."""
     mirror = want.mirror
-    base = f"https://{want.host}" if mirror is None else mirror.url
+    path = want.grant.path
+    at = f"https://{want.host}{path}"
+    if mirror is not None:
+        at = f"https://{mirror.label}{mirror.path_of(path)}"
     try:
-        parts = urlsplit(urljoin(f"{base}{want.grant.path}", location))
+        parts = urlsplit(urljoin(at, location))
         port = parts.port or HTTPS_PORT
     except ValueError:
         return None

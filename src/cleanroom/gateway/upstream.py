@@ -20,7 +20,7 @@ from cleanroom.gateway.endpoint import BrokenError, Endpoint
 from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
 from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
-from cleanroom.gateway.moving import from_storage, judge_move
+from cleanroom.gateway.moving import heard, judge_move
 from cleanroom.gateway.pace import Pace
 from cleanroom.gateway.places import Place, named, place_of
 from cleanroom.gateway.reactor import Reactor, Timer
@@ -331,7 +331,7 @@ class Asking:
 
     def _begin(self, answer: Answer) -> None:
         want = self.want
-        said = answer if want.stored is None else from_storage(want, answer)
+        said = heard(want, answer)
         if isinstance(said, Deny):
             self.give_up(said)
             return

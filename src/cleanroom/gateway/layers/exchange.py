@@ -63,8 +63,8 @@ def encode_want(want: Want, credentials: Iterable[bytes] = ()) -> bytes:
     if grant.body:
         fields.append(("Content-Type", "application/x-git-upload-pack-request"))
         fields.append(("Content-Length", str(len(grant.body))))
-    prefix = mirror.prefix if mirror is not None else ""
-    return _encode(want.method, f"{prefix}{grant.path}", fields, credentials) + grant.body
+    target = mirror.path_of(grant.path) if mirror is not None else grant.path
+    return _encode(want.method, target, fields, credentials) + grant.body
 
 
 def _encode(
