@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from cleanroom.client.interrupts import ENDING, Interrupts
+from cleanroom.client.interrupts import ENDING, Interrupts, breakable
 
 
 def press(number: int = signal.SIGINT) -> None:
@@ -37,6 +37,26 @@ def test_two_early_ones_do_not_wait() -> None:
         press()
         with pytest.raises(KeyboardInterrupt):
             press()
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_where_nothing_has_begun_the_first_one_ends_the_wait(number: int) -> None:
+    heard: list[int] = []
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt), breakable():
+            press(number)
+        interrupts.listen(heard.append)
+        press(number)
+    assert heard == [number]
+
+
+def test_what_was_ignored_is_ignored_there_too() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with breakable():
+            press(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_was_ignored_stays_ignored() -> None:

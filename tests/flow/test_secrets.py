@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ def configured(folder: Path) -> str:
     return f"""approvals: ask
 secrets:
   forge: {{file: {folder / "value"}, hosts: [api.forge.example]}}
+  asking: {{command: [sh, -c, 'echo $$ > {folder}/asking; exec sleep 1000'],
+           hosts: [api.forge.example]}}
   printed: {{command: [printf, '%s\\n', {VALUE}], hosts: [api.forge.example]}}
 """
 
@@ -148,6 +151,32 @@ def test_somebody_at_a_terminal_is_asked_before_a_value_is_read(owner: Owner) ->
         assert terminal.end() == 125
     finally:
         terminal.close()
+
+
+def test_whoever_is_asked_may_leave_at_once(owner: Owner) -> None:
+    terminal = Terminal(owner, "exec", "--secret", "forge=TOKEN", "--", "env")
+    try:
+        terminal.see(b"[y/N]")
+        os.write(terminal.keyboard, b"\x03")
+        assert terminal.end() == 130
+    finally:
+        terminal.close()
+    assert owner.setting.backend.sandboxes == []
+
+
+def test_a_program_that_asks_is_said_and_ends_with_whoever_waits_for_it(operator: Owner) -> None:
+    operator.binds(BINDING.replace("forge,", "asking,") % "")
+    terminal = Terminal(operator, "exec", "--", "env")
+    try:
+        terminal.see(b"waiting for 'asking' (command sh)")
+        provider = os.pidfd_open(int((operator.setting.folder / "asking").read_text()))
+        os.write(terminal.keyboard, b"\x03")
+        assert terminal.end() == 130
+        assert select.select([provider], [], [], 60)[0]  # it is over
+        os.close(provider)
+    finally:
+        terminal.close()
+    assert operator.setting.backend.sandboxes == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from cleanroom.cli.secrets import Values, values_given
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call, RemoteError
+from cleanroom.client.interrupts import breakable
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Refused
 
@@ -144,5 +145,6 @@ def _asked(connection: Connection, request: dict[str, object], shell: Shell) -> 
 
 
 def _says_yes(shell: Shell) -> bool:
-    shell.screen.say("cleanroom: approve this policy for this folder? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    with breakable():
+        shell.screen.say("cleanroom: approve this policy for this folder? [y/N]")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")

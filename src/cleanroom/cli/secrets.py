@@ -8,15 +8,20 @@ in the request itself.
 import contextlib
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Self
 
 from cleanroom.cli.parser import Options, Parser
+from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell
 from cleanroom.client.blocking import Connection
 from cleanroom.client.calls import Call
+from cleanroom.client.interrupts import breakable
 from cleanroom.client.reply import Reply
 from cleanroom.client.sources import Source, given_secrets, no_source, source_of
 from cleanroom.errors import Refused
+
+_READ = "read_secret"  # for the line that says what is waited for
 
 
 def add_secret_flag(parser: Parser) -> None:
@@ -116,4 +121,8 @@ def read_secret(need: Reply, given: Mapping[str, Source], shell: Shell, workspac
         is_recipes = said is not None and not said.by_flag  # of `--agent`
         raise no_source(need.text("id"), need.text("env") if is_recipes else "")
     around = Surroundings(shell.environ, workspace)
-    return sealed_value(source, around, need.text("kind", "static"))
+    shell.progress.says[_READ] = plain(f"waiting for '{source.secret_id}' ({source.text()})")
+    # Where gpg's agent knows the terminal, it asks for a passphrase there.
+    shown = nullcontext() if "GPG_TTY" in shell.environ else shell.progress(_READ)
+    with breakable(), shown:
+        return sealed_value(source, around, need.text("kind", "static"))

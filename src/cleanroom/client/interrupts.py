@@ -6,11 +6,33 @@ descriptor that wakes a poll. Never: a signal lost between two steps of a start.
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Final, Self
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def breakable() -> Iterator[None]:
+    """Have the first of these signals raise KeyboardInterrupt: nothing has begun.
+
+    For waits for a person or for a program of theirs, also within Interrupts.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _broken)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def _broken(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class Interrupts:

@@ -208,7 +208,8 @@ def _command(words: tuple[str, ...], around: Surroundings) -> bytes:
     finally:
         os.close(reader)
     if len(value) <= MOST + 2 and child.returncode:
-        why = f"it ended with status {child.returncode}; run it yourself to see why"
+        status = f"it ended with status {child.returncode}"
+        why = f"{status}; run it yourself to see why (here it has no terminal)"
         raise _Unreadable(why)
     return value
 
