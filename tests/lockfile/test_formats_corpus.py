@@ -58,6 +58,15 @@ def test_a_second_reading_finds_the_same_names_versions_and_digests(row: Row) ->
     assert pins == {each for each in expected if each[0] not in MISNAMED}
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.file)
+def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(row: Row) -> None:
+    name, text = FORMATS[row.folder], text_of(row.path).removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n")
+    expected = read_lockfile(name, text)
+    for other in (text.replace("\n", "\r\n"), "\ufeff" + text):
+        assert read_lockfile(name, other) == expected
+
+
 @pytest.mark.parametrize(("file", "line"), BROKEN.items())
 def test_a_broken_file_is_refused_at_its_line(file: str, line: int) -> None:
     with pytest.raises(LockfileError) as refused:
