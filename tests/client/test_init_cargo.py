@@ -28,6 +28,7 @@ def test_the_projects_words_count_more_than_the_users(tmp_path: Path) -> None:
     [
         "",
         "[source",
+        f"n = {'9' * 5000}",
         "source = 1",
         "source.crates-io = 1",
         '[source.crates-io]\nreplace-with = "absent"\n',

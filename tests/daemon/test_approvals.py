@@ -208,10 +208,11 @@ def test_only_what_was_seen_is_approved(tmp_path: Path) -> None:
     at_a_desk(tmp_path, conversation)
 
 
-def test_an_approval_that_cannot_be_read_approves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", [b'{"policy": 1}', b'{"\xc9": 1}'])
+def test_an_approval_that_cannot_be_read_approves_nothing(tmp_path: Path, document: bytes) -> None:
     async def conversation(desk: Desk) -> None:
         mark = await desk.folders.mark(HERE.path)
-        await desk.store.put_approval(Approval(HERE.path, mark, "sha256:0", b'{"policy": 1}'))
+        await desk.store.put_approval(Approval(HERE.path, mark, "sha256:0", document))
         assert "another version" in await desk.refused(ONE)
 
     at_a_desk(tmp_path, conversation)

@@ -201,12 +201,13 @@ def test_a_folder_that_cannot_be_written_is_a_clean_error(tmp_path: Path) -> Non
     _fails_to_open(tmp_path / "none" / "state.db")
 
 
-def test_a_damaged_record_is_an_error_and_not_a_guess(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", ["7b7d", "7b22c9223a317d"])  # {} and no UTF-8
+def test_a_damaged_record_is_an_error_and_not_a_guess(tmp_path: Path, document: str) -> None:
     async def conversation() -> None:
         store = await opened(tmp_path / "state.db")
         await store.put_run(run(1))
         with sqlite3.connect(tmp_path / "state.db") as other:
-            other.execute("UPDATE runs SET document = CAST('{}' AS BLOB)")
+            other.execute("UPDATE runs SET document = ?", (bytes.fromhex(document),))
         other.close()
         with pytest.raises(Fault):
             await store.run("last")

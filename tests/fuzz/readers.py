@@ -8,8 +8,7 @@ Never: another exception. What must be true of any answer is asserted here.
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -39,25 +38,17 @@ from tests.decide.test_mirror import CRATES, INDEX, NPM
 from tests.decide.test_pack import NEW, OLD
 from tests.decide.test_push_commands import A, line, push
 from tests.decide.test_upload_pack import fetch, pkt, talk
+from tests.fuzz.inner_readers import INNER
 from tests.fuzz.mutator import pieces
+from tests.fuzz.reader import Read, Reader
 from tests.gateway.hellos import hello
 from tests.gateway.layers.test_websocket import masked
 from tests.gateway.queries import EDNS, query
 from tests.gateway.secret_talk import PLACEHOLDER, POST, VALUE, SecretTalk, keys
 from tests.gateway.talk import SANDBOX, UPSTREAM
 
-Read = Callable[[bytes, Random], None]
 NOW_S: Final = 1_800_000_000.0
 EVERYWHERE: Final = ("header", "basic", "query", "form", "json", "cookie")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One reader: bytes that are right, what reads them, what it may raise."""
-
-    right: tuple[bytes, ...]
-    read: Read
-    declared: tuple[type[Exception], ...] = ()
 
 
 # --- conversations ---------------------------------------------------------------------------
@@ -352,4 +343,5 @@ READERS: Final = {
         _agent,
         (FrameError,),
     ),
+    **INNER,
 }  # fmt: skip

@@ -61,6 +61,12 @@ def test_only_control_errors_come_of_hostile_bytes(body: bytes) -> None:
             decode(body)
 
 
+def test_a_text_that_is_no_utf_8_is_a_control_error_too() -> None:
+    for decode in (control.decode_for_gateway, control.decode_for_daemon):
+        with pytest.raises(control.ControlError):
+            decode(b'{"type":"\xc9"}')
+
+
 def test_one_side_does_not_understand_the_others_messages() -> None:
     (body,) = control.Inbox().bodies(control.encode(control.Acknowledge(1)))
     with pytest.raises(control.ControlError):

@@ -59,6 +59,7 @@ def test_what_is_no_sealed_policy_is_refused_and_closed() -> None:
     os.close(other)
     for descriptor in (
         _file(b"{}", sealed=True),
+        _file(b'{"\xc9":1}', sealed=True),
         _file(b"{}", sealed=False),
         _file(b"", sealed=True, size=handover.MAX_POLICY_BYTES + 1),
         pipe,

@@ -42,6 +42,6 @@ def _sparse(source: object) -> str:
 def _sources(text: str) -> dict[str, Any]:
     try:
         found = tomllib.loads(text).get("source", {})
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of 5,000 digits is no TOMLDecodeError
         return {}
     return found if isinstance(found, dict) else {}

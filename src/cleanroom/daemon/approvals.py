@@ -163,7 +163,7 @@ class Approvals:
         if own is not None:
             try:  # in a thread, as below: with all pins it may be megabytes
                 approved = await asyncio.to_thread(_approved_of, own.document)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 reason = "its approval was recorded by another version of cleanroom"
         elif rows:
             reason = _replaced(at.path, rows[0].path)
@@ -227,7 +227,7 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
 
 
 def _approved_of(document: bytes) -> Approved:
-    """Return what was recorded. Raises msgspec.DecodeError."""
+    """Return what was recorded. Raises msgspec.DecodeError, UnicodeDecodeError."""
     return msgspec.json.decode(document, type=Approved)
 
 

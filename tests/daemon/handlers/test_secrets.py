@@ -77,6 +77,7 @@ def test_a_ticket_lives_as_long_as_its_connection(short_path: Path) -> None:
         (b'["a","b"]\n', 1, "2 ids came with 1 descriptors"),
         (b'["a","a"]\n', 2, "2 ids came with 2 descriptors"),
         (b"no\n", 1, "cannot take values"),
+        (b'["\xc9"]\n', 1, "cannot take values"),
         (b'"' + b"a" * 20_000 + b'"\n', 1, "too long"),
     ],
 )

@@ -120,7 +120,7 @@ def _set(ready: "asyncio.Future[None]") -> None:
 def _named(line: bytes, received: list[int]) -> dict[str, int]:
     try:
         ids = msgspec.json.decode(line, type=list[str])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"cannot take values: {error}"
         raise UserError(Code.REQUEST_INVALID, message) from error
     if len(set(ids)) != len(ids) or len(ids) != len(received):
