@@ -18,6 +18,8 @@ def _last_run(cli: CommandLine) -> None:
 
 
 def test_paths_are_asked_and_said(cli: CommandLine) -> None:
+    (cli.folder / "src").mkdir()
+    (cli.folder / "b").touch()
     cli.script.answers["POST /v1/runs/run_9/apply"] = Answer(REPORT)
     done = cli("apply", "src/", "b")
     assert (done.status, done.out) == (0, "a\nb\\x1b\n")
@@ -31,15 +33,23 @@ def missing(what: str, code: str) -> Answer:
     return problem(code, f"cannot find {what}", 404)
 
 
-def test_paths_at_which_nothing_was_changed_are_pointed_out(cli: CommandLine) -> None:
+def test_paths_at_which_nothing_was_changed_are_pointed_out_once(cli: CommandLine) -> None:
     skipped = [{"path": "dev", "reason": "nothing was changed there"}]
     nothing: dict[str, object] = {"applied": [], "conflicts": [], "skipped": skipped}
     cli.script.answers["POST /v1/runs/run_9/apply"] = Answer(nothing)
     cli.script.answers["GET /v1/sandboxes/dev"] = missing("this sandbox", "sandbox_not_found")
     done = cli("apply", "dev", "b\x1b")
-    assert (done.status, done.out) == (0, "")
-    assert "nothing to apply at: dev b\\x1b\n" in done.err
-    assert "nothing to apply" not in cli("apply").err
+    assert (done.status, done.out) == (1, "")
+    assert done.err == "nothing was changed at: dev b\\x1b\n"
+    (cli.folder / "dev").mkdir()
+    assert cli("apply", "dev").status == 0  # it is here, and did not change
+    assert "nothing was changed at" not in cli("apply").err
+    some = {**nothing, "applied": ["src/a"], "skipped": [*skipped, {"path": "l", "reason": "link"}]}
+    cli.script.answers["POST /v1/runs/run_9/apply"] = Answer(some)
+    done = cli("apply", "src/", "./l", "nosuch")
+    assert (done.status, done.out) == (1, "src/a\n")
+    assert done.err == "left out l: link\nnothing was changed at: nosuch\n1 path applied\n"
+    assert cli("apply", ".").status == 0
 
 
 @pytest.mark.parametrize("runs", [[], [{"id": "run_9"}]])
@@ -51,6 +61,7 @@ def test_the_first_word_is_a_sandbox_of_this_workspace(
     cli.script.answers["GET /v1/runs"] = Answer({"runs": runs})
     changed = {"changes": [{"path": "other", "kind": "added"}], "skipped": []}
     cli.script.answers["GET /v1/runs/run_9/changes"] = Answer(changed)
+    (cli.folder / "b").touch()
     assert cli("apply", "dev", "a", "b").status == 0
     assert cli.daemon.requests[-1].json() == {"paths": ["a", "b"], "check": False}
 
@@ -58,6 +69,7 @@ def test_the_first_word_is_a_sandbox_of_this_workspace(
 def test_a_sandbox_of_another_workspace_is_no_word_here(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/sandboxes/dev"] = Answer({"workspace": "/another"})
     cli.script.answers["POST /v1/runs/run_9/apply"] = Answer(REPORT)
+    (cli.folder / "dev").mkdir()
     assert cli("apply", "dev").status == 0
     assert cli.daemon.requests[-1].json()["paths"] == ["dev"]
 
@@ -79,6 +91,7 @@ def test_an_id_is_a_sandbox_and_a_flag_leaves_all_words_paths(cli: CommandLine) 
     identifier = f"sbx_{'0' * 20}"
     for word in (identifier, "dev"):
         cli.script.answers[f"POST /v1/runs/sandbox:{word}/apply"] = Answer(REPORT)
+    (cli.folder / "dev").mkdir()
     assert cli("apply", identifier).status == 0
     assert cli.daemon.requests[-1].json()["paths"] == []
     assert cli("apply", "--sandbox", "dev", "dev", "./dev").status == 0

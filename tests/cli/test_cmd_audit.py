@@ -1,6 +1,9 @@
 """`cleanroom audit`: filters are asked, records come out, a broken chain is a failure."""
 
 import json
+import os
+
+import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer
@@ -29,6 +32,18 @@ def test_filters_are_asked_and_records_shown(cli: CommandLine) -> None:
     assert cli.daemon.requests[-1].target == "/v1/audit?since=600s"
     (line,) = cli("audit", "--json").out.splitlines()
     assert json.loads(line)["record"] == record
+
+
+def test_nothing_is_said_of_nothing_but_on_a_terminal(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = json.dumps({"type": "exit", "lines": 0}).encode() + b"\n"
+    cli.script.answers["GET /v1/audit"] = Answer(nothing)
+    assert cli("audit", "--denied").err == ""
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+    assert cli("audit", "--denied").err == "nothing was denied\n"
+    assert cli("audit").err == "there is no such record\n"
+    assert cli("audit", "--denied", "--json").err == ""
 
 
 def test_verify_says_whether_the_chain_holds(cli: CommandLine) -> None:

@@ -16,6 +16,8 @@ def test_extend_asks_for_seconds_from_now(cli: CommandLine) -> None:
     done = cli("sandboxes", "extend", "dev")
     assert (done.status, "--ttl" in done.err) == (2, True)
     assert cli("sandboxes", "extend", "dev", "--ttl", "long").status == 2
+    done = cli("sandboxes", "extend", "dev", "--ttl", "9999h")
+    assert (done.status, "720h is the most here" in done.err) == (2, True)
 
 
 def test_rm_is_refused_for_what_lives_unless_forced(cli: CommandLine) -> None:
@@ -28,6 +30,19 @@ def test_rm_is_refused_for_what_lives_unless_forced(cli: CommandLine) -> None:
     assert cli.daemon.requests[-1].target == f"{PATH}?force=true"
     assert json.loads(cli("rm", "dev", "--json").out)["id"] == "sbx_1"
     assert cli.daemon.requests[-1].target == PATH
+
+
+def test_rm_takes_several_and_one_that_cannot_go_keeps_no_other(cli: CommandLine) -> None:
+    for word in ("a", "b"):
+        cli.script.answers[f"DELETE /v1/sandboxes/{word}"] = Answer({**SANDBOX, "id": word})
+    cli.script.answers[f"DELETE {PATH}"] = problem("conflict", "it is ready", 409)
+    cli.script.answers["DELETE /v1/sandboxes/no"] = problem("sandbox_not_found", "none", 404)
+    done = cli("rm", "a", "dev", "no", "b", "a")
+    assert (done.status, done.out) == (1, "a removed\nb removed\n")
+    assert "it is ready" in done.err
+    assert "code: sandbox_not_found" in done.err
+    done = cli("rm")
+    assert (done.status, "which one?" in done.err) == (2, True)
 
 
 def test_prune_says_what_it_removed(cli: CommandLine) -> None:

@@ -122,6 +122,10 @@ def test_a_wrong_line_says_why_and_names_the_help(
 
 def test_durations_have_a_unit() -> None:
     assert [seconds(text) for text in ("90s", "10m", "1h")] == [90.0, 600.0, 3600.0]
+    assert seconds("8760h") == 31_536_000
+    for text, most_h in (("8761h", 8760), ("31536001s", 8760), ("99999h", 8760), ("721h", 720)):
+        with pytest.raises(UsageError, match=f"it is more than {most_h}h"):
+            seconds(text, most_h)
 
 
 def test_a_sandbox_has_a_name_or_an_id() -> None:

@@ -117,6 +117,8 @@ def test_a_command_that_cannot_start_says_why_and_what_would_help(short_path: Pa
             assert done["exit_code"] == 127
             assert done["notes"][-2].startswith("cannot run 'nosuch'")
             assert "tools: [/home/a/.nvm/bin]" in done["notes"][-1]
+            done = await daemon.finished(await daemon.run("nosuch"))
+            assert "no folder of the sandbox's PATH has 'nosuch'" in done["notes"][-1]
 
     play(conversation())
 

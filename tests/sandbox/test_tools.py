@@ -3,7 +3,14 @@
 import pytest
 
 from cleanroom.sandbox.host import HostFacts, Link, ToolFolder, WorkspaceView
-from cleanroom.sandbox.tools import is_inside, outside_view, tool_folder
+from cleanroom.sandbox.tools import (
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+    is_inside,
+    not_started,
+    outside_view,
+    tool_folder,
+)
 
 HOST = HostFacts(("/usr",), (Link("/bin", "usr/bin"),), (), b"", (ToolFolder("/opt/node"),))
 VIEW = WorkspaceView("/home/x/repo", ())
@@ -52,3 +59,9 @@ def test_the_sentence_names_where_it_is_and_the_line_to_add() -> None:
 @pytest.mark.parametrize("found", [(), ("/usr/bin/npm", "/usr/lib/npm/cli.js")])
 def test_what_is_inside_or_nowhere_needs_no_sentence(found: tuple[str, ...]) -> None:
     assert outside_view("npm", found, HOST, VIEW) is None
+
+
+def test_what_to_do_about_a_word_that_is_no_program() -> None:
+    assert not_started("./run.sh", NOT_EXECUTABLE).endswith("name its interpreter: sh ./run.sh")
+    assert "no ./run.sh is inside" in not_started("./run.sh", NOT_FOUND)
+    assert "PATH has 'jq'" in not_started("jq", NOT_FOUND)

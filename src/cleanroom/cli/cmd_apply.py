@@ -5,6 +5,8 @@ then nothing was, or if marks are left to decide. Never: a change chosen by anyb
 """
 
 import argparse
+import os
+import posixpath
 
 from cleanroom.cli.changes import add_changes_flags, of_one_or_path
 from cleanroom.cli.exec_output import counted
@@ -14,6 +16,8 @@ from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
+
+NOTHING_THERE = "nothing was changed there"  # what the daemon says of a path that was named
 
 
 def apply_parser() -> Parser:
@@ -41,23 +45,46 @@ def apply(options: argparse.Namespace, shell: Shell) -> int:
         if getattr(options, "3way"):
             body["three_way"] = True
         report = connection.call(Call("apply_changes", path, body=body))
+    vain = [path for path in paths if not _speaks_of(report, path)]
     if options.json:
         shell.screen.json(report.fields)
     else:
-        _show(report, shell, "would be applied" if options.check else "applied")
-        if paths and not (report.texts("applied") or report.items("conflicts")):
-            shell.screen.warn(f"nothing to apply at: {plain(' '.join(paths))}")
+        _show(report, vain, shell, "would be applied" if options.check else "applied")
         if report.items("conflicts") and not getattr(options, "3way"):
             shell.screen.say("--3way merges what both sides changed")
     undecided = [each for each in report.items("merged") if each.number("marks")]
-    return 1 if report.items("conflicts") or undecided else 0
+    unknown = [path for path in vain if not _is_here(path, options, shell)]
+    return 1 if report.items("conflicts") or undecided or unknown else 0
 
 
-def _show(report: Reply, shell: Shell, done: str) -> None:
+def _speaks_of(report: Reply, wanted: str) -> bool:
+    """Tell whether something became of a path, or of one below it."""
+    at = posixpath.normpath(wanted)
+    found = [*report.texts("applied"), *map(_path_of, report.items("conflicts"))]
+    found += map(_path_of, report.items("merged"))
+    found += map(_path_of, _left_out(report))
+    return any(at in (".", path) or path.startswith(f"{at}/") for path in found)
+
+
+def _left_out(report: Reply) -> list[Reply]:
+    """Return what was changed and is left out."""
+    return [each for each in report.items("skipped") if each.text("reason") != NOTHING_THERE]
+
+
+def _path_of(each: Reply) -> str:
+    return each.text("path")
+
+
+def _is_here(path: str, options: argparse.Namespace, shell: Shell) -> bool:
+    """Tell whether the workspace has such a path: what did not change needs no applying."""
+    return os.path.lexists(os.path.join(shell.workspace(options.C).root, path))  # noqa: PTH118
+
+
+def _show(report: Reply, vain: list[str], shell: Shell, done: str) -> None:
     branch = report.text("branch", "")
     for path in report.texts("applied"):
         shell.screen.out(plain(path))
-    for skipped in report.items("skipped"):
+    for skipped in _left_out(report):
         before = "" if branch else "left out "
         shell.screen.warn(f"{before}{skipped.text('path')}: {skipped.text('reason')}")
     for merged in report.items("merged"):
@@ -70,8 +97,11 @@ def _show(report: Reply, shell: Shell, done: str) -> None:
         shell.screen.out(f"{plain(branch)} {report.text('commit')}")
         shell.screen.say(f"{count} {done.replace('applied', 'brought out')}")
         return
+    if vain:
+        shell.screen.warn(f"nothing was changed at: {plain(' '.join(vain))}")
     count = counted(len(report.texts("applied")), "path")
-    shell.screen.say("nothing was applied" if conflicts else f"{count} {done}")
+    if report.texts("applied") or not vain:
+        shell.screen.say("nothing was applied" if conflicts else f"{count} {done}")
 
 
 def _merge_text(merged: Reply) -> str:

@@ -5,6 +5,7 @@ changed on its way.
 """
 
 import argparse
+import os
 
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.lines import record_text
@@ -47,6 +48,7 @@ def audit(options: argparse.Namespace, shell: Shell) -> int:
         "since": moment(options.since),
     }
     query = {name: value for name, value in wanted.items() if value}
+    is_empty = True
     with shell.connect(options) as connection:
         for line in connection.lines(Call("read_audit", query=query)):
             if line.text("type") == "exit":
@@ -54,7 +56,10 @@ def audit(options: argparse.Namespace, shell: Shell) -> int:
             if options.json:
                 shell.screen.json(line.fields)
             elif line.text("type") == "record":
+                is_empty = False
                 shell.screen.out(plain(record_text(line.item("record"))))
+    if is_empty and not options.json and os.isatty(2):
+        shell.screen.say("nothing was denied" if options.denied else "there is no such record")
     return 0
 
 

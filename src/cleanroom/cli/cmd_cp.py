@@ -81,7 +81,8 @@ def _copy(options: argparse.Namespace, shell: Shell) -> int:
     except OSError as error:
         where = plain(os.fsdecode(error.filename)) if error.filename else target
         message = f"cannot copy: {where}: {error.strerror}"
-        raise UserError(Code.REQUEST_INVALID, message) from error
+        hint = "name a file of yours, or SANDBOX:PATH; cleanroom cp --help"
+        raise UserError(Code.REQUEST_INVALID, message, hint) from error
     return 0
 
 
@@ -180,14 +181,14 @@ def _copy_in(source: str, at: Inside, connection: Connection, shell: Shell) -> i
     if source == STREAM:
         if kind != "folder":
             message = f"cannot unpack in {at.path!r}: it is no folder in the sandbox"
-            raise UserError(Code.REQUEST_INVALID, message)
+            raise UserError(Code.REQUEST_INVALID, message, _listing(at))
         _send(at.sandbox, path, _standard_input(), connection)
         return 0
     name = os.path.basename(os.path.realpath(source))
     folder, wanted = (path, name) if kind == "folder" else posixpath.split(path)
     if kind != "folder" and (at.contents or (kind != "missing" and os.path.isdir(source))):
         message = f"cannot copy into {at.path!r}: it is no folder in the sandbox"
-        raise UserError(Code.REQUEST_INVALID, message)
+        raise UserError(Code.REQUEST_INVALID, message, _listing(at))
     parts = () if source.endswith(("/.", "/")) and kind == "folder" else (wanted,)
     packer = Packer()
     os.stat(source)  # said before anything is sent
@@ -195,6 +196,10 @@ def _copy_in(source: str, at: Inside, connection: Connection, shell: Shell) -> i
     for each in packer.skipped:
         shell.screen.warn(f"cleanroom: left out {plain(each)}: {LEFT_OUT}")
     return 0
+
+
+def _listing(at: Inside) -> str:
+    return f"see what is there: cleanroom sandboxes files {at.sandbox}"
 
 
 def _send(sandbox: str, folder: str, pieces: Iterable[bytes], connection: Connection) -> None:
@@ -205,6 +210,6 @@ def _send(sandbox: str, folder: str, pieces: Iterable[bytes], connection: Connec
 def _standard_input() -> Iterator[bytes]:
     if os.isatty(0):
         message = "cannot read an archive from a terminal"
-        raise UsageError(Code.REQUEST_INVALID, message)
+        raise UsageError(Code.REQUEST_INVALID, message, "tar c FILES | cleanroom cp - SANDBOX:PATH")
     while data := sys.stdin.buffer.read(PIECE):
         yield data

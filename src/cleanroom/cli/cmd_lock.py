@@ -44,7 +44,8 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
         reading = read_lockfile(options.format or format_of(path), text)
     except LockfileError as error:
         message = f"{path}:{error.line}:{error.column}: {error.message}"
-        raise UserError(Code.POLICY_INVALID, message) from None
+        hint = "have it written anew by the tool that it belongs to"
+        raise UserError(Code.POLICY_INVALID, message, hint) from None
     if options.json:
         shell.screen.json({"path": path, **msgspec.to_builtins(reading)})
         return 0

@@ -75,5 +75,5 @@ def _file(path: str, environ: Mapping[str, str]) -> dict[str, str]:
                 given.update(_pair(line, environ))
             except UserError as error:
                 message = f"cannot read {path}:{number}: a line is NAME=VALUE, or NAME"
-                raise UserError(error.code, message) from None
+                raise UserError(error.code, message, "correct that line") from None
     return given

@@ -36,7 +36,8 @@ def files(options: argparse.Namespace, shell: Shell) -> int:
         return 0
     if found.text("kind") == "missing":
         message = f"cannot list {options.path!r}: there is none in the sandbox"
-        raise UserError(Code.REQUEST_INVALID, message)
+        hint = f"see what is there: cleanroom sandboxes files {options.sandbox}"
+        raise UserError(Code.REQUEST_INVALID, message, hint)
     rows = [_row(entry) for entry in found.items("entries")]
     shell.screen.table(("MODE", "SIZE", "MODIFIED", "NAME"), rows)
     if found.flag("truncated"):

@@ -7,7 +7,7 @@ import argparse
 
 from cleanroom.cli.parser import Parser, seconds
 from cleanroom.cli.shell import Shell, add_daemon_flags
-from cleanroom.client.calls import Call
+from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, UsageError
 
@@ -36,7 +36,9 @@ def extend_parser() -> Parser:
 
 def rm_parser() -> Parser:
     """Return the parser of `sandboxes rm`."""
-    parser = one_parser("rm", "Forget a sandbox that has ended: changes, commands, output.")
+    summary = "Forget sandboxes that have ended: changes, commands, output."
+    parser = sandbox_parser("rm", summary, "cleanroom sandboxes rm dev")
+    parser.operand("SANDBOX", "their ids or names", "*")
     parser.switch("-f --force", "end it first if it has not")
     return parser
 
@@ -64,21 +66,33 @@ def extend(options: argparse.Namespace, shell: Shell) -> int:
     if options.ttl is None:
         message = "cannot extend the sandbox: for how long?"
         raise UsageError(Code.REQUEST_INVALID, message, "add --ttl 2h")
-    call = Call(
-        "extend_sandbox", {"sandbox_id": options.sandbox}, body={"ttl_s": seconds(options.ttl)}
-    )
+    body = {"ttl_s": seconds(options.ttl, most_h=720)}
+    call = Call("extend_sandbox", {"sandbox_id": options.sandbox}, body=body)
     with shell.connect(options) as connection:
         sandbox = connection.call(call)
     return _say(sandbox, f"until {sandbox.text('expires_at')}", options, shell)
 
 
 def rm(options: argparse.Namespace, shell: Shell) -> int:
-    """Forget one."""
+    """Forget them. One that cannot be is said, and keeps none of the others."""
+    if not options.sandbox:
+        message = "cannot remove a sandbox: which one?"
+        raise UsageError(Code.REQUEST_INVALID, message, "see them: cleanroom sandboxes list --all")
     query = {"force": "true"} if options.force else {}
-    call = Call("remove_sandbox", {"sandbox_id": options.sandbox}, query)
+    failed: RemoteError | None = None
     with shell.connect(options) as connection:
-        sandbox = connection.call(call)
-    return _say(sandbox, "removed", options, shell)
+        for word in dict.fromkeys(options.sandbox):
+            try:
+                sandbox = connection.call(Call("remove_sandbox", {"sandbox_id": word}, query))
+            except RemoteError as error:
+                if failed is not None:
+                    shell.screen.warn(f"cleanroom: {failed.message}")
+                failed = error
+            else:
+                _say(sandbox, "removed", options, shell)
+    if failed is not None:
+        raise failed
+    return 0
 
 
 def prune(options: argparse.Namespace, shell: Shell) -> int:

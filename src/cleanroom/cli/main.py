@@ -117,8 +117,9 @@ def dispatch(name: str, words: list[str], shell: Shell) -> int:
     if name not in COMMANDS:
         raise _unknown(name)
     if sys.platform != "linux" and name not in EVERYWHERE:
-        message = "cannot run here: cleanroom needs Linux (a virtual machine, WSL2, or --host)"
-        raise Refused(Code.BACKEND_UNAVAILABLE, message)
+        message = "cannot run here: cleanroom needs Linux"
+        hint = "use a Linux virtual machine, WSL2, or a daemon elsewhere (--host)"
+        raise Refused(Code.BACKEND_UNAVAILABLE, message, hint)
     return load(name).run([*first, *words], shell)
 
 

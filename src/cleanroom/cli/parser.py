@@ -169,12 +169,15 @@ def _is_flag(word: str) -> bool:
     return word.startswith("-") and word != "-" and not word[1:].isdigit()
 
 
-def seconds(text: str) -> float:
-    """Return the seconds of `90s`, `10m` or `1h`. Raises UsageError for anything else."""
+def seconds(text: str, most_h: int = 8760) -> float:
+    """Return the seconds of `90s`, `10m` or `1h`. Raises UsageError for anything else, or more."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit()) or unit not in _UNITS or int(number) == 0:
         message = f"cannot read {text!r} as a duration"
         raise UsageError(Code.REQUEST_INVALID, message, "write 90s, 10m or 1h")
+    if int(number) * _UNITS[unit] > most_h * _UNITS["h"]:
+        message = f"cannot take {text[:40]}: it is more than {most_h}h"
+        raise UsageError(Code.REQUEST_INVALID, message, f"{most_h}h is the most here")
     return float(int(number) * _UNITS[unit])
 
 

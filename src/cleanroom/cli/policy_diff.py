@@ -66,8 +66,9 @@ def _text_of(path: str) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         message = f"cannot read {path}: {why}"
-        raise UserError(Code.POLICY_INVALID, message) from None
+        hint = "name a policy file, or /dev/null for none"
+        raise UserError(Code.POLICY_INVALID, message, hint) from None
     if len(data) > POLICY_LIMIT:
         message = f"cannot read {path}: it is larger than 64 KiB"
-        raise UserError(Code.POLICY_INVALID, message)
+        raise UserError(Code.POLICY_INVALID, message, "make it smaller: no policy needs so much")
     return Policy(os.path.basename(path), text or None)

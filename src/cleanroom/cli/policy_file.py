@@ -27,7 +27,8 @@ def write_policy(workspace: Workspace, text: str) -> Path:
         replace(path, text)
     except OSError as error:
         message = f"cannot write {path}: {error.strerror}"
-        raise UserError(Code.REQUEST_INVALID, message) from None
+        hint = "see the text, to put it there by hand: init --print, policy suggest"
+        raise UserError(Code.REQUEST_INVALID, message, hint) from None
     return path
 
 

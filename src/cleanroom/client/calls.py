@@ -85,7 +85,7 @@ def call_bytes(call: Call, headers: Mapping[str, str]) -> bytes:
     except UnicodeEncodeError as error:
         # A command line may hold any bytes; JSON cannot. Said here, by name.
         message = f"cannot send {error.object[:80]!r}: it is not UTF-8"
-        raise UserError(Code.REQUEST_INVALID, message) from None
+        raise UserError(Code.REQUEST_INVALID, message, "write it in UTF-8") from None
     return request_bytes(method, target, {**headers, "Content-Type": "application/json"}, body)
 
 

@@ -21,11 +21,11 @@ from cleanroom.daemon.sandboxes import FINISHED
 from cleanroom.daemon.stopwatch import Stopwatch
 from cleanroom.errors import CleanroomError, Code
 from cleanroom.sandbox.mise import separator_missing
+from cleanroom.sandbox.tools import NOT_EXECUTABLE, NOT_FOUND, not_started
 
 _log = logging.getLogger(__name__)
 
 USAGE = 2  # of mise, and most others
-NOT_FOUND = 127  # the shell's status for a command that is not there
 UNKNOWN = Outcome("failed", None, Failure(code=Code.INTERNAL, reason="cleanroom failed: a bug"))
 NOBODY = Ending(
     "canceled",
@@ -136,11 +136,14 @@ def _explain(
         run.note(exit_.error)
     if exit_.status == USAGE and (told := separator_missing(wanted.command)):
         run.note(told)
+    why = ""
     if exit_.status == NOT_FOUND:
         workspace, path = sandbox.record.workspace, sandbox.facts.path
         why = host.workspaces.missing_tool(workspace, path, wanted)
-        if why:
-            run.note(why)
+    if not why and exit_.error and exit_.status in (NOT_EXECUTABLE, NOT_FOUND):
+        why = not_started(wanted.command[0][:80], exit_.status)
+    if why:
+        run.note(why)
 
 
 async def _tidy_up(host: Host, sandbox: LiveSandbox, run: LiveRun, rest: Rest) -> None:

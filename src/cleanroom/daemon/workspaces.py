@@ -124,7 +124,7 @@ class LocalWorkspaces:
                 raise UserError(Code.CONFLICT, message, hint)
             if self._volumes is None:
                 message = "cannot use volumes: this daemon keeps none"
-                raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message)
+                raise Refused(Code.BACKEND_CAPABILITY_MISMATCH, message, "leave out --volume")
             of = Identity(order.workspace, workspace_mark(order.workspace))
             found.append(self._volumes.overlay(of, volume, make=make))
         return found

@@ -8,6 +8,9 @@ from typing import Final
 
 from cleanroom.sandbox.host import HostFacts, WorkspaceView
 
+NOT_EXECUTABLE: Final = 126  # the shell's status for a file that is no program
+NOT_FOUND: Final = 127  # and for a command that is not there
+
 # Folders that hold a whole tool manager: naming one shows every version it has.
 _MANAGERS: Final = (
     "/.nvm",
@@ -43,6 +46,18 @@ def tool_folder(path: str) -> str:
     folder = path.rpartition("/")[0]
     parent = folder.rpartition("/")[0]
     return parent if folder.endswith("/bin") and parent.count("/") > 1 else folder
+
+
+def not_started(word: str, status: int) -> str:
+    """Return what to do about a word that could not be started, with the shell's status for it."""
+    if status == NOT_EXECUTABLE:
+        return f"make it executable (chmod +x), or name its interpreter: sh {word}"
+    if "/" in word:
+        return f"no {word} is inside, or not what its first line names as its interpreter"
+    return (
+        f"no folder of the sandbox's PATH has '{word}': inside are the host's /usr, the workspace,"
+        " what mise installs (docs/mise.md) and the folders of `tools` in config.yaml"
+    )
 
 
 def outside_view(

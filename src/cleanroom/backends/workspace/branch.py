@@ -31,6 +31,7 @@ from cleanroom.backends.workspace.sources import open_sources
 from cleanroom.backends.workspace.upkeep import remove_tree
 from cleanroom.errors import Code, Fault, Refused, UserError
 
+AS_PATCH: Final = "cleanroom diff --patch | git apply"
 _NO_COMMITS: Final = "cannot make a branch: no commit was made inside"
 
 
@@ -90,7 +91,8 @@ def _view(folder: Path) -> Iterator[tuple[GitView, str]]:
             yield view, f"{sources.saved.host_path}/{found.inside}"
             return
         if not found.common:
-            raise UserError(Code.REQUEST_INVALID, "cannot make a branch: this is no git repository")
+            message = "cannot make a branch: this is no git repository"
+            raise UserError(Code.REQUEST_INVALID, message, "leave out --branch: cleanroom apply")
         own = Path(sources.saved.host_path, ".git").read_text(encoding="utf-8").strip()
         head = f"worktrees/{own.rpartition('/')[2]}/HEAD"
         with (
@@ -130,9 +132,10 @@ async def _bring(view: GitView, git: str, work: Path, wanted: _Wanted) -> Brough
 def _judge_storage(view: GitView, git: str) -> None:
     if "reftable" in view.config().lower():
         message = "cannot make a branch: this repository keeps its references in a reftable"
-        raise Refused(Code.REQUEST_INVALID, message, "cleanroom diff --patch | git apply")
+        raise Refused(Code.REQUEST_INVALID, message, AS_PATCH)
     if "\n" in git:
-        raise Refused(Code.REQUEST_INVALID, "cannot make a branch: the path holds a line break")
+        message = "cannot make a branch: the path holds a line break"
+        raise Refused(Code.REQUEST_INVALID, message, AS_PATCH)
 
 
 async def _known(second: Scratch, named: list[str]) -> list[str]:
@@ -149,7 +152,8 @@ async def _judge_content(second: Scratch, revisions: bytes, tip: str) -> tuple[S
     raw = await second.run("log", *words, stdin=revisions)
     tree = await second.run("ls-tree", "-r", "-z", "--full-tree", tip)
     if max(len(raw), len(tree)) >= MAX_OUTPUT:
-        raise Refused(Code.RESOURCE_LIMIT, "cannot bring the commits out: they hold too much")
+        message = "cannot bring the commits out: they hold too much"
+        raise Refused(Code.RESOURCE_LIMIT, message, AS_PATCH)
     found = list(commits.entries(raw))
     links = [entry for entry in found if entry.mode == commits.LINK]
     there = [entry for entry in commits.tree_entries(tree) if entry.mode == commits.LINK]
@@ -173,7 +177,8 @@ async def _landings(second: Scratch, links: list[commits.Entry]) -> dict[commits
     asked = "".join(f"{oid}\n" for oid in sorted({entry.oid for entry in links})).encode()
     sizes = (await second.run("cat-file", "--batch-check=%(objectsize)", stdin=asked)).split()
     if any(int(size) > commits.MAX_LINK for size in sizes):
-        raise Refused(Code.CONFLICT, "cannot bring the commits out: a link is too long")
+        message = "cannot bring the commits out: a link is too long"
+        raise Refused(Code.CONFLICT, message, AS_PATCH)
     texts = commits.contents(await second.run("cat-file", "--batch", stdin=asked))
     return {
         entry: landing(entry.path, texts[entry.oid].decode("utf-8", "surrogateescape"))

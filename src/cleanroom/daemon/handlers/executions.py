@@ -78,7 +78,7 @@ async def stdin(call: Call) -> web.StreamResponse:
     if run is None or run.live is None:
         await find(call, run)
         message = "cannot write to the command: it has ended"
-        raise UserError(Code.CONFLICT, message)
+        raise UserError(Code.CONFLICT, message, "how: cleanroom executions get SANDBOX EXECUTION")
     await run.live.write_stdin(await call.body())
     if call.flag("eof"):
         await run.live.close_stdin()

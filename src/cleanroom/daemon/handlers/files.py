@@ -195,7 +195,7 @@ def _path(call: Call) -> str:
     path = posixpath.normpath(posixpath.join(WORKSPACE, said_path))
     if "\0" in path or len(path) > LONGEST_PATH or _is_cut(path):
         message = "cannot use this path: it is too long, has a NUL, or is not UTF-8"
-        raise UserError(Code.REQUEST_INVALID, message)
+        raise UserError(Code.REQUEST_INVALID, message, "name another path")
     return path
 
 
