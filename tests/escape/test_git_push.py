@@ -15,6 +15,7 @@ from tests.escape.egress_world import Report
 from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_world import Registries, registries
 from tests.escape.test_registries_git import RUN, Repository, git
+from tests.escape.traces import Searched
 
 pytestmark = pytest.mark.escape
 
@@ -93,6 +94,8 @@ def test_a_branch_is_pushed_and_the_value_arrives(outside: Registries, lib: Repo
     verdicts = [each for each in said.audit if each["phase"] == "verdict" and each["allowed"]]
     event = next(each for each in verdicts if each.get("path") == f"/{lib.name}/git-receive-pack")
     assert event["artifact"] == f"{lib.name} agent/fix"
+    for value in (VALUE, TOLD.removeprefix("Basic ")):  # nothing of it is left anywhere
+        assert Searched(outside.world, value.encode()).found() == []
 
 
 REFUSED: Final = (

@@ -28,6 +28,7 @@ from tests.escape.registry_internet import (
 )
 from tests.escape.registry_world import NPM, PYPI, Registries, registries, registry_policy
 from tests.escape.test_registries_programs import NPM_CLIENTS, PRELUDE, PYPI_CLIENTS, folders_of
+from tests.escape.traces import Searched
 
 pytestmark = pytest.mark.escape
 
@@ -115,6 +116,7 @@ result += [open("package-lock.json").read()]
     assert {each.authorization for each in outside.script.asked} == {BEARER}
     assert {each.address for each in outside.world.reached(port=443)} == {WITHIN}
     assert TOKEN not in json.dumps([said.result, said.audit, said.stderr])
+    assert Searched(outside.world, TOKEN.encode()).found() == []
     asked = [each for each in said.audit if each.get("artifact")]
     assert {each["mirror"] for each in asked} == {"private.test"}
     assert {each["name"] for each in asked} == {"npm.test"}

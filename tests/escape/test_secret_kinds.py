@@ -14,6 +14,7 @@ import pytest
 from tests.escape.echo_internet import MINTED, NAMES, ROOTS, ROTATED, EchoInternet
 from tests.escape.egress_world import PUBLIC, Report, World
 from tests.escape.test_secrets import RULES, TOOLS
+from tests.escape.traces import Searched
 from tests.escape.worlds import new_world
 
 pytestmark = pytest.mark.escape
@@ -137,3 +138,35 @@ result = [ask("good.test", headers=basic("whoever:" + TOKEN)), ask("good.test")[
     )
     assert never_came_in(said)
     assert said.denials("secret_scope_violation")
+
+
+def test_nothing_that_a_run_leaves_holds_what_mints_or_what_was_minted(world: World) -> None:
+    pair = base64.b64encode(f"someone:{PASSWORD}".encode())
+    both = minted_at("/oauth/token") + (
+        "  - {id: pair, kind: basic, env: PAIR, allowed_hosts: [good.test]}\n"
+    )
+    running = world.start(
+        both.replace("secrets: [", "secrets:\n  - ").replace("}}]", "}}"),
+        f"""{TOOLS}
+import base64
+basic = base64.b64encode(("me:" + os.environ["PAIR"]).encode()).decode()
+result = [ask("good.test")[0], ask("good.test", headers={{"Authorization": "Basic " + basic}})[0]]
+with open("written.txt", "w") as file:
+    file.write(repr(dict(os.environ)))
+await_word()
+""",
+        "--keep",
+        "-v",
+        *("--secret", "login@good.test,other.test"),
+    )
+    running.await_ready()
+    needles = [REFRESH.encode(), MINTED.encode(), ROTATED.encode(), PASSWORD.encode(), pair]
+    search = Searched(world, b"")
+    assert [search.found(needle) for needle in needles] == [[]] * 5
+    said = world.finish(running, b"\n")
+    assert said.result == [200, 200], said.audit
+    assert [search.found(needle) for needle in needles] == [[]] * 5
+    served = told(world, b"/plain")
+    assert MINTED.encode() in served
+    assert pair in served
+    assert never_came_in(said)

@@ -20,6 +20,7 @@ from cleanroom.client.calls import BY_NAME, Call
 from cleanroom.errors import CleanroomError
 from tests.escape.egress_world import Process, World, eventually, policy
 from tests.escape.tls_internet import ROOTS, TlsInternet
+from tests.escape.traces import Searched, in_memory
 from tests.escape.worlds import new_world
 
 pytestmark = pytest.mark.escape
@@ -42,52 +43,6 @@ with open("written.txt", "w") as file:
     file.write(repr(dict(os.environ)) + header)
 await_word()
 """
-
-
-class Searched:
-    """Everything a run leaves, but for its provider's file and the gateway."""
-
-    def __init__(self, world: World, folder: Path, provider: Path) -> None:
-        self._world = world
-        self._folder = folder
-        self._provider = provider
-
-    def found(self, needle: bytes = VALUE) -> list[str]:
-        """Return the places that hold it."""
-        return [*self._files(needle), *self._processes(needle), *self._memory(needle)]
-
-    def _files(self, needle: bytes) -> Iterator[str]:
-        for path in self._folder.rglob("*"):
-            if path != self._provider and path.is_file() and not path.is_symlink():
-                with suppress(OSError):
-                    if needle in path.read_bytes():
-                        yield str(path)
-
-    def _processes(self, needle: bytes) -> Iterator[str]:
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != self._world.gateway_pid:
-                for kind in ("environ", "cmdline"):
-                    with suppress(OSError):
-                        if needle in (entry / kind).read_bytes():
-                            yield f"{entry}/{kind}"
-
-    def _memory(self, needle: bytes) -> Iterator[str]:
-        if in_memory(self._world.daemon.pid, needle):
-            yield "the daemon's memory"
-
-
-def in_memory(pid: int, needle: bytes) -> bool:
-    """Tell whether writable memory of a process holds it."""
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            span, rights = line.split()[:2]
-            first, last = (int(word, 16) for word in span.split("-"))
-            if rights.startswith("rw"):
-                with suppress(OSError):
-                    memory.seek(first)
-                    if needle in memory.read(last - first):
-                        return True
-    return False
 
 
 @contextmanager
@@ -140,7 +95,7 @@ def answers(world: World) -> bytes:
 
 def test_nothing_holds_the_value_while_a_run_goes_on_nor_after_it(world: World) -> None:
     folder = world.home.home.parent
-    search = Searched(world, folder, folder / "value")
+    search = Searched(world, VALUE, folder / "value")
     running = world.start(POLICY, PROGRAM, "--keep", "-v")
     running.await_ready()
     assert eventually(lambda: arrived(world) == 1, 60)
@@ -191,7 +146,7 @@ def folder_of(world: World, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def test_the_search_finds_what_is_there(world: World) -> None:
     folder = world.home.home.parent
-    search = Searched(world, folder, folder / "value")
+    search = Searched(world, VALUE, folder / "value")
     world.run(None, "result = 0")  # the gateway is there
     assert search.found() == []
     planted = world.home.state / "cleanroom" / "planted"
