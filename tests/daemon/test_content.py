@@ -1,6 +1,7 @@
 """The content cache: opened late, tried before it is relied on, never a reason not to start."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def test_it_is_proven_by_trying_and_leaves_nothing(content: Content, tmp_path: P
 
 
 def test_it_is_opened_once(content: Content) -> None:
+    assert content.store() is content.store()
+
+
+def test_it_is_opened_anew_when_somebody_has_removed_its_folder(
+    content: Content, tmp_path: Path
+) -> None:
+    before = content.store()
+    shutil.rmtree(tmp_path / "content")
+    assert content.prove() == ""
+    assert content.store() is not before
     assert content.store() is content.store()
 
 

@@ -61,6 +61,18 @@ def test_a_small_file_that_was_read_is_served_without_the_store(world: World) ->
     assert deny.code is Code.OFFLINE_MISS
 
 
+def test_what_was_removed_by_hand_is_not_in_memory_either(world: World) -> None:
+    _warm(world, _BYTES)
+    _empty(world)
+    place = ("npm.example", _PATH, "", "")
+    assert world.cache.memory.find(place)
+    world.room.link.tell_removed()
+    world.room.turn_until(lambda: world.cache.memory.find(place) is None)
+    deny = world.get(want(artifact(_BYTES), offline=True)).deny
+    assert deny
+    assert deny.code is Code.OFFLINE_MISS
+
+
 def test_another_pin_is_not_served_what_this_one_fits(world: World) -> None:
     _warm(world, _BYTES)
     world.upstream.answers(_PATH, Reply(_BYTES))

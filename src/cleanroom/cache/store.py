@@ -23,6 +23,7 @@ from cleanroom.cache.identity import key_of
 from cleanroom.cache.index import Index
 from cleanroom.cache.model import Checked, Digests, Entry, Fields, Info, Key
 
+_INDEX: Final = "index.db"
 _CHUNK: Final = 1024 * 1024
 _ABANDONED_S: Final = 3600  # a file in tmp/ older than this is a killed daemon's
 _ROOM: Final = 0.9  # of the limit is left when blobs had to go
@@ -48,6 +49,7 @@ class Store:
         self._clock = clock
         # What was kept since the last look for room; at first, enough for one.
         self._new_bytes, self._new_rows = limit + 1, 0
+        self._file = _file_of(folder)
 
     @classmethod
     def open(cls, folder: Path, limit: int, clock: Clock) -> Self:
@@ -55,13 +57,17 @@ class Store:
         for each in (folder, folder / "cas" / "sha256", folder / "tmp"):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = key_of(folder)
-        store = cls(folder, secret, Index.open(folder / "index.db"), limit, clock)
+        store = cls(folder, secret, Index.open(folder / _INDEX), limit, clock)
         store._remove_abandoned()
         return store
 
     def close(self) -> None:
         """Release the index."""
         self._index.close()
+
+    def is_in_place(self) -> bool:
+        """Tell whether the folder is still the one that was opened: people remove caches."""
+        return self._file is not None and self._file == _file_of(self._folder)
 
     # --- serving --------------------------------------------------------------------------
 
@@ -192,7 +198,7 @@ class Store:
 
     def _put_in_place(self, path: Path, sha256: str) -> None:
         final = self._path(sha256)
-        final.parent.mkdir(mode=0o700, exist_ok=True)
+        final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.rename(final)
         folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -247,6 +253,14 @@ class Store:
             return self._clock() - path.lstat().st_mtime > _ABANDONED_S
         except FileNotFoundError:
             return False
+
+
+def _file_of(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = (folder / _INDEX).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _copy(source: int, target: int) -> Digests:

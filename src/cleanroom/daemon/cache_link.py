@@ -64,6 +64,10 @@ class CacheLink:
         else:
             self._end()
 
+    def tell_removed(self) -> None:
+        """Say that files went, so that none is served from memory that is not kept."""
+        self._send(wire.Removed())
+
     def _serve(self) -> None:
         try:
             while packet := self._receive():

@@ -12,6 +12,7 @@ import secrets
 import socket
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ class Content:
         self._clock = clock
         self._lock = threading.Lock()
         self._store: Store | None = None
+        self._links: weakref.WeakSet[CacheLink] = weakref.WeakSet()
         self._is_closed = False
 
     def store(self) -> Store:
@@ -39,17 +41,30 @@ class Content:
         with self._lock:
             if self._is_closed:
                 raise OSError(errno.ESHUTDOWN, "the content cache is closed")
+            if self._store is not None and not self._store.is_in_place():
+                self._store.close()
+                self._store = None
             if self._store is None:
                 self._store = Store.open(self._folder, self._limit, self._clock)
             return self._store
 
     def link(self) -> CacheLink:
         """Return the daemon's end for one gateway process, not started yet."""
-        return CacheLink(self.store)
+        link = CacheLink(self.store)
+        with self._lock:
+            self._links.add(link)
+        return link
+
+    def tell_removed(self) -> None:
+        """Say to every gateway that files went."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.tell_removed()
 
     def prove(self) -> str:
         """Keep something and get it back as a gateway does; return why that fails, or ""."""
-        link = self.link()
+        link = CacheLink(self.store)
         try:
             with link.theirs.dup() as sock:
                 link.start()

@@ -36,6 +36,7 @@ class CachedSource:
         self.shelf = shelf
         self.measures = Measures()
         self.memory = Memory(reactor)
+        shelf.removed = self.memory.clear
         self.views = Views(reactor)
         self._upstream = upstream
         self._flights: dict[Place, Shared] = {}

@@ -72,6 +72,12 @@ class Memory:
         if held is not None:
             self._bytes -= _cost(held)
 
+    def clear(self) -> None:
+        """Know nothing any more."""
+        self._held.clear()
+        self._bytes = 0
+        self._proven.clear()
+
     # --- files ----------------------------------------------------------------------------
 
     def is_proven(self, body: Body) -> bool:

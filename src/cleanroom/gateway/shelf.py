@@ -80,6 +80,7 @@ class Shelf:
         self._live: set[int] = set()
         self._waiting: dict[int, _Waiting] = {}
         self._unsent: deque[bytes] = deque()
+        self.removed: Callable[[], None] = _nothing  # called when files went
         if link is not None:
             link.settimeout(0)
             reactor.watch(link.fileno(), self)
@@ -167,6 +168,10 @@ class Shelf:
             _close_all(descriptors)
             self.close()
             return
+        if isinstance(message, wire.Removed):
+            _close_all(descriptors)
+            self.removed()
+            return
         waiting = self._waiting.pop(message.request, None)
         descriptor = descriptors.pop() if descriptors else -1
         _close_all(descriptors)
@@ -174,7 +179,7 @@ class Shelf:
             _close_all([descriptor])
 
 
-def _answer(waiting: _Waiting, message: wire.ToGateway, descriptor: int) -> bool:
+def _answer(waiting: _Waiting, message: wire.Answer, descriptor: int) -> bool:
     """Call who waits; False: the descriptor was not taken."""
     match message:
         case wire.Found() if waiting.found is not None:
@@ -193,6 +198,10 @@ def _answer(waiting: _Waiting, message: wire.ToGateway, descriptor: int) -> bool
         case _:
             assert_never(message)
     return False
+
+
+def _nothing() -> None:
+    """Nobody holds anything."""
 
 
 def _close_all(descriptors: list[int]) -> None:

@@ -121,8 +121,13 @@ class Failed(Packet, frozen=True):
     why: str
 
 
+class Removed(Packet, frozen=True):
+    """Files went that were asked to go: what is known of any from before may not be so."""
+
+
 ToStore = Find | NeedRoom | Keep | Validated | Damaged | Drop
-ToGateway = Found | Room | Kept | Failed
+Answer = Found | Room | Kept | Failed
+ToGateway = Answer | Removed
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TO_STORE: Final[msgspec.json.Decoder[ToStore]] = msgspec.json.Decoder(ToStore)

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from cleanroom.cache.model import Fields, Key
+from cleanroom.gateway.store_wire import MAX_PACKET_BYTES, Removed, decode_for_gateway
 from tests.daemon.daemons import Daemon, Setting, play, running
 
 A, B = "a" * 64, "b" * 64
@@ -42,6 +45,7 @@ def test_the_cache_is_shown_verified_and_pruned(short_path: Path) -> None:
                 "limit": 1 << 30,
             }
             right, damaged = keep(daemon, b"right", b"damaged")
+            link = daemon.host.content.link()  # of a gateway that has not begun to listen
             blob = folder / "cas" / "sha256" / damaged[:2] / damaged
             blob.write_bytes(b"DAMAGED")
             verified = (await daemon.ask("POST", "/v1/cache/verify"))[1]
@@ -53,6 +57,13 @@ def test_the_cache_is_shown_verified_and_pruned(short_path: Path) -> None:
             assert (pruned["removed_bytes"], pruned["left"]["files"]) == (5, 0)
             assert not (folder / "cas" / "sha256" / right[:2] / right).exists()
             assert (await daemon.ask("POST", "/v1/cache/prune", {"keep_bytes": -1}))[0] == 400
+            assert (await daemon.ask("POST", "/v1/cache/verify"))[1]["damaged"] == []
+            link.theirs.setblocking(False)  # noqa: FBT003
+            told = [decode_for_gateway(link.theirs.recv(MAX_PACKET_BYTES)) for _ in range(3)]
+            assert told == [Removed()] * 3  # the damaged one, and two prunings
+            with pytest.raises(BlockingIOError):
+                link.theirs.recv(MAX_PACKET_BYTES)
+            link.close()
 
     play(conversation())
 

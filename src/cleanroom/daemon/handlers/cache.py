@@ -38,6 +38,8 @@ async def info(call: Call) -> web.StreamResponse:
 async def verify(call: Call) -> web.StreamResponse:
     """Read every file; those that are not what their name says are removed."""
     checked = await _with_store(call, lambda store: store.verify())
+    if checked.damaged:
+        await asyncio.to_thread(call.host.content.tell_removed)
     return answer(CacheVerification(right=checked.right, damaged=list(checked.damaged)))
 
 
@@ -50,7 +52,9 @@ async def prune(call: Call) -> web.StreamResponse:
         removed = store.prune(limit)
         return CachePruned(removed_bytes=removed, left=_info(call, store))
 
-    return answer(await _with_store(call, work))
+    pruned = await _with_store(call, work)
+    await asyncio.to_thread(call.host.content.tell_removed)
+    return answer(pruned)
 
 
 async def artifacts(call: Call) -> web.StreamResponse:
