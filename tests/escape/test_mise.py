@@ -3,14 +3,27 @@
 The tool is two bytes that good.test serves: what counts is who asks for it, and where it is kept.
 """
 
+import json
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import new_home, remove_tree
-from tests.escape.egress_world import OPERATOR, World, opened, policy
+from tests.escape.egress_world import World, policy
+from tests.escape.mirror_world import BEARER, TOKEN, mirrors
+from tests.escape.registry_internet import (
+    ROOTS,
+    RegistryInternet,
+    Reply,
+    packument,
+    tarball,
+    unique,
+)
+from tests.escape.registry_world import registry_policy
+from tests.escape.worlds import new_world
 
 PORT = "good.test:80"
 TOOL = '[tools."http:hello"]\nversion = "1.0.0"\nurl = "http://good.test/hello"\nbin = "hello"\n'
@@ -53,15 +66,31 @@ class Repository:
         return count
 
 
+def default_registry() -> str:
+    """Return the host that npm and mise ask where nobody has said another."""
+    with tempfile.TemporaryDirectory() as home:
+        asked = subprocess.run(
+            ("/usr/bin/npm", "config", "get", "registry", "--globalconfig=/dev/null"),
+            env={"PATH": "/usr/bin:/bin", "HOME": home},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return urlsplit(asked.stdout.strip()).hostname or ""
+
+
 @pytest.fixture(scope="module")
 def mise_world(programs: Path, mise_program: Path) -> Iterator[World]:
     """A daemon whose host has the real mise."""
     assert programs.is_dir()
-    folder = Path(tempfile.mkdtemp(prefix="cr", dir="/tmp"))
-    config = f"{OPERATOR}approvals: notice\nmise:\n  program: {mise_program}\n"
-    with opened(new_home(folder), config) as world:
-        yield world
-    remove_tree(folder)
+    with tempfile.TemporaryDirectory(prefix="cr", dir="/tmp") as folder:
+        token = Path(folder, "token")
+        token.write_text(TOKEN)
+        asked_at = "url: https://private.test/api/npm, auth: company"
+        npm = mirrors(token, **{default_registry(): asked_at})
+        config = f"approvals: notice\nmise:\n  program: {mise_program}\n{npm}"
+        with new_world(config, RegistryInternet, ROOTS.certificate) as world:
+            yield world
 
 
 @pytest.fixture
@@ -81,6 +110,28 @@ def test_tools_are_installed_once_and_the_second_run_asks_nobody(repository: Rep
     assert repository.prints(command) == f"hello\n{WHERE}"
     assert repository.prints("mise", "exec", "--", "sh", "-c", "command -v hello") == WHERE
     assert (repository.asked(), repository.world.internet.queries) == (0, [])
+
+
+def test_a_tool_of_npm_comes_from_the_operators_mirror(repository: Repository) -> None:
+    """The sandbox that installs it is asked at the mirror as any other is; its token stays out."""
+    name = unique("corporate_tool")
+    data = tarball(name, "1.0.0", bin="index.js")
+    page = json.loads(packument(name, {"1.0.0": data}, "private.test/api/npm"))
+    page["versions"]["1.0.0"]["bin"] = {name: "index.js"}
+    page["time"] = {"1.0.0": "2020-01-01T00:00:00Z"}  # too old for mise to fear it
+    paged = Reply(json.dumps(page).encode(), kind="application/json", only=(BEARER,))
+    script = RegistryInternet.script
+    script.answers(f"private.test/api/npm/{name}", paged)
+    file = f"private.test/api/npm/{name}/-/{name}-1.0.0.tgz"
+    script.answers(file, Reply(data, only=(BEARER,)))
+    text = registry_policy(hosts=default_registry(), mode="")
+    (repository.folder / "cleanroom.yaml").write_text(text)
+    repository.has(mise_toml=f'[tools]\n"npm:{name}" = "1.0.0"\n')
+    for _ in range(2):
+        assert f"npm-{name.replace('_', '-')}/1.0.0" in repository.prints(f"command -v {name}")
+    assert script.count(file) == 1
+    assert {each.host for each in script.asked} == {"private.test"}
+    assert TOKEN not in repository.prints("env; cat ~/.npmrc 2>/dev/null; true")
 
 
 def test_another_policy_shares_nothing(repository: Repository) -> None:
