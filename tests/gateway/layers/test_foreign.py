@@ -3,9 +3,13 @@
 import base64
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cleanroom.decide.secret import Foreign
-from tests.gateway.secret_talk import GET, PLACEHOLDER, SecretTalk, bound, keys, wire
+from cleanroom.decide.secret import TOKEN_HEADERS, Foreign
+from cleanroom.gateway.http1.heads import parse_request
+from cleanroom.gateway.layers.foreign import Strangers
+from tests.gateway.secret_talk import GET, PLACEHOLDER, VALUE, SecretTalk, bound, keys, wire
 
 PASTED = "ghp_" + "mine" * 9
 OWN = "Private-Token: $"  # the placeholder, where it may stand
@@ -115,3 +119,28 @@ def test_a_placeholder_of_an_issuers_shape_is_no_stranger_either(foreign: Foreig
         f"{GET}\nAuthorization: Basic {basic(f'me:{shaped.placeholder}')}"
     )
     assert basic("me:ghp_" + "r" * 36).encode() in sent
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["a", "=", "&", ";", "%26", "%3D", "access_token", "api%5Fkey", "password", PASTED, "mine"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(PIECES, PIECES, st.lists(st.sampled_from(["a=1", "api_key=x", PASTED, ""]), max_size=5))
+def test_what_is_left_of_a_request_is_one_without_strangers(
+    query: str, other: str, cookies: list[str]
+) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, bound(keyring, Foreign.STRIP))
+    head = asked(f"/p?{query}", f"X-Other: {other}", f"Cookie: {';'.join(cookies)}", "X-Last: 1")
+    sent = talk.request(head)
+    request = parse_request(sent)
+    fields = dict(request.fields)
+    assert list(Strangers(keyring.found, TOKEN_HEADERS - {"private-token"}).find(sent, [])) == []
+    assert request.target.partition("?")[0] == "/p"
+    assert (fields["private-token"], fields["x-last"]) == (VALUE.decode(), "1")
+    kept = [each.strip() for each in fields["cookie"].split(";")]
+    assert [each for each in kept if each] == [each for each in cookies if each == "a=1"]
