@@ -90,12 +90,28 @@ def link_to_another(person: Person) -> None:
     person.policy(TWO)
 
 
+def use_the_fallback(person: Person) -> None:
+    """The policy goes, and the file that counts without it says more."""
+    (person.work / "cleanroom.yaml").unlink()
+    (person.work / ".buildkite").mkdir()
+    (person.work / ".buildkite" / "cleanroom.yaml").write_text(TWO)
+
+
+def take_it_away_for_a_run(person: Person) -> None:
+    """A run without a policy reaches less, and is what ran last; by another name it is none."""
+    (person.work / "cleanroom.yaml").rename(person.work / "Cleanroom.yaml")
+    assert "no cleanroom.yaml here" in person.types("exec", "--", "true").stderr
+    (person.work / "Cleanroom.yaml").rename(person.work / "cleanroom.yaml")
+
+
 ROWS: list[tuple[Callable[[Person], None], str]] = [
     (add_a_host, "host two.example"),
     (recreate, "was replaced by another folder"),
     (rename, "this folder was approved at"),
     (swap, "was replaced by another folder"),
     (link_to_another, "host two.example"),
+    (use_the_fallback, ".buildkite/cleanroom.yaml reaches more"),
+    (take_it_away_for_a_run, "host one.example"),
 ]
 
 
@@ -107,6 +123,15 @@ def test_an_attack_on_approval_is_asked_for(
     assert why in refused(person)
     assert person.types("policy", "approve", "--yes").returncode == 0
     assert person.types("exec", "--", "true").returncode == 0
+
+
+def test_a_fallback_beside_the_policy_counts_for_nothing_and_is_said(person: Person) -> None:
+    (person.work / ".buildkite").mkdir()
+    (person.work / ".buildkite" / "cleanroom.yaml").write_text(TWO)
+    done = person.types("exec", "--", "true")
+    assert done.returncode == 0
+    assert ".buildkite/cleanroom.yaml beside it is ignored" in done.stderr
+    assert person.types("policy", "check", "two.example:443").returncode == 1
 
 
 def test_a_clone_elsewhere_has_its_own_first_run(person: Person) -> None:

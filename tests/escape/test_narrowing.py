@@ -14,6 +14,7 @@ import pytest
 from tests.escape.egress_world import Report, Running
 from tests.escape.registry_internet import FETCH, Package, Reply, package_lock, unique
 from tests.escape.registry_world import LOCKS, Registries, registries
+from tests.escape.test_registries_cooldown import publish
 
 pytestmark = pytest.mark.escape
 
@@ -208,6 +209,40 @@ def test_a_package_that_no_lock_file_pins_any_more_is_refused_also_from_the_cach
     assert second[1][0] == 403
     assert second[1][1].startswith("lockfile_violation")
     assert outside.script.count(gone.place) == 1
+
+
+def test_a_stricter_lock_mode_and_a_cooldown_hold_for_what_the_cache_has(
+    outside: Registries,
+) -> None:
+    """Pages, too: what is too young by now is not listed to a client that saw it before."""
+    old, young = publish(outside)
+    lock = package_lock({old.name: old.entry})
+    loose = HELD.replace("deny_unknown", "warn") % "true"
+    session = Session(
+        outside,
+        rules(FILES, more=loose),
+        f"""import json, urllib.request
+def look():
+    page = json.load(urllib.request.urlopen("https://npm.test/{old.name}", context=CONTEXT))
+    found = [fetch("npm.test", path) for path in {[old.file, young.file]!r}]
+    return [sorted(page["versions"]), found]
+first = look()
+await_word()
+result = [first, look()]
+""",
+        lock,
+    )
+    strict = rules(FILES, more=f"{HELD % 'true'}    cooldown: 7d\n")
+    status, out, err = session.reloads(strict, lock)
+    assert (status, err) == (0, "")
+    assert "- registries.npm.cooldown: not set -> 604800" in out
+    assert "- registries.npm.lockfile_enforcement.mode: warn -> deny_unknown" in out
+    first, second = session.goes_on().result
+    assert first == [["1.3.0", "1.3.1"], [old.good, young.good]]
+    assert second[0] == ["1.3.0"]
+    assert second[1][0] == old.good
+    assert second[1][1][0] == 403
+    assert outside.script.count(young.place) == 1
 
 
 def test_a_registry_that_is_removed_is_reached_no_more(outside: Registries) -> None:
