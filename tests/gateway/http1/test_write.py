@@ -1,9 +1,10 @@
 """Responses of our own: whole, and printable whatever goes in."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.gateway.http1.write import encode_response, printable
+from cleanroom.gateway.http1.write import answer_head, encode_response, printable
 from tests.gateway.http1.oracles import Seen, h11_reads, llhttp_reads, ours
 
 
@@ -33,3 +34,12 @@ def test_no_text_breaks_out_of_its_place(reason: str, value: str, body: bytes) -
 def test_texts_are_bounded() -> None:
     assert printable("ä\r\nb") == "???b"
     assert printable("x" * 9, 4) == "xxxx"
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [(206, b"206 Partial Content"), (503, b"503 Service Unavailable"), (599, b"599 Answer")],
+)
+def test_a_status_is_said_in_words(status: int, line: bytes) -> None:
+    head = answer_head(status, (), 0, is_chunked=False, is_last=False)
+    assert head == b"HTTP/1.1 " + line + b"\r\ncontent-length: 0\r\n\r\n"

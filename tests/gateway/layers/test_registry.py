@@ -123,6 +123,13 @@ def test_what_is_granted_is_reported_then_fetched_without_the_clients_fields() -
     assert (want.grant.kind, want.grant.path) == ("metadata", "/left-pad")
 
 
+def test_a_part_of_what_may_have_changed_is_not_asked_for() -> None:
+    for field, wanted in ((b"", "bytes=2-"), (b'If-Range: "x"\r\n', "")):
+        fetch = Talk().asks(GET[:-2] + b"Range: bytes=2-\r\n" + field + b"\r\n")[-1]
+        assert isinstance(fetch, Fetch)
+        assert fetch.want.range == wanted
+
+
 def test_an_exception_ends_with_its_day_in_the_middle_of_a_connection() -> None:
     """What is kept in the cache by then is no way around it: each request is judged."""
     npm = POLICY.registries[0]

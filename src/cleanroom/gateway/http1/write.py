@@ -9,7 +9,12 @@ from functools import lru_cache
 from typing import Final
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-_REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 404: "Not Found"}
+_REASONS: Final = {
+    200: "OK", 206: "Partial Content", 304: "Not Modified", 400: "Bad Request",
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 410: "Gone",
+    416: "Range Not Satisfiable", 429: "Too Many Requests", 500: "Internal Server Error",
+    502: "Bad Gateway", 503: "Service Unavailable",
+}  # fmt: skip
 MAX_REASON: Final = 200  # characters; clients show it as it is
 
 

@@ -206,7 +206,7 @@ class RegistryLayer:
             grant,
             accept=fields.get("accept", ""),
             method=request.method,
-            range=fields.get("range", ""),
+            range="" if "if-range" in fields else fields.get("range", ""),  # the whole is right
             if_none_match=fields.get("if-none-match", ""),
             offline=visit.offline,
         )
