@@ -26,7 +26,15 @@ FLAG_VALUES: Final[Mapping[str, Sequence[str]]] = {
     "--workspace": ("cow", "ro", "live"),
 }
 # Commands to which a sandbox that has ended still has something to say.
-READING: Final = ("executions", "diff", "apply", "audit", "sandboxes inspect", "sandboxes events")
+READING: Final = (
+    "executions",
+    "diff",
+    "apply",
+    "audit",
+    "sandboxes inspect",
+    "sandboxes events",
+    "sandboxes rm",
+)
 
 
 class Candidate(NamedTuple):
@@ -108,6 +116,9 @@ def _of_command(parser: Parser, before: list[str], current: str, live: Live) -> 
         return []  # the workload's own words
     if current.startswith("-"):
         return [Candidate(name, flag.text) for flag in parser.flags for name in flag.names]
+    if len(given) >= len(wanted) and parser.operands and parser.operands[-1][0].endswith("…]"):
+        more = _operand(wanted[-1], given, asked)
+        return [each for each in more if each.word not in given]
     return _operand(wanted[len(given)], given, asked) if len(given) < len(wanted) else []
 
 
