@@ -7,6 +7,7 @@ Never: another exception. What must be true of any answer is asserted here.
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,7 +18,9 @@ from cleanroom.agent.frames import FrameError
 from cleanroom.agent.frames import FrameReader as AgentFrames
 from cleanroom.decide.ancestry import follows, parents_in
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.commits import Commit, Commits
 from cleanroom.decide.cooldown import UnreadableError, date_of
+from cleanroom.decide.git_refs import holding
 from cleanroom.decide.gosum import ZipError, digest_of_zip
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.kinds import read_parts
@@ -111,6 +114,15 @@ def _git_question(data: bytes, _random: Random) -> None:
     if isinstance(found, Grant):  # the one spelling is its own
         again = decide_talk(talk(), found.body)
         assert again == found
+
+
+def _branches(data: bytes, _random: Random) -> None:
+    """Whatever a host says, nothing is seen but what is locked."""
+    version = b"" if b"# service" in data else b"0000"
+    named = (Commit(A, "lockfile"), Commit("b" * 40, "lockfile"))
+    show = holding(Grant("git", "metadata", "/l", body=version, commits=Commits(named, None, "x")))
+    assert show is not None
+    assert set(re.findall(rb"([0-9a-f]{40}) (?:refs/|HEAD)", show(data))) <= {b"a" * 40, b"b" * 40}
 
 
 def _git_answer(data: bytes, random: Random) -> None:
@@ -305,6 +317,19 @@ READERS: Final = {
             pkt(f"want {A} ofs-delta agent=git/2\n", 0, f"have {A}\n", "done\n"),
         ),
         _git_question,
+    ),
+    "branches of git": Reader(
+        (
+            pkt(f"{A} HEAD symref-target:refs/heads/main\n", f"{'c' * 40} refs/tags/v1\n", 0),
+            pkt(f"{'c' * 40} refs/tags/v1 peeled:{A}\n", "unborn HEAD\n", 0),
+            pkt("# service=git-upload-pack\n", 0, "version 2\n", "fetch=shallow filter\n", 0),
+            pkt(
+                "# service=git-upload-pack\n", 0, f"{'c' * 40} HEAD\0 filter agent=git/2\n",
+                f"{A} refs/heads/main\n", f"{'b' * 40} refs/tags/v1^{{}}\n", f"shallow {A}\n", 0,
+            ),
+        ),
+        _branches,
+        (UnreadableError,),
     ),
     "answers of git": Reader((NEW, OLD, pkt("ERR no\n")), _git_answer),
     "packs": Reader((_CHAIN, pack(entry(1, ONE), entry(6, b"\x0a\x0a\x05hello", b"\x40"))), _pack),

@@ -61,10 +61,11 @@ def test_only_control_errors_come_of_hostile_bytes(body: bytes) -> None:
             decode(body)
 
 
-def test_a_text_that_is_no_utf_8_is_a_control_error_too() -> None:
+@pytest.mark.parametrize("body", [b'{"type":"\xc9"}', b'{"type":' + b'{"a":' * 5000])
+def test_neither_foreign_letters_nor_depth_are_another_error(body: bytes) -> None:
     for decode in (control.decode_for_gateway, control.decode_for_daemon):
         with pytest.raises(control.ControlError):
-            decode(b'{"type":"\xc9"}')
+            decode(body)
 
 
 def test_one_side_does_not_understand_the_others_messages() -> None:

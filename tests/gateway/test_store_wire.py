@@ -47,7 +47,7 @@ def test_one_of_several_digests_is_enough() -> None:
     assert not _STORED.has_any(())
 
 
-@given(st.binary(max_size=100))
+@given(st.one_of(st.binary(max_size=100), st.just(b'{"type":' + b'{"a":' * 5000)))
 def test_what_is_no_message_is_said(packet: bytes) -> None:
     for decode in (wire.decode_for_store, wire.decode_for_gateway):
         with pytest.raises(wire.PacketError):

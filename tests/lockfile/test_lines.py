@@ -67,6 +67,7 @@ def test_half_a_character_is_said_and_ends_no_reader(path: str, text: str) -> No
         [b"{}"],
         [b'{"type":"Begun","path":"a","more":1}'],
         [b'{"type":"Begun","path":"\xff"}'],
+        [b'{"type":' + b'{"a":' * 5000],
         [begin("c")],
         [begin("a"), begin("b")],
         [begin("a"), *encode(READING), begin("a")],

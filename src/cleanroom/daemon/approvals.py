@@ -163,7 +163,7 @@ class Approvals:
         if own is not None:
             try:  # in a thread, as below: with all pins it may be megabytes
                 approved = await asyncio.to_thread(_approved_of, own.document)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 reason = "its approval was recorded by another version of cleanroom"
         elif rows:
             reason = _replaced(at.path, rows[0].path)
@@ -227,7 +227,7 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
 
 
 def _approved_of(document: bytes) -> Approved:
-    """Return what was recorded. Raises msgspec.DecodeError, UnicodeDecodeError."""
+    """Return what was recorded. Raises msgspec.DecodeError and what else is no JSON of it."""
     return msgspec.json.decode(document, type=Approved)
 
 

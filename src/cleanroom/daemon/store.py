@@ -252,7 +252,7 @@ def _in(states: tuple[str, ...]) -> str:
 def _read(kind: type[DocumentT], document: bytes) -> DocumentT:
     try:
         return msgspec.json.decode(document, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"cannot read the state: a {kind.__name__.lower()} in it is damaged"
         raise Fault(Code.INTERNAL, message, "move the state file away and start again") from error
 

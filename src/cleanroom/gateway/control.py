@@ -216,7 +216,7 @@ def decode_for_gateway(body: bytes) -> ToGateway:
     """Parse what the daemon sent. Raises ControlError."""
     try:
         return _TO_GATEWAY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError(str(error)) from error
 
 
@@ -224,5 +224,5 @@ def decode_for_daemon(body: bytes) -> ToDaemon:
     """Parse what the gateway sent. Raises ControlError."""
     try:
         return _TO_DAEMON.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError(str(error)) from error

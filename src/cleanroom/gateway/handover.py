@@ -49,7 +49,7 @@ def read_policy(descriptor: int) -> CompiledPolicy:
             error = f"cannot read a policy of {size} bytes"
             raise ControlError(error)
         return _DECODER.decode(os.pread(descriptor, size, 0))
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError(str(error)) from error
     finally:
         os.close(descriptor)

@@ -151,7 +151,7 @@ def decode_for_store(packet: bytes) -> ToStore:
     """Parse what the gateway sent. Raises PacketError."""
     try:
         return _TO_STORE.decode(packet)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PacketError(str(error)) from error
 
 
@@ -159,5 +159,5 @@ def decode_for_gateway(packet: bytes) -> ToGateway:
     """Parse what the daemon sent. Raises PacketError."""
     try:
         return _TO_GATEWAY.decode(packet)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PacketError(str(error)) from error

@@ -114,7 +114,7 @@ class Outcomes:
         try:
             for line in lines:
                 self._take(_DECODER.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(str(error)) from error
 
     def fail(self, message: str) -> None:
