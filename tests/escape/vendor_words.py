@@ -245,6 +245,7 @@ _CHATGPT: Final = "chatgpt.com"
 _SPEAKERS: Final = {
     (_ANTHROPIC, "/v1/messages"): _messages,
     (_ANTHROPIC, "/v1/messages/count_tokens"): _count,
+    (_ANTHROPIC, "/api/hello"): _nothing,
     (_OPENAI, "/v1/responses"): _responses,
     (_OPENAI, "/v1/chat/completions"): _completions,
     (_CHATGPT, "/backend-api/codex/responses"): _responses,

@@ -1,11 +1,12 @@
 """Recipes of coding agents: each says all that a person needs, and its login file is JSON."""
 
 import json
+import tomllib
 
 import pytest
 
-from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
-from cleanroom.policy.agents import login_text
+from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe, Way
+from cleanroom.policy.agents import files_of
 
 EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
 
@@ -20,9 +21,15 @@ def test_every_recipe_says_what_a_person_needs() -> None:
 
 
 @pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=lambda each: str(each)[:40])
-def test_a_login_file_is_json_below_the_home(recipe: Recipe, credential: Credential) -> None:
-    if credential.file is not None:
-        assert credential.file.path.startswith(f"{recipe.home}/")
-        text = login_text(credential, {credential.variable: "stands for it"})
-        assert "stands for it" in json.dumps(json.loads(text))
+def test_files_are_directly_in_the_home_and_can_be_read(
+    recipe: Recipe, credential: Credential
+) -> None:
+    holder = "stands for a value of the sandbox"
+    for file in files_of(credential, {credential.variable: holder}):
+        folder, _, _ = file.path.rpartition("/")
+        assert folder == recipe.home  # so in its volume
+        read = tomllib.loads if file.path.endswith(".toml") else json.loads
+        assert read(file.text)
+        assert "$" not in file.text
+        assert file.way is not Way.ADDED or file.path.endswith(".json")
     assert credential.login is not None or not credential.told

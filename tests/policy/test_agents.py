@@ -7,7 +7,14 @@ import pytest
 from cleanroom.decide.secret import TOKEN_HEADERS
 from cleanroom.errors import UserError
 from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
-from cleanroom.policy.agents import login_of, login_text, recipe_named, with_agent, word_of
+from cleanroom.policy.agents import (
+    added,
+    files_of,
+    login_of,
+    recipe_named,
+    with_agent,
+    word_of,
+)
 from cleanroom.policy.compile import compile_policy
 from cleanroom.policy.explain import explain
 from cleanroom.policy.parse import parse_policy
@@ -70,13 +77,36 @@ def test_a_recipe_is_explained_without_a_line() -> None:
     assert "line 0" not in said
 
 
-def test_a_login_file_has_placeholders_and_what_is_told() -> None:
+def test_files_have_placeholders_and_what_is_told() -> None:
     credential = login_of("codex/codex-login").credential
     holder = "stands for it"
     variables = {"CODEX_LOGIN_TOKEN": holder, "CODEX_LOGIN_ACCOUNT": 'a"\n${HOME}'}
-    found = json.loads(login_text(credential, {**variables, "HOME": "/home/cleanroom"}))
+    login, settings = files_of(credential, {**variables, "HOME": "/home/cleanroom"})
+    found = json.loads(login.text)
     assert found["tokens"]["access_token"] == holder
     assert found["tokens"]["account_id"] == 'a"\n${HOME}'
-    nobody = json.loads(login_text(credential, {"CODEX_LOGIN_TOKEN": "x"}))
-    assert nobody["tokens"]["account_id"] == ""
-    assert login_text(login_of("claude/claude").credential, variables) == ""
+    assert settings == credential.files[1]
+    nobody, _ = files_of(credential, {"CODEX_LOGIN_TOKEN": "x"})
+    assert json.loads(nobody.text)["tokens"]["account_id"] == ""
+
+
+def test_a_key_is_known_by_its_end() -> None:
+    credential = login_of("claude/claude").credential
+    (settings,) = files_of(credential, {"ANTHROPIC_API_KEY": "sk-ant-0123456789abcdefghij"})
+    approved = json.loads(settings.text)["customApiKeyResponses"]["approved"]
+    assert approved == ["0123456789abcdefghij"]
+
+
+def test_settings_are_added_to_what_is_there() -> None:
+    settings = json.dumps({"a": {"b": 1, "list": ["new"]}, "c": {"d": 2}})
+    old = {"a": {"b": 0, "own": "x", "list": [str(i) for i in range(30)]}, "c": 1, "own": [1]}
+    assert json.loads(added(json.dumps(old), settings)) == {
+        "a": {"b": 1, "own": "x", "list": [*(str(i) for i in range(10, 30)), "new"]},
+        "c": {"d": 2},
+        "own": [1],
+    }
+
+
+@pytest.mark.parametrize("found", ["", "no JSON", "[1]", "[" * 100_000, '{"a": ' * 100_000])
+def test_what_is_no_object_counts_as_empty(found: str) -> None:
+    assert json.loads(added(found, '{"a": 1}')) == {"a": 1}

@@ -14,8 +14,9 @@ def test_every_recipe_has_its_section() -> None:
             assert f"`{each.secret_id}`" in section
             assert f"`${each.variable}`" in section
             assert all(f"`{name}={value}`" in section for name, value in each.environment)
-            assert each.file is None or f"`{each.file.path}` with the placeholder" in section
-            assert all(f"`{name}` (`{pointer}` of yours)" in section for name, pointer in each.told)
+            for file in each.files:
+                assert f"| `{file.path}` | `{each.secret_id}` | {file.way.value}" in section
+            assert all(f"`{name}` (`{pointer}` of yours" in section for name, pointer in each.told)
             assert each.login is None or f"`~/{each.login[0]}` at `{each.login[1]}`" in section
         assert f"`agent-{recipe.name}` at `{recipe.home}`" in section
         assert all(f"`{name}={value}`" in section for name, value in recipe.environment)

@@ -67,7 +67,7 @@ def _credential(credential: Credential) -> dict[str, object]:
         "login_pointer": login[1] if login else None,
         "environment": dict(credential.environment),
         "told": dict(credential.told),
-        "file": credential.file.path if credential.file else None,
+        "files": [each.path for each in credential.files],
     }
 
 

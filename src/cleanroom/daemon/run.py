@@ -11,6 +11,7 @@ from typing import Final
 from cleanroom.api.problem import failure_of
 from cleanroom.api.types import ExecutionRequest, RunRequest
 from cleanroom.daemon import finish, records
+from cleanroom.daemon.agent_files import write_files
 from cleanroom.daemon.approvals import Workspace
 from cleanroom.daemon.executions import (
     ASKS,
@@ -21,7 +22,6 @@ from cleanroom.daemon.executions import (
     Outcome,
 )
 from cleanroom.daemon.host import Host
-from cleanroom.daemon.login_files import write_login
 from cleanroom.daemon.mounts import shared_mounts
 from cleanroom.daemon.output import OutputLog
 from cleanroom.daemon.parts import Side, Wanted
@@ -123,7 +123,7 @@ async def create_sandbox(
     if equipped.creation.equipment is not None:
         watch.lap("mise_bootstrap_ms")
     sandbox = await host.sandboxes.create(equipped.creation)
-    await write_login(host, sandbox, creation)
+    await write_files(host, sandbox, creation)
     notes = [*equipped.notes]
     if sandbox.options.workspace_mode == "live":
         keep_in_step(sandbox, host, Side(sandbox.record.workspace, sandbox.folder))

@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 
@@ -30,18 +31,28 @@ class Credential:
     environment: tuple[tuple[str, str], ...] = ()  # with this login only
     told: tuple[tuple[str, str], ...] = ()  # variable, and where the login file has its text: no
     # secret, and shown inside
-    file: "LoginFile | None" = None
+    files: tuple["InsideFile", ...] = ()
+
+
+class Way(StrEnum):
+    """What becomes of a file that an earlier sandbox left in the volume."""
+
+    ANEW = "written anew"
+    ADDED = "what is missing is added"  # to a JSON object
+    ONCE = "written where there is none"
 
 
 @dataclass(frozen=True, slots=True)
-class LoginFile:
-    """A login file that the agent finds inside, written anew for each sandbox.
+class InsideFile:
+    """A file that the agent finds in its home: a login, or settings that it would ask for.
 
-    `${NAME}` in its text (JSON) is a variable of the sandbox: a placeholder, or one of `told`.
+    `${NAME}` in its text is a variable of the sandbox (a placeholder, or one of `told`), and
+    `${NAME_END}` its last 20 characters.
     """
 
     path: str
     text: str
+    way: Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,52 @@ def _jwt(claims: Mapping[str, object]) -> str:
     return ".".join((*words, "none"))
 
 
+def _added(path: str, settings: Mapping[str, object]) -> InsideFile:
+    return InsideFile(f"{_HOME}/{path}", json.dumps(settings), Way.ADDED)
+
+
+def _gemini(login: str) -> Mapping[str, object]:
+    return {
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "security": {"auth": {"selectedType": login}},
+    }
+
+
 _HOME: Final = "/home/cleanroom"
 _FAR: Final = 4_102_444_800  # 2100: what has no end is not renewed
 _BEARER: Final = ("Authorization",)
 _KEY: Final = ("x-api-key", "Authorization")  # the latter by newer client libraries
 _ANTHROPIC: Final = ("api.anthropic.com",)
 _OPENAI: Final = ("api.openai.com",)
+_CLAUDE_SETTINGS: Final = {
+    # Its first questions lead to hosts that stay closed.
+    "hasCompletedOnboarding": True,
+    "projects": {"/workspace": {"hasTrustDialogAccepted": True}},
+}
+# It asks before it uses a key, and remembers the end of it.
+_CLAUDE_KEY: Final = {"customApiKeyResponses": {"approved": ["${ANTHROPIC_API_KEY_END}"]}}
+_CODEX_AUTH: Final = f"{_HOME}/.codex/auth.json"
+_CODEX_KEY: Final = '{"auth_mode": "apikey", "OPENAI_API_KEY": "${CODEX_API_KEY}"}'
+_CODEX_SETTINGS: Final = InsideFile(
+    f"{_HOME}/.codex/config.toml",
+    """\
+check_for_update_on_startup = false
+sandbox_mode = "danger-full-access"
+
+[analytics]
+enabled = false
+
+[features]
+api_key_model_discovery = false
+apps = false
+plugins = false
+
+[projects."/workspace"]
+trust_level = "trusted"
+""",
+    Way.ONCE,
+)
 _CODEX_LOGIN: Final = json.dumps(
     {
         "auth_mode": "chatgpt",
@@ -91,13 +142,20 @@ _RECIPES: Final = (
         "Claude Code",
         'claude -p "fix the failing test" --dangerously-skip-permissions',
         (
-            Credential("claude", "ANTHROPIC_API_KEY", _KEY, _ANTHROPIC),
+            Credential(
+                "claude",
+                "ANTHROPIC_API_KEY",
+                _KEY,
+                _ANTHROPIC,
+                files=(_added(".claude/.claude.json", _CLAUDE_SETTINGS | _CLAUDE_KEY),),
+            ),
             Credential(
                 "claude-login",
                 "CLAUDE_CODE_OAUTH_TOKEN",
                 _BEARER,
                 _ANTHROPIC,
                 login=(".claude/.credentials.json", "/claudeAiOauth/accessToken"),
+                files=(_added(".claude/.claude.json", _CLAUDE_SETTINGS),),
             ),
         ),
         f"{_HOME}/.claude",
@@ -105,6 +163,7 @@ _RECIPES: Final = (
         (
             ("CLAUDE_CONFIG_DIR", f"{_HOME}/.claude"),
             ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),
             ("DISABLE_AUTOUPDATER", "1"),
         ),
         notes=(
@@ -115,9 +174,7 @@ _RECIPES: Final = (
     Recipe(
         "codex",
         "Codex",
-        "codex exec --disable apps --disable plugins --disable api_key_model_discovery"
-        " -c analytics.enabled=false -c check_for_update_on_startup=false"
-        ' --dangerously-bypass-approvals-and-sandbox "fix the failing test"',
+        'codex exec --dangerously-bypass-approvals-and-sandbox "fix the failing test"',
         (
             Credential(
                 "codex",
@@ -126,10 +183,7 @@ _RECIPES: Final = (
                 _OPENAI,
                 outside=("OPENAI_API_KEY",),
                 login=(".codex/auth.json", "/OPENAI_API_KEY"),
-                file=LoginFile(
-                    f"{_HOME}/.codex/auth.json",
-                    '{"auth_mode": "apikey", "OPENAI_API_KEY": "${CODEX_API_KEY}"}\n',
-                ),
+                files=(InsideFile(_CODEX_AUTH, _CODEX_KEY, Way.ANEW), _CODEX_SETTINGS),
             ),
             Credential(
                 "codex-login",
@@ -138,17 +192,17 @@ _RECIPES: Final = (
                 ("chatgpt.com",),
                 login=(".codex/auth.json", "/tokens/access_token"),
                 told=(("CODEX_LOGIN_ACCOUNT", "/tokens/account_id"),),
-                file=LoginFile(f"{_HOME}/.codex/auth.json", _CODEX_LOGIN),
+                files=(InsideFile(_CODEX_AUTH, _CODEX_LOGIN, Way.ANEW), _CODEX_SETTINGS),
             ),
         ),
         f"{_HOME}/.codex",
         "0.171.0",
         (("CODEX_HOME", f"{_HOME}/.codex"),),
         notes=(
-            "Its own sandbox is not needed inside this one: the last flag switches it off. Without"
-            " the others it asks chatgpt.com, ab.chatgpt.com, github.com and api.github.com for"
-            " plugins, models, news and statistics: refused, and a task takes ten seconds longer."
-            " They may stand in `config.toml` of the volume instead.",
+            "Its own sandbox is not needed inside this one and cannot start there: `config.toml`"
+            " switches it off. With other settings than those it also asks chatgpt.com,"
+            " ab.chatgpt.com, github.com and api.github.com for plugins, models and statistics:"
+            " refused, and a task takes ten seconds longer.",
             "A login with a ChatGPT account lives for some days; it is renewed by your own `codex`"
             " outside, never from inside: the vendor replaces refresh tokens, and a second user of"
             " one would log you out.",
@@ -165,6 +219,7 @@ _RECIPES: Final = (
                 ("x-goog-api-key",),
                 ("generativelanguage.googleapis.com",),
                 outside=("GOOGLE_API_KEY",),
+                files=(_added(".gemini/settings.json", _gemini("gemini-api-key")),),
             ),
             Credential(
                 "gemini-login",
@@ -173,6 +228,7 @@ _RECIPES: Final = (
                 ("cloudcode-pa.googleapis.com",),
                 login=(".gemini/oauth_creds.json", "/access_token"),
                 environment=(("GOOGLE_GENAI_USE_GCA", "true"),),
+                files=(_added(".gemini/settings.json", _gemini("oauth-personal")),),
             ),
         ),
         f"{_HOME}/.gemini",

@@ -1,4 +1,4 @@
-"""What the recipe of a coding agent adds to a policy, and the login file that it finds inside.
+"""What the recipe of a coding agent adds to a policy, and the files that it finds inside.
 
 In: a recipe's word, a policy as written. Out: that policy with the recipe's hosts and its one
 binding. Never: a recipe that applies without a person's flag; a value. What a recipe adds is in
@@ -12,12 +12,14 @@ from string import Template
 from typing import Final, NamedTuple
 
 from cleanroom.errors import Code, UserError
-from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
+from cleanroom.policy.agent_recipes import RECIPES, Credential, InsideFile, Recipe
 from cleanroom.policy.model import NetworkPolicy, Place, Rule, RuleKind, SecretBinding
 from cleanroom.policy.written import Policy
 
 HTTPS_PORT: Final = 443
 TTL_S: Final = 86_400  # its sandbox's time to live ends it before
+_END: Final = 20  # characters by which an agent knows a key
+_KEPT: Final = 20  # of a list that grows with each sandbox
 
 
 class Login(NamedTuple):
@@ -52,13 +54,37 @@ def login_of(word: str) -> Login:
     return Login(recipe, credential)
 
 
-def login_text(credential: Credential, environment: Mapping[str, str]) -> str:
-    """Return the text of the login file that the agent finds inside; "" if it needs none."""
-    if credential.file is None:
-        return ""
-    escaped = {name: json.dumps(value)[1:-1] for name, value in environment.items()}
-    known = dict.fromkeys((name for name, _ in credential.told), "")
-    return Template(credential.file.text).safe_substitute(known | escaped)
+def files_of(credential: Credential, environment: Mapping[str, str]) -> tuple[InsideFile, ...]:
+    """Return the files that the agent finds inside, with the sandbox's variables in them."""
+    known = {name: "" for name, _ in credential.told} | dict(environment)
+    known |= {f"{name}_END": value[-_END:] for name, value in known.items()}
+    escaped = {name: json.dumps(value)[1:-1] for name, value in known.items()}
+    return tuple(
+        replace(each, text=Template(each.text).safe_substitute(escaped))
+        for each in credential.files
+    )
+
+
+def added(found: str, settings: str) -> str:
+    """Return a JSON object with what settings say as well; what is none counts as empty.
+
+    What was found is the work of what ran before, and may be anything.
+    """
+    try:
+        there = json.loads(found)
+        wanted = _joined(there if isinstance(there, dict) else {}, json.loads(settings))
+        return json.dumps(wanted, indent=2)
+    except (ValueError, RecursionError):
+        return settings
+
+
+def _joined(there: object, wanted: object) -> object:
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        both = {name: _joined(there.get(name), value) for name, value in wanted.items()}
+        return {**there, **both}
+    if isinstance(there, list) and isinstance(wanted, list):
+        return [*there[-_KEPT:], *wanted]
+    return wanted
 
 
 def with_agent(policy: Policy, word: str) -> Policy:

@@ -74,24 +74,24 @@ def _section(recipe: Recipe) -> Iterator[str]:
     yield f"Home: volume `agent-{recipe.name}` at `{recipe.home}`.\n"
     yield f"Variables: {variables}.\n"
     for each in recipe.credentials:
-        yield from _with(each)
+        if each.environment:
+            variables = ", ".join(f"`{name}={value}`" for name, value in each.environment)
+            yield f"With `{each.secret_id}` also: {variables}.\n"
+    rows = [row for each in recipe.credentials for row in _files(each)]
+    if rows:
+        yield "\n".join(("| File in its home | With | |", "| --- | --- | --- |", *rows, ""))
     for note in recipe.notes:
         yield f"{note}\n"
 
 
-def _with(credential: Credential) -> Iterator[str]:
-    """Yield what comes with one login only."""
-    name = f"`{credential.secret_id}`"
-    if credential.environment:
-        variables = ", ".join(f"`{name}={value}`" for name, value in credential.environment)
-        yield f"With {name} also: {variables}.\n"
-    if credential.file is not None:
-        told = "".join(
-            f", and `{variable}` (`{pointer}` of yours), which is no secret and shown inside"
-            for variable, pointer in credential.told
-        )
-        text = f"With {name} the program finds a login file, written anew for each sandbox"
-        yield f"{text}: `{credential.file.path}` with the placeholder{told}.\n"
+def _files(credential: Credential) -> Iterator[str]:
+    """Yield a row for each file that the agent finds with this login."""
+    for file in credential.files:
+        has = ", with the placeholder" if f"${{{credential.variable}" in file.text else ""
+        for name, pointer in credential.told:
+            if name in file.text:
+                has += f" and `{name}` (`{pointer}` of yours: no secret, shown inside)"
+        yield f"| `{file.path}` | `{credential.secret_id}` | {file.way.value}{has} |"
 
 
 def _outside(credential: Credential) -> str:
