@@ -132,6 +132,13 @@ def test_one_request_too_many_is_refused_and_does_not_end_the_link(
     assert _ask(gateway, wire.Find(3, "a", "/"))[0] == wire.Found(3)
 
 
+def test_a_question_says_which_requests_are_over(gateway: socket.socket) -> None:
+    for number in (1, 2):
+        assert _ask(gateway, wire.Find(number, "a", "/"))[0] == wire.Found(number)
+    assert _ask(gateway, wire.Find(1, "a", "/", over=(1, 2, 7)))[0] == wire.Found(1)
+    assert _ask(gateway, wire.Find(2, "a", "/"))[0] == wire.Found(2)
+
+
 def test_without_a_descriptor_nothing_is_kept_and_the_link_goes_on(
     gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

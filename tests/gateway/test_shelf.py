@@ -144,6 +144,35 @@ def test_who_was_dropped_hears_nothing(world: Room) -> None:
     assert silent.said == []
 
 
+def test_the_end_of_a_hit_is_said_with_the_next_question_and_that_of_a_room_at_once() -> None:
+    reactor = Reactor()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    shelf, heard = Shelf(reactor, ours), _Heard()
+
+    def said() -> wire.ToStore:
+        return wire.decode_for_store(theirs.recv(wire.MAX_PACKET_BYTES))
+
+    hits = [shelf.ticket() for _ in range(wire.MOST_OVER + 1)]
+    for hit in hits:
+        hit.find(_PLACE, heard.found, heard.failed)
+        assert isinstance(said(), wire.Find)
+    for hit in hits:
+        hit.drop()
+        hit.drop()
+    assert said() == wire.Drop(wire.MOST_OVER + 1)
+    miss = shelf.ticket()
+    miss.find(_PLACE, heard.found, heard.failed)
+    over = tuple(range(1, wire.MOST_OVER + 1))
+    assert said() == wire.Find(wire.MOST_OVER + 2, *_PLACE, over=over)
+    miss.need_room(heard.room, heard.failed)
+    assert said() == wire.NeedRoom(wire.MOST_OVER + 2)
+    miss.drop()
+    assert said() == wire.Drop(wire.MOST_OVER + 2)
+    theirs.close()
+    shelf.close()
+    reactor.close()
+
+
 def test_when_the_daemon_is_gone_everyone_is_told() -> None:
     reactor = Reactor()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

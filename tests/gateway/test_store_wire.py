@@ -11,6 +11,7 @@ _STORED = wire.Stored("a" * 64, "b" * 128, "c" * 40, 7, wire.Said("text/html", '
     "message",
     [
         wire.Find(1, "npm.example", "/ms", "json", "0" * 64),
+        wire.Find(2, "npm.example", "/ms", over=(1,)),
         wire.NeedRoom(1),
         wire.Keep(1, "a" * 64, wire.Said("text/html"), first_seen=True),
         wire.Validated(1),

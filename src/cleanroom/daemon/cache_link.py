@@ -110,12 +110,18 @@ class CacheLink:
                 _log.warning("a damaged file was removed from the content cache: %s", request.found)
                 self._quietly(lambda: self._store().discard(request.found))
             case wire.Drop():
-                del self._requests[message.request]
-                _close(request.room)
+                self._forget(message.request)
             case _:
                 assert_never(message)
 
+    def _forget(self, number: int) -> None:
+        request = self._requests.pop(number, None)
+        if request is not None:
+            _close(request.room)
+
     def _find(self, message: wire.Find) -> None:
+        for number in message.over:
+            self._forget(number)
         if message.request in self._requests:
             error = "one number for two requests"
             raise wire.PacketError(error)

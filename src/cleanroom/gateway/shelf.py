@@ -39,13 +39,16 @@ class Ticket:
     def __init__(self, shelf: "Shelf", number: int) -> None:
         self._shelf = shelf
         self._number = number
+        self._has_room = False
 
     def find(self, place: Place, found: FoundCall, failed: FailedCall) -> None:
         """Ask what is kept at a place; a descriptor given to `found` is its own."""
-        self._shelf.ask(wire.Find(self._number, *place), _Waiting(found=found, failed=failed))
+        message = wire.Find(self._number, *place, self._shelf.take_over())
+        self._shelf.ask(message, _Waiting(found=found, failed=failed))
 
     def need_room(self, room: RoomCall, failed: FailedCall) -> None:
         """Ask for a file to write to."""
+        self._has_room = True
         self._shelf.ask(wire.NeedRoom(self._number), _Waiting(room=room, failed=failed))
 
     def keep(
@@ -67,7 +70,7 @@ class Ticket:
 
     def drop(self) -> None:
         """Nobody waits any more. Idempotent."""
-        self._shelf.drop(self._number)
+        self._shelf.drop(self._number, at_once=self._has_room)
 
 
 class Shelf:
@@ -79,6 +82,7 @@ class Shelf:
         self._last = 0
         self._live: set[int] = set()
         self._waiting: dict[int, _Waiting] = {}
+        self._over: list[int] = []  # of those that hold nothing, which the daemon hears of later
         self._unsent: deque[bytes] = deque()
         self.removed: Callable[[], None] = _nothing  # called when files went
         if link is not None:
@@ -122,12 +126,24 @@ class Shelf:
             self._unsent.append(wire.encode(message))
             self._send()
 
-    def drop(self, number: int) -> None:
-        """Forget a request on both sides."""
-        if number in self._live:
-            self._live.remove(number)
-            self._waiting.pop(number, None)
+    def drop(self, number: int, *, at_once: bool) -> None:
+        """Forget a request on both sides; the daemon's may wait for the next question.
+
+        A packet of its own would wake the daemon a second time for each file that is kept.
+        """
+        if number not in self._live:
+            return
+        self._live.remove(number)
+        self._waiting.pop(number, None)
+        if at_once or len(self._over) >= wire.MOST_OVER:
             self.tell(wire.Drop(number))
+        else:
+            self._over.append(number)
+
+    def take_over(self) -> tuple[int, ...]:
+        """Return the requests that a question is to say the end of."""
+        over, self._over = tuple(self._over), []
+        return over
 
     # --- the socket -----------------------------------------------------------------------
 

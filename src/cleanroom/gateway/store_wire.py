@@ -5,7 +5,7 @@ disk; more than one descriptor with a packet.
 
 The gateway has no files: the daemon opens them. `Found` with an entry and `Room` come with one
 descriptor, of the blob to read or of a nameless file to write. A request's number is the
-gateway's; it means the same until `Drop`.
+gateway's; it means the same until it is over.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 MAX_PACKET_BYTES: Final = 64 * 1024
+MOST_OVER: Final = 64  # requests that may wait for a `Find` to say that they are over
 
 
 class Packet(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
@@ -47,7 +48,8 @@ class Stored(msgspec.Struct, frozen=True):
 class Find(Packet, frozen=True):
     """What is kept of this? `form` tells apart the answers to different Accept fields.
 
-    `identity` says with whose credentials it is asked for: a digest, "" with none.
+    `identity` says with whose credentials it is asked for: a digest, "" with none. `over` are
+    requests that meant nothing more to the gateway before, as if by `Drop`.
     """
 
     request: int
@@ -55,6 +57,7 @@ class Find(Packet, frozen=True):
     path: str
     form: str = ""
     identity: str = ""
+    over: tuple[int, ...] = ()
 
 
 class NeedRoom(Packet, frozen=True):
