@@ -51,6 +51,26 @@ def test_a_small_body_is_found_at_its_own_place_for_a_while(held: Memory, clock:
     assert held._bytes == 0
 
 
+def test_what_was_read_before_the_store_changed_is_not_held(
+    held: Memory, clock: Clock, tmp_path: Path
+) -> None:
+    body = _file(tmp_path / "large", _LARGE)
+    clock.now += 10
+    early = _held(b"x", held._reactor.now())
+    held.hold(PLACE, early)
+    held.prove(body, body.stamp())
+    assert held.is_proven(body)
+    held.clear()
+    assert (held.find(PLACE), held.is_proven(body), held._bytes) == (None, False, 0)
+    held.hold(PLACE, early)
+    assert held.find(PLACE) is None
+    clock.now += 1
+    late = _held(b"x", held._reactor.now())
+    held.hold(PLACE, late)
+    assert held.find(PLACE) is late
+    body.release()
+
+
 def test_no_more_is_held_than_may_be(held: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MOST_BYTES", 2 * (SMALL + 1024))
     now = held._reactor.now()

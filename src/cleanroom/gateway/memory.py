@@ -16,7 +16,9 @@ from cleanroom.gateway.store_wire import Found, Stored
 
 SMALL: Final = 256 * 1024  # bytes of a body that is held
 MOST_BYTES: Final = 32 * 1024 * 1024  # of all of them
-HOLD_S: Final = 60.0  # then the store is asked again: what it removed, and for its order of use
+# Then the store is asked again: for what another daemon removed, and for its order of use, which it
+# writes down no more often (cache/index.py).
+HOLD_S: Final = 600.0
 PROVEN_S: Final = 600.0  # then a file is hashed again, since disks rot
 _MOST_PROVEN: Final = 20_000
 # SECURITY: a file that was changed this short before it was hashed may be changed again without
@@ -41,6 +43,7 @@ class Memory:
         self._reactor = reactor
         self._held: OrderedDict[Place, Held] = OrderedDict()
         self._bytes = 0
+        self._cleared_s = -1.0
         self._proven: OrderedDict[Stamp, tuple[str, float]] = OrderedDict()
 
     # --- small bodies ---------------------------------------------------------------------
@@ -58,7 +61,7 @@ class Memory:
 
     def hold(self, place: Place, held: Held) -> None:
         """Hold a body that was hashed just now, unless it is large; the longest unused go."""
-        if len(held.data) > SMALL:
+        if len(held.data) > SMALL or held.since_s <= self._cleared_s:
             return
         self.forget(place)
         self._held[place] = held
@@ -73,7 +76,8 @@ class Memory:
             self._bytes -= _cost(held)
 
     def clear(self) -> None:
-        """Know nothing any more."""
+        """Know nothing any more, nor what the store said until now."""
+        self._cleared_s = self._reactor.now()
         self._held.clear()
         self._bytes = 0
         self._proven.clear()
