@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -149,6 +150,47 @@ def test_hosts_beyond_the_bound_of_a_registry_get_rules() -> None:
     ((_, hosts, _),) = registries(facts)
     assert len(hosts) == MAX_HOSTS
     assert allowed(facts) == [f"h{MAX_HOSTS}.example:443"]
+
+
+COMMIT = "ab" * 20
+
+
+def test_repositories_whose_commits_a_lock_file_names_are_held_to_it() -> None:
+    """By https or ssh, in files of any kind; the host gets no rule, and is none of npm's."""
+    npm = {
+        "node_modules/a": {"resolved": f"git+ssh://git@code.example/team/a.git#{COMMIT}"},
+        "node_modules/b": {"resolved": f"git+https://forge.example/team/b.git#{COMMIT}"},
+        "node_modules/c": {"resolved": "git+https://branch.example/team/c.git#main"},
+    }
+    cargo = f'[[package]]\nname = "d"\nsource = "git+https://code.example/d#{COMMIT}"\n'
+    facts = InitFacts(
+        lockfiles=(
+            ("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": npm})),
+            ("core/Cargo.lock", cargo),
+            ("../yarn.lock", f'a@git:\n  resolved "git+https://odd.example/a#{COMMIT}"\n'),
+            ("pnpm-lock.yaml", "git: ["),
+        ),
+        managers=("npm",),
+        defaults={"npm": ("npm.example",)},
+    )
+    text = init_policy(facts)
+    git = compiled(text).registries[0]
+    assert (git.manager, git.allowed_hosts) == ("git", ("code.example", "forge.example"))
+    assert git.lockfile.lockfiles == ("core/Cargo.lock", "package-lock.json")
+    assert "# git repositories named in package-lock.json\n" in text
+    npm_hosts = compiled(text).registries[1].allowed_hosts
+    assert npm_hosts == ("branch.example", "npm.example", "odd.example")
+    assert allowed(facts) == []
+
+
+def test_a_host_that_packages_come_from_is_none_of_git() -> None:
+    lock = {"node_modules/a": {"resolved": f"git+https://npm.example/team/a.git#{COMMIT}"}}
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": lock})),),
+        managers=("npm",),
+        defaults={"npm": ("npm.example",)},
+    )
+    assert [each.manager for each in compiled(init_policy(facts)).registries] == ["npm"]
 
 
 def test_git_remotes_are_offered_not_allowed() -> None:

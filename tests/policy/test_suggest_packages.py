@@ -122,3 +122,17 @@ def test_a_refusal_without_a_way_out_is_only_its_reason() -> None:
 
 def test_every_format_of_a_package_manager_has_its_command() -> None:
     assert set(READERS) - set(_ADD) == {"pylock.toml", "mise.lock"}
+
+
+def test_a_repository_is_an_exception_by_its_commit() -> None:
+    git = RegistryPolicy("git", enabled=True, allowed_hosts=("code.example",))
+    why = "team/lib.git abababababab is not in Cargo.lock"
+    told = RefusedPackage("team/lib.git abababababab", Code.LOCKFILE_VIOLATION, why)
+    assert advice(told, git) == (
+        f"{why}; if it should be: name its commit in a lock file, or in registries.git.exceptions "
+        "as pkg:generic/NAME?vcs_url=git+https://HOST/PATH@COMMIT"
+    )
+    other = ArtifactPin("code.example/team/lib", "cd" * 20)
+    assert advice(told, replace(git, artifact_allowlist=(other,))).startswith(why)
+    now = ArtifactPin("code.example/team/lib", "ab" * 20)
+    assert advice(told, replace(git, artifact_allowlist=(other, now))) == ""

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from cleanroom.lockfile.formats import try_to_read
+from cleanroom.lockfile.model import Ecosystem, Reading
 from cleanroom.policy.lock_hosts import (
     Target,
     cargo_hosts,
@@ -79,6 +81,8 @@ _LOCKED: Final = {
 }
 _HASHED: Final = "--hash"  # without one in it, requirements.txt may be a wish, not a lock file
 _HTTPS: Final = 443
+# What a lock file has that names a commit of git anywhere: others need not be read.
+_GIT: Final = re.compile(r"\bgit\b|ssh://|commit")
 
 
 class Reason(NamedTuple):
@@ -136,8 +140,10 @@ def locked_registries(facts: InitFacts) -> dict[str, list[str]]:
     for path, text in facts.lockfiles:
         kind = kind_of(path.rpartition("/")[2])
         is_wish = kind == "requirements.txt" and _HASHED not in text
-        if kind in _LOCKED and not is_wish and re.fullmatch(RELATIVE_PATH, path[:MAX_TEXT]):
+        if kind in _LOCKED and not is_wish and _is_named(path):
             found.setdefault(_LOCKED[kind], []).append(path)
+    if repositories := list(_repositories(facts)):
+        found["git"] = repositories
     reached = {each.registry for each in _reasons(facts) if each.target[1] == _HTTPS}
     return {name: _named(files) for name, files in found.items() if name in reached}
 
@@ -181,10 +187,45 @@ def _reasons(facts: InitFacts) -> Iterator[Reason]:
         for origin, hosts in _hosts_of(manager, facts):
             registry = _REGISTRIES.get(manager, "")
             yield from (Reason(origin, target, registry) for target in _targets(hosts))
+    repositories = _repositories(facts)
+    for path, names in repositories.items():
+        origin = f"git repositories named in {_one_line(path)}"
+        yield from (Reason(origin, (name, _HTTPS), "git") for name in names)
+    theirs = {name for names in repositories.values() for name in names}
     for path, text in facts.lockfiles:
         for registry, targets in _named_in(path.rpartition("/")[2], text):
             origin = f"packages named in {_one_line(path)}"
-            yield from (Reason(origin, target, registry) for target in targets)
+            others = (target for target in targets if target[0] not in theirs)
+            yield from (Reason(origin, target, registry) for target in others)
+
+
+def _repositories(facts: InitFacts) -> dict[str, list[str]]:
+    """Return the hosts of the git repositories whose commits each lock file names.
+
+    A host that packages come from is none: of a host there is one registry.
+    """
+    packages = {
+        host
+        for manager in dict.fromkeys(facts.managers)
+        for _, hosts in _hosts_of(manager, facts)
+        for host, _ in _targets(hosts)
+    }
+    found: dict[str, list[str]] = {}
+    for path, text in facts.lockfiles:
+        reading = try_to_read(path, text) if _is_named(path) and _GIT.search(text) else None
+        if not isinstance(reading, Reading):
+            continue
+        pins = [pin for pin in reading.pins if pin.ecosystem is Ecosystem.GIT]
+        names = [target_of(pin.name.partition("/")[0]) for pin in pins]
+        hosts = {name[0] for name in names if name is not None} - packages
+        if hosts:
+            found[path] = sorted(hosts)
+    return found
+
+
+def _is_named(path: str) -> bool:
+    """Tell whether a policy can name it."""
+    return re.fullmatch(RELATIVE_PATH, path[:MAX_TEXT]) is not None
 
 
 def _named_in(name: str, text: str) -> Iterator[tuple[str, tuple[Target, ...]]]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import format_of
+from cleanroom.policy.git_purl import EXAMPLE
 from cleanroom.policy.model import PURL_TYPES, RegistryPolicy
 
 _WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
@@ -71,7 +72,20 @@ def _exception(artifact: str, registry: RegistryPolicy) -> str:
     return f"{key}: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
 
 
+def _commit(refused: RefusedPackage, registry: RegistryPolicy) -> str:
+    """Return what may be done about a repository: which dependency it is of, nobody can tell."""
+    path, _, begin = refused.artifact.partition(" ")
+    for pin in registry.artifact_allowlist:
+        is_it = pin.name.partition("/")[2] == path.removesuffix(".git")
+        if is_it and pin.version.startswith(begin):
+            return ""
+    after = "name its commit in a lock file, or in registries.git.exceptions as"
+    return f"{refused.reason}; if it should be: {after} {EXAMPLE}"
+
+
 def _unlocked(refused: RefusedPackage, registry: RegistryPolicy) -> str:
+    if registry.manager == "git":
+        return _commit(refused, registry)
     name, _, version = refused.artifact.rpartition(" ")
     if any((pin.name, pin.version) == (name, version) for pin in registry.artifact_allowlist):
         return ""
