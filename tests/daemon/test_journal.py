@@ -10,6 +10,7 @@ from cleanroom.audit.pruning import Keep
 from cleanroom.audit.record import Record
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.sandbox import LiveRun
+from cleanroom.decide.artifact import SHOWN
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
 from tests.daemon.test_sandbox import living
@@ -93,6 +94,17 @@ def test_allowed_verdicts_and_ends_of_connections_are_no_refusals() -> None:
         journal.network(sandbox.record.id, event)
     assert one.denials == []
     assert len(audit.records) == 2
+
+
+def test_that_branches_are_shown_elsewhere_is_noted_once() -> None:
+    sandbox, one = living(), live_run(1)
+    journal = Journal(MemoryAudit())
+    journal.watch(sandbox)
+    sandbox.runs[one.record.id] = one
+    event = replace(denied("git.example", 443), allowed=True, code="", reason=SHOWN)
+    for _ in range(3):
+        journal.network(sandbox.record.id, event)
+    assert one.record.notes == [SHOWN]
 
 
 def test_what_passed_with_a_warning_is_noted_once_and_within_a_bound() -> None:

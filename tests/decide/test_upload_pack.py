@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
+from cleanroom.decide.artifact import (
+    SHOWN,
+    Grant,
+    Refusal,
+    decide_request,
+    make_registries,
+    warns_of,
+)
 from cleanroom.decide.upload_pack import PACK, TALK, advertised, decide_talk
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
@@ -234,6 +241,9 @@ def test_a_push_is_for_what_a_secret_names(method: str, target: str, words: str)
 # --- held to commits -------------------------------------------------------------------------
 
 
+PAGE = "/team/lib.git/info/refs?service=git-upload-pack"
+
+
 def held_talk(policy: CompiledPolicy) -> Grant:
     registries = make_registries(policy)
     target = "/team/lib.git/git-upload-pack"
@@ -295,6 +305,19 @@ def test_tags_that_would_come_along_are_not_asked_for() -> None:
     loose = decide_talk(held_talk(held(mode="off")), fetch(f"want {A}", "include-tag", "done"))
     assert isinstance(loose, Grant)
     assert b"include-tag" in loose.body
+
+
+def test_it_is_said_that_branches_are_not_the_hosts() -> None:
+    registry = make_registries(held(pin()))["git.test"]
+    page = decide_request({"git.test": registry}, "git.test", "GET", PAGE, "2027-01-15")
+    branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))
+    fetched = decide_talk(held_talk(held(pin())), fetch(f"want {A}", "done"))
+    loose = decide_talk(held_talk(held(mode="off")), pkt("command=ls-refs", 1, "peel", 0))
+    for grant, said in ((page, SHOWN), (branches, SHOWN), (fetched, ""), (loose, "")):
+        assert isinstance(grant, Grant)
+        assert warns_of(registry, grant) == said
+    assert isinstance(page, Grant)
+    assert warns_of(registry, advertised(page, "version=2")) == ""
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ installs it though the branch is elsewhere by now, from its host and then withou
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,7 @@ name = "lib"
 version = "1.0"
 """
 
-# URL is the repository, COMMIT what is pinned of it.
+# URL is the repository, SSH its address by ssh, COMMIT what is pinned of it.
 _NEEDS: Final = '{"name": "work", "version": "1.0.0", "dependencies": {"lib": "git+URL#COMMIT"}}'
 _NPM: Final = """{"name": "work", "version": "1.0.0", "lockfileVersion": 3, "packages": {
 "": {"name": "work", "version": "1.0.0", "dependencies": {"lib": "git+URL#COMMIT"}},
@@ -166,6 +167,13 @@ lib = { git = "URL", branch = "main" }
 # The command of each, and its files, the lock file last.
 CLIENTS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
     "npm": ("npm ci --no-audit", {"package.json": _NEEDS, "package-lock.json": _NPM}),
+    "npm by ssh": (
+        "npm ci --no-audit",
+        {
+            "package.json": _NEEDS.replace("URL", "SSH"),
+            "package-lock.json": _NPM.replace("URL", "SSH"),
+        },
+    ),
     "pnpm": (
         "node /day/node_modules/pnpm/bin/pnpm.cjs install --frozen-lockfile",
         {"package.json": _NEEDS, "pnpm-lock.yaml": _PNPM},
@@ -230,8 +238,10 @@ def test_a_client_installs_the_commit_that_its_lock_file_names(
         pytest.skip("this machine lacks cargo")
     flags = folders_of(line)
     lib = Library()
+    ssh = lib.url.replace("https://", "ssh://git@")
+    words = {"URL": lib.url, "SSH": ssh, "COMMIT": lib.pinned}
     files = {
-        name: text.replace("URL", lib.url).replace("COMMIT", lib.pinned)
+        name: re.sub("|".join(words), lambda found: words[found[0]], text)
         for name, text in texts.items()
     }
     *_, locked = files

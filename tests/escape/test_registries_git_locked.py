@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from cleanroom.decide.artifact import SHOWN
 from tests.escape.egress_world import Report
 from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_world import Registries, registries
@@ -140,6 +141,7 @@ def test_a_commit_that_is_not_pinned_is_refused_and_git_says_why(
     assert said.denials("lockfile_violation")
     assert f"{lib.last[:12]} is not in package-lock.json" in said.stderr
     assert said.result[2] == [0, ""]
+    assert said.stderr.count(SHOWN) == 1
     assert not [each for each in outside.script.asked if lib.last in each.head]
 
 

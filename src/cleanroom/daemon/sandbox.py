@@ -23,7 +23,7 @@ from cleanroom.daemon.executions import Ending, LiveExecution
 from cleanroom.daemon.notices import Notices
 from cleanroom.daemon.parts import Counted, Prepared
 from cleanroom.daemon.share import Share
-from cleanroom.decide.artifact import PASSES
+from cleanroom.decide.artifact import PASSES, SHOWN
 from cleanroom.errors import Code, Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.model import CompiledPolicy
@@ -121,6 +121,10 @@ class LiveRun:
 
     def warn(self, text: str) -> None:
         """Note what was let pass with a warning; each once, and not without end."""
+        if text == SHOWN:
+            if text not in self.record.notes:
+                self.note(text)
+            return
         warned = [note for note in self.record.notes if note.endswith(PASSES)]
         if text in warned or len(warned) > _WARNINGS_KEPT:
             return

@@ -22,7 +22,7 @@ from cleanroom.daemon.taking import is_there
 from cleanroom.decide.mirror import Mirror, mirrors_for
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
-from cleanroom.sandbox.git_credentials import VARIABLES
+from cleanroom.sandbox.git_settings import VARIABLES, needs_variables
 
 
 async def needs_of_run(request: SecretNeedsRequest, host: Host, who: str) -> SecretNeeds:
@@ -108,10 +108,10 @@ def check_options(policy: CompiledPolicy, options: RunOptions) -> None:
                 f"cannot set {binding.env}: the secret '{binding.secret_id}' has that variable"
             )
             raise UserError(Code.REQUEST_INVALID, message, "leave it out, or rename the binding's")
-    if any(binding.git is not None for binding in policy.secrets):
+    if needs_variables(policy):
         taken = next((name for name in options.environment if name.startswith(VARIABLES)), None)
         if taken is not None:
-            message = f"cannot set {taken}: git has its credentials in variables of that name"
+            message = f"cannot set {taken}: git has its settings in variables of that name"
             hint = "use git -c, or a file that GIT_CONFIG_GLOBAL names"
             raise UserError(Code.REQUEST_INVALID, message, hint)
 

@@ -46,7 +46,7 @@ from cleanroom.daemon.workspace_rule import judge_workspace
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for
 from cleanroom.sandbox.environment import override
-from cleanroom.sandbox.git_credentials import git_credentials
+from cleanroom.sandbox.git_settings import git_settings
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView, trusting
 from cleanroom.sandbox.mise import Equipment, equip
 from cleanroom.sandbox.places import add_places
@@ -97,8 +97,8 @@ class LocalWorkspaces:
         if order.equipment is not None:
             spec = await asyncio.to_thread(_equipped, spec, order.equipment, folder)
         notes = tuple(note for each in (view, *mounts) for note in each.notes)
-        credentials = git_credentials(order.policy.secrets, dict(order.placeholders))
-        environment = override(spec.environment, (*order.placeholders, *credentials))
+        settings = git_settings(order.policy, dict(order.placeholders))
+        environment = override(spec.environment, (*order.placeholders, *settings))
         spec = replace(spec, environment=environment, needs=order.needs)
         return Prepared(spec, notes, order.options)
 

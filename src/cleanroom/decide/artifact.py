@@ -34,6 +34,7 @@ from cleanroom.policy.model import (
 from cleanroom.policy.patterns import covered
 
 PASSES: Final = "mode: warn lets it pass"  # how a warning ends
+SHOWN: Final = "git is shown branches where lock files pin their commits, wherever hosts have them"
 FORBIDDEN: Final = 403
 BAD_REQUEST: Final = 400
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -331,7 +332,11 @@ def _enforces(policy: RegistryPolicy, mode: str) -> bool:
 
 
 def warns_of(registry: Registry, grant: Grant) -> str:
-    """Return what `mode: warn` has to say about an artifact that passes; "" if nothing."""
+    """Return what a person should know of what passes: that `mode: warn` lets it, or that a list of
+    branches is not the host's; "" if nothing."""
+    if grant.kind == "metadata" and grant.commits is not None and grant.commits.others is None:
+        is_list = bool(grant.body) or not grant.protocol  # version 2 lists them when asked
+        return SHOWN if is_list else ""
     if grant.strength != "unlocked" or not _enforces(registry.policy, "warn"):
         return ""
     return f"{grant.label} is not in {registry.lockfiles}; {PASSES}"
