@@ -17,6 +17,8 @@ _NAMES: Final = frozenset(
         "xapikey",
     }
 )  # fmt: skip
+_AMONG_PAIRS: Final = re.compile(rb"(?:^|[&;])(?:%b)=" % "|".join(sorted(_NAMES)).encode())
+_BETWEEN_PAIRS: Final = re.compile(rb"[^a-z0-9&;=]+")
 _BETWEEN: Final = re.compile(rb"[^A-Za-z0-9]+")
 _SHAPES: Final = re.compile(
     rb"(?<![A-Za-z0-9])(?:"
@@ -31,6 +33,11 @@ _SHAPES: Final = re.compile(
 def is_name(name: bytes) -> bool:
     """Tell whether a query parameter or a cookie of this name holds a credential."""
     return _BETWEEN.sub(b"", name).decode("ascii").lower() in _NAMES
+
+
+def is_name_among(pairs: bytes) -> bool:
+    """Tell, at once for all pairs of a decoded query or Cookie, whether one may be named so."""
+    return _AMONG_PAIRS.search(_BETWEEN_PAIRS.sub(b"", pairs.lower())) is not None
 
 
 def is_shaped(text: bytes) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.secret import TOKEN_HEADERS, Foreign
 from cleanroom.gateway.http1.heads import parse_request
-from cleanroom.gateway.layers.foreign import Strangers
+from cleanroom.gateway.layers.foreign import MOST_PAIRS, Strangers
 from tests.gateway.secret_talk import GET, PLACEHOLDER, VALUE, SecretTalk, bound, keys, wire
 
 PASTED = "ghp_" + "mine" * 9
@@ -119,6 +119,25 @@ def test_a_placeholder_of_an_issuers_shape_is_no_stranger_either(foreign: Foreig
         f"{GET}\nAuthorization: Basic {basic(f'me:{shaped.placeholder}')}"
     )
     assert basic("me:ghp_" + "r" * 36).encode() in sent
+
+
+@pytest.mark.parametrize("own", ["", "a=$"])
+@pytest.mark.parametrize("place", ["query", "cookie"])
+def test_among_very_many_it_is_not_looked_for_one_by_one(place: str, own: str) -> None:
+    sign = {"query": "&", "cookie": ";"}[place]
+    many = sign.join(["a"] * MOST_PAIRS + [own, "access_token=mine"])
+    head = asked(f"/?{many}") if place == "query" else asked("/", f"Cookie: {many}")
+    for foreign in (Foreign.BLOCK, Foreign.STRIP):
+        keyring = keys(target=(place, "header"))
+        talk = SecretTalk(keyring, bound(keyring, foreign))
+        sent = talk.request(head)
+        if foreign is Foreign.BLOCK or own:
+            assert sent == b""
+            assert "of which there are too many" in talk.reports[0].reason
+        else:
+            assert sent == wire(asked("/?") if place == "query" else asked("/", "Cookie:"))
+    plain = head.replace(f"{sign}access_token=mine", "")
+    assert SecretTalk(keys(target=(place, "header"))).request(plain) == wire(plain)
 
 
 PIECES = st.lists(

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from cleanroom.decide.foreign import is_name, is_shaped
+from cleanroom.decide.foreign import is_name, is_name_among, is_shaped
 from cleanroom.decide.secret import Finder, Spot
 from cleanroom.gateway.layers.slots import Slot, fields_of
 
 _PARAMETER: Final = re.compile(rb"[^&;]+")  # some servers part at `;` too
 _COOKIE: Final = re.compile(rb"[^;]+")
+MOST_PAIRS: Final = 1000  # that are looked at one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ class Strangers:
             if is_credential and line.name not in filled:
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}")
             elif line.name == "cookie":
-                spans = _spans(_COOKIE, head, line.colon + 1, line.end)
-                yield from self._in_pairs(head, line.colon + 1, spans, "a cookie")
+                yield from self._among(head, (line.colon + 1, line.end), _COOKIE, "a cookie")
             elif self._beside(head[line.colon + 1 : line.end], line.name, slots):
                 alone = line.name not in filled
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}", alone)
@@ -61,13 +61,29 @@ class Strangers:
         path = end if query < 0 else query
         if is_shaped(self._rest(unquote_to_bytes(head[start:path]))):
             yield Stranger(start, path, "the path", alone=False)
-        spans = _spans(_PARAMETER, head, path + 1, end)
-        yield from self._in_pairs(head, path, spans, "a parameter of the query")
+        if query >= 0:
+            span = (query + 1, end)
+            yield from self._among(head, span, _PARAMETER, "a parameter of the query")
+
+    def _among(
+        self, head: bytes, span: tuple[int, int], pattern: "re.Pattern[bytes]", where: str
+    ) -> Iterator[Stranger]:
+        text = unquote_to_bytes(head[slice(*span)])
+        rest = self._rest(text)
+        if not is_name_among(text) and not is_shaped(rest):
+            return
+        pairs = [match.span() for match in pattern.finditer(head, *span)]
+        if len(pairs) > MOST_PAIRS:
+            # SECURITY: to look at each of them would take 40 ms of a head that can be sent again and again.
+            yield Stranger(*span, f"{where}, of which there are too many,", alone=rest == text)
+            return
+        first = span[0] - (head[span[0] - 1 : span[0]] == b"?")
+        yield from self._in_pairs(head, first, pairs, where)
 
     def _in_pairs(
-        self, head: bytes, first: int, spans: Iterable[tuple[int, int]], where: str
+        self, head: bytes, first: int, pairs: Iterable[tuple[int, int]], where: str
     ) -> Iterator[Stranger]:
-        for start, end in spans:
+        for start, end in pairs:
             name, _, value = head[start:end].partition(b"=")
             text = unquote_to_bytes(value)
             rest = self._rest(text)
@@ -101,9 +117,3 @@ def without(head: bytes, strangers: Iterable[Stranger]) -> bytes:
         pieces.append(head[position : max(position, each.start)])
         position = each.end
     return b"".join([*pieces, head[position:]])
-
-
-def _spans(
-    pattern: "re.Pattern[bytes]", head: bytes, start: int, end: int
-) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in pattern.finditer(head, start, end))
