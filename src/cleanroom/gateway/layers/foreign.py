@@ -74,7 +74,7 @@ class Strangers:
             return
         pairs = [match.span() for match in pattern.finditer(head, *span)]
         if len(pairs) > MOST_PAIRS:
-            # SECURITY: to look at each of them would take 40 ms of a head that can be sent again and again.
+            # SECURITY: each costs a microsecond or two, and a head may hold 32,000.
             yield Stranger(*span, f"{where}, of which there are too many,", alone=rest == text)
             return
         first = span[0] - (head[span[0] - 1 : span[0]] == b"?")
