@@ -2,12 +2,33 @@
 
 import pytest
 
+from cleanroom.decide.artifact import Grant
 from cleanroom.decide.mirror import Mirror
-from cleanroom.decide.storage import Stored, named_by, read_storage, stored_at
+from cleanroom.decide.storage import Stored, may_be_stored, named_by, read_storage, stored_at
 from cleanroom.policy.hosts import InvalidHostError
 
 MIRROR = Mirror("npm.example", "https://m.example/npm", storage=("s3.example", "disk.example:9000"))
 SIGNED = "/bucket/a%20b/../c?X-Signature=a%2Fb+c==&X-Expires=60"
+
+
+@pytest.mark.parametrize(
+    ("grant", "may"),
+    [
+        (Grant("npm", "artifact", "/x/-/x-1.tgz"), True),
+        (Grant("go", "artifact", "/x/@v/v1.0.0.mod"), True),
+        (Grant("go", "metadata", "/x/@v/v1.0.0.info"), True),
+        (Grant("pypi", "metadata", "/f/x-1-py3-none-any.whl.metadata"), True),
+        (Grant("npm", "metadata", "/x"), False),
+        (Grant("npm", "metadata", "/x.info"), False),
+        (Grant("pypi", "metadata", "/simple/x/"), False),
+        (Grant("go", "metadata", "/x/@v/list"), False),
+        (Grant("cargo", "metadata", "/config.json"), False),
+        (Grant("pypi", "service", "/x.metadata"), False),
+        (Grant("git", "talk", "/x.git/git-upload-pack"), False),
+    ],
+)
+def test_files_are_stored_and_what_belongs_to_one(grant: Grant, *, may: bool) -> None:
+    assert may_be_stored(grant) is may
 
 
 @pytest.mark.parametrize(

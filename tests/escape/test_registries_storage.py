@@ -13,8 +13,17 @@ import pytest
 
 from tests.escape.egress_world import eventually
 from tests.escape.mirror_world import BEARER, OTHER, TOKEN, WITHIN, mirrors
-from tests.escape.registry_internet import FETCH, Package, Reply, package_lock, packument, unique
-from tests.escape.registry_world import NPM, Registries, registries
+from tests.escape.registry_internet import (
+    FETCH,
+    Package,
+    Project,
+    Reply,
+    package_lock,
+    packument,
+    sha256,
+    unique,
+)
+from tests.escape.registry_world import NPM, PYPI, Registries, registries
 
 pytestmark = pytest.mark.escape
 
@@ -43,7 +52,8 @@ def shared(programs: Path, token: Path) -> Iterator[Registries]:
     assert programs.is_dir()
     keys = "url: https://private.test/api/npm, auth: company, "
     keys += "storage: [storage.test, inner.test, cloud.test]"
-    with registries(mirrors(token, npm_test=keys)) as made:
+    itself = "url: https://files.test, storage: [storage.test]"
+    with registries(mirrors(token, npm_test=keys, files_test=itself)) as made:
         yield made
 
 
@@ -134,6 +144,27 @@ def test_it_is_had_once_and_belongs_to_the_mirrors_identity(
     assert [each[0] for each in said.result] == [403]
     assert said.denials("secret_unavailable")
     assert hosts(outside) == ["private.test", "storage.test", "private.test"]
+
+
+def test_what_is_warmed_comes_from_storage(outside: Registries, pad: Package) -> None:
+    outside.script.answers(f"{MIRROR}/{pad.name}", pad.page)
+    status, out, err = outside.warm(NPM, pad.lock)
+    assert status == 0, (out, err)
+    assert hosts(outside) == ["private.test", "private.test", "storage.test"]
+    assert is_kept(outside, pad)
+    assert "X-Signature" not in out + err
+
+
+def test_a_host_that_redirects_its_own_files_is_a_mirror_of_itself(outside: Registries) -> None:
+    """No company's mirror: a public file host, which signs addresses of its CDN."""
+    made = Project(unique("some_pkg"))
+    place = f"storage.test/cdn{made.file}?{SIGNATURE}"
+    moved = Reply(b"", 302, (f"Location: https://{place}",))
+    outside.script.answers(f"files.test{made.file}", moved)
+    outside.script.answers(place, Reply(made.wheel))
+    (got,) = outside.get(PYPI, made.lock, made.file, host="files.test")
+    assert got == [200, "OK", sha256(made.wheel), len(made.wheel)]
+    assert hosts(outside) == ["files.test", "storage.test"]
 
 
 def test_storage_may_be_the_companys_own_and_private(outside: Registries, pad: Package) -> None:

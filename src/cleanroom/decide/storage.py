@@ -11,9 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from cleanroom.decide.artifact import Grant
 from cleanroom.decide.mirror import HTTPS_PORT, Mirror
+from cleanroom.decide.pypi import SIDE_FILES
 from cleanroom.policy.hosts import InvalidHostError, canonical_host, parse_port
 
+# What belongs to one file, and products keep with it.
+_BESIDE: Final = {"pypi": SIDE_FILES, "go": (".info",)}
 # As RFC 3986 has it, but for what has no place in a request: nothing is repaired.
 _ADDRESS: Final = re.compile(
     r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(/[\x21\x22\x24-\x7e]{0,8191})",
@@ -32,6 +36,12 @@ class Stored:
     def label(self) -> str:
         """What the operator calls it, and requests: NAME, or NAME:PORT."""
         return label_of(self.host, self.port)
+
+
+def may_be_stored(grant: Grant) -> bool:
+    """Tell whether it is a file, or belongs to one; pages are the mirror's own to say."""
+    beside = grant.kind == "metadata" and grant.path.endswith(_BESIDE.get(grant.manager, ()))
+    return grant.kind == "artifact" or beside
 
 
 def label_of(host: str, port: int) -> str:

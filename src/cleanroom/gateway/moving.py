@@ -13,7 +13,7 @@ from cleanroom.decide.artifact import Grant, Refusal
 from cleanroom.decide.echo import repeats
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import repeated_in
-from cleanroom.decide.storage import named_by, stored_at
+from cleanroom.decide.storage import may_be_stored, named_by, stored_at
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.write import printable
 from cleanroom.gateway.places import named, redirected
@@ -38,7 +38,7 @@ def judge_move(judge: Judge, want: Want, location: str, count: int) -> Want | De
     if count > MAX_REDIRECTS:
         return _no(f"{named(want)} redirects too often")
     stored = None
-    if want.mirror is not None and want.grant.kind == "artifact":
+    if want.mirror is not None and may_be_stored(want.grant):
         stored = stored_at(want.mirror, location)
     if stored is not None and (place is None or place[0] not in want.mirrors):
         return replace(want, stored=stored)
@@ -91,7 +91,7 @@ def _nowhere(want: Want, location: str) -> Deny:
     if not host:
         return _no(f"{named(want)} redirects to where nobody may be sent")
     how = f"mirrors.{want.host}.storage in config.yaml names the hosts that have its files"
-    if want.grant.kind != "artifact":
+    if not may_be_stored(want.grant):
         how = "only the files of packages are had from storage"
     return _no(f"{named(want)} redirects {want.grant.label} to {host}, no place of it: {how}")
 
