@@ -293,3 +293,13 @@ def test_a_decision_record_is_short_and_complete(page: Path) -> None:
         "## Revisit when",
     ):
         assert heading in text, f"{page.name} lacks {heading}"
+
+
+def test_each_decision_record_has_a_number_of_its_own() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    assert not twice, f"renumber the later one of {sorted(twice)}"
+    for page in pages:
+        title = page.read_text(encoding="utf-8").partition("\n")[0]
+        assert title.startswith(f"# {int(page.name[:4])}. "), f"{page.name}: {title}"

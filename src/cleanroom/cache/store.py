@@ -28,7 +28,7 @@ _CHUNK: Final = 1024 * 1024
 _ABANDONED_S: Final = 3600  # a file in tmp/ older than this is a killed daemon's
 _ROOM: Final = 0.9  # of the limit is left when blobs had to go
 MOST_ENTRIES: Final = 500_000
-MOST_SEEN: Final = 100_000  # of what was seen first; ADR 34
+MOST_SEEN: Final = 100_000  # of what was seen first; ADR 33
 _LOOKS: Final = 256  # while the cache fills once: each counts all that is there
 
 Clock = Callable[[], float]
