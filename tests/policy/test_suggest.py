@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from cleanroom.errors import Code
 from cleanroom.policy.compile import compile_nothing
-from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
 from cleanroom.policy.suggest import MAX_RULES, Refusal, Suggestion, suggest_rules
 from tests.policy.reading import compiled, network
 
@@ -52,6 +54,21 @@ def test_what_no_rule_would_lift_is_explained() -> None:
         "or write 'ech: allow' on its rule",
         "192.0.2.1: UDP other than DNS is never allowed",
     )
+
+
+def test_a_host_of_locked_packages_is_no_rule_but_a_host_of_their_registry() -> None:
+    """A rule would reach it past the lock file."""
+    pin = ArtifactPin("ms", "2", url="https://cdn.example/ms.tgz", source="web/yarn.lock:7")
+    npm = RegistryPolicy("npm", enabled=True, allowed_hosts=("r.test",), artifact_allowlist=(pin,))
+    policy = replace(NOTHING, registries=(replace(npm, manager="pypi", enabled=False), npm))
+    looked_up = Refusal("cdn.example", 53, protocol="dns")
+    assert notes(Refusal("cdn.example", 443), looked_up, policy=policy) == (
+        "cdn.example has packages that web/yarn.lock pins: add it to registries.npm.allowed_hosts",
+    )
+    assert suggested(Refusal("n.example", 443), Refusal("cdn.example", 80), policy=policy) == [
+        "cdn.example:80",
+        "n.example:443",
+    ]
 
 
 def test_what_the_file_allows_by_now_is_not_suggested_again() -> None:

@@ -118,7 +118,18 @@ def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str]
         if (rule.kind, rule.value) == (kind, value) and port in rule.ports:
             return f"{value} is denied by line {rule.place_of(port).line} of the policy"
     if refusal.code in _LIFTED:
-        return ""
+        return _pinned(policy, value) if port == PORT else ""
     told = f"{value} was refused, and no rule lifts that: cleanroom explain {refusal.code}"
     # The guard's reason names the operator's line, where there is one.
     return refusal.reason if refusal.code == Code.ADDRESS_NOT_ALLOWED else told
+
+
+def _pinned(policy: CompiledPolicy, host: str) -> str:
+    """Return that a host has packages of a lock file: a rule would reach it past that file."""
+    for registry in policy.registries:
+        for pin in registry.artifact_allowlist if registry.enabled else ():
+            if f"://{host}/" in pin.url:
+                file = pin.source.rpartition(":")[0]
+                key = f"registries.{registry.manager}.allowed_hosts"
+                return f"{host} has packages that {file} pins: add it to {key}"
+    return ""
