@@ -5,6 +5,7 @@ are run by test_agents_programs.py.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from tests.escape import test_secrets
 from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.echo_internet import AGENT_HOSTS, ROOTS, EchoInternet
 from tests.escape.egress_world import PUBLIC, World
+from tests.escape.traces import Searched
 
 pytestmark = pytest.mark.escape
 
 TOOLS = test_secrets.TOOLS.replace('os.environ["TOKEN"]', '""')
 
-VALUE = "sk-real-0123456789abcdefghijABCDEFGHIJ"
+VALUE = "sk-real-" + os.urandom(17).hex()  # no other run of the tests has it
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,8 @@ result = [holder, answers, variables, found]
     assert received.count(VALUE.lower().encode()) == len(answers)
     assert VALUE not in json.dumps([said.result, said.audit]) + said.stderr
     assert holder in answers[0][3]
+    log_out(world)
+    assert Searched(world, VALUE.encode()).found() == []  # neither a home nor a file written there
 
 
 def test_without_a_login_nothing_starts(world: World) -> None:
