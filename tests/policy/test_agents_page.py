@@ -7,7 +7,10 @@ from cleanroom.policy.agents_page import render_markdown
 def test_every_recipe_has_its_section() -> None:
     text = render_markdown()
     for recipe in RECIPES.values():
-        assert f"| {recipe.title} | {recipe.version} | {', '.join(recipe.refused)}" in text
+        assert (
+            f"| {recipe.title} | {recipe.package} | {recipe.version} | {', '.join(recipe.refused)}"
+            in text
+        )
         _, _, rest = text.partition(f"\n## {recipe.title}\n")
         section = rest.partition("\n## ")[0]
         for each in recipe.credentials:

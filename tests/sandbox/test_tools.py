@@ -39,6 +39,8 @@ def test_what_it_does_not_see(path: str) -> None:
         ("/home/x/.local/share/uv/tools/ruff/bin/ruff", "/home/x/.local/share/uv"),
         ("/nix/store/abc-node/bin/node", "/nix/store"),
         ("/opt/go/bin/go", "/opt/go"),
+        ("/home/x/.local/bin/ruff", "/home/x/.local/bin"),
+        ("/home/x/.local/share/claude/versions/2.1", "/home/x/.local/share/claude/versions"),
         ("/home/x/scripts/deploy", "/home/x/scripts"),
         ("/bin/x", "/bin"),
         ("/opt/bin/x", "/opt/bin"),
@@ -52,7 +54,7 @@ def test_the_sentence_names_where_it_is_and_the_line_to_add() -> None:
     found = ("/home/x/.local/bin/ruff", "/home/x/.local/share/uv/tools/ruff/bin/ruff")
     assert outside_view("ruff", found, HOST, VIEW) == (
         "'ruff' is /home/x/.local/bin/ruff for you, which the sandbox does not see;"
-        " add to config.yaml:  tools: [/home/x/.local, /home/x/.local/share/uv]"
+        " add to config.yaml:  tools: [/home/x/.local/bin, /home/x/.local/share/uv]"
     )
 
 

@@ -49,6 +49,7 @@ def _fields(recipe: Recipe) -> dict[str, object]:
         "credentials": [_credential(each) for each in recipe.credentials],
         "environment": dict(recipe.environment),
         "volume": {"name": f"agent-{recipe.name}", "at": recipe.home},
+        "package": recipe.package,
         "version": recipe.version,
         "refused": list(recipe.refused),
         "notes": list(recipe.notes),

@@ -36,7 +36,8 @@ JSON_SHAPES: Final = {
     "secrets check": '`secrets`: `id`, and `problem`, "" if its value can be used.',
     "agents list": "`agents`: `name`, `title`, `command`, `credentials` (`secret`, "
     "`variable` inside, `outside` variables, `headers`, `hosts`, `login_file`, `login_pointer`, "
-    "`environment`, `told`, `files`), `environment`, `volume`, `version`, `refused`, `notes`.",
+    "`environment`, `told`, `files`), `environment`, `volume`, `package`, `version`, "
+    "`refused`, `notes`.",
     "port": "A Port; without one: a PortList.",
     "sandboxes list": "`sandboxes`: a list of Sandbox.",
     "sandboxes create": "A Sandbox.",

@@ -64,7 +64,8 @@ class Recipe:
     command: str  # how it is run without anybody to ask
     credentials: tuple[Credential, ...]  # the first that the person has
     home: str
-    version: str  # of its program, as it was seen to do a whole task
+    package: str  # that its program comes in: MANAGER NAME
+    version: str  # of it, as it was seen to do a whole task
     environment: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, ...] = ()  # hosts that it asks for as well, and does without
     notes: tuple[str, ...] = ()
@@ -159,6 +160,7 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.claude",
+        "npm @anthropic-ai/claude-code",
         "2.1.332",
         (
             ("CLAUDE_CONFIG_DIR", f"{_HOME}/.claude"),
@@ -196,6 +198,7 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.codex",
+        "npm @openai/codex",
         "0.171.0",
         (("CODEX_HOME", f"{_HOME}/.codex"),),
         notes=(
@@ -232,9 +235,10 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.gemini",
+        "npm @google/gemini-cli",
         "0.61.0",
         (("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
-        refused=("play.googleapis.com", "www.googleapis.com"),
+        refused=("www.googleapis.com",),
         notes=(
             "A login with a Google account lives for an hour; it is renewed by your own `gemini`"
             " outside. An account of a company also wants `-e GOOGLE_CLOUD_PROJECT=…`.",
@@ -261,6 +265,7 @@ _RECIPES: Final = (
             ),
         ),
         f"{_HOME}/.local/share/opencode",
+        "npm opencode-ai",
         "1.18.33",
         (("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_MODELS_FETCH", "1")),
         refused=("npm's registry",),
@@ -275,6 +280,7 @@ _RECIPES: Final = (
             Credential("aider-anthropic", "ANTHROPIC_API_KEY", _KEY, _ANTHROPIC),
         ),
         f"{_HOME}/.aider",
+        "pip aider-chat",
         "0.86.2",
         (
             ("AIDER_ANALYTICS", "false"),

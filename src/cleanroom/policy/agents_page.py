@@ -32,18 +32,33 @@ cleanroom diff
   `agent-NAME`, used by one sandbox at a time. Another one: `--volume NAME:/AT` with the same
   place. Nothing of your own home is shown.
 - **Variables** that keep it from reporting and from updating itself; `-e` overrides.
+- **Settings** that it would ask for first: whether it may trust the folder, use the key, report.
 
-A deny rule of the policy that names such a host is a conflict, and nothing starts. The program
-itself has to be there: install it in the repository (`npx`, mise), or let `tools:` of config.yaml
-show the folder that has it.
+A deny rule of the policy that names such a host is a conflict, and nothing starts.
+
+## Its program
+
+It has to be inside; `--agent` fetches nothing. The ways, shortest first:
+
+- Installed for all (`sudo npm install -g PACKAGE`), it is in `/usr` and there.
+- Installed in your home (the vendor's installer, nvm, pipx), it is not shown by itself: `exec`
+  ends with 127 and says the line for `tools:` of [config.yaml](config.md) that shows its folder.
+- Of the repository: a `devDependencies` entry and a lock file, and then
+  `cleanroom exec --agent gemini -it -- "npm ci && npx gemini"`. It comes from the registry of the
+  policy, and by the lock file's hash.
+- `npx -y PACKAGE` fetches what no lock file has, and is refused (`lockfile_violation`): pin it, or
+  name it in `exceptions` of the [registry](registries.md), every package of it.
+
+## What was seen
 
 Verified for each recipe, in a real sandbox before a server that shows the vendor's name: the value
 arrives in each header below, once, and the sandbox never sees it. Every day the request is made as
 the vendor's client libraries make it; at night the vendors' own programs, unchanged, do a task:
-told to run a command by their own tool, they make a file, and `cleanroom apply` brings it.
+told to run a command by their own tool, they make a file, and `cleanroom apply` brings it. On
+terminals claude, codex and gemini were tried by hand. The vendors' own servers were not asked.
 
-| Program | Version | Asks for as well, is refused, and does without |
-| --- | --- | --- |
+| Program | Package | Version | Asks for as well, is refused, and does without |
+| --- | --- | --- | --- |
 """
 
 
@@ -55,7 +70,8 @@ def render_markdown() -> str:
 
 
 def _row(recipe: Recipe) -> str:
-    return f"| {recipe.title} | {recipe.version} | {', '.join(recipe.refused) or 'nothing'} |"
+    refused = ", ".join(recipe.refused) or "nothing"
+    return f"| {recipe.title} | {recipe.package} | {recipe.version} | {refused} |"
 
 
 def _section(recipe: Recipe) -> Iterator[str]:

@@ -44,6 +44,8 @@ def tool_folder(path: str) -> str:
         if found:
             return head + manager
     folder = path.rpartition("/")[0]
+    if folder.endswith("/.local/bin"):
+        return folder  # beside it are logins and keyrings
     parent = folder.rpartition("/")[0]
     return parent if folder.endswith("/bin") and parent.count("/") > 1 else folder
 
