@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -152,43 +151,34 @@ def test_hosts_beyond_the_bound_of_a_registry_get_rules() -> None:
     assert allowed(facts) == [f"h{MAX_HOSTS}.example:443"]
 
 
-COMMIT = "ab" * 20
-
-
 def test_repositories_whose_commits_a_lock_file_names_are_held_to_it() -> None:
-    """By https or ssh, in files of any kind; the host gets no rule, and is none of npm's."""
-    npm = {
-        "node_modules/a": {"resolved": f"git+ssh://git@code.example/team/a.git#{COMMIT}"},
-        "node_modules/b": {"resolved": f"git+https://forge.example/team/b.git#{COMMIT}"},
-        "node_modules/c": {"resolved": "git+https://branch.example/team/c.git#main"},
-    }
-    cargo = f'[[package]]\nname = "d"\nsource = "git+https://code.example/d#{COMMIT}"\n'
+    """Their host gets no rule, and is none of npm's, by https or ssh."""
+    resolved = '"resolved": "git+ssh://git@code.example/a.git"\n"resolved": "https://b.example/b"'
     facts = InitFacts(
-        lockfiles=(
-            ("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": npm})),
-            ("core/Cargo.lock", cargo),
-            ("../yarn.lock", f'a@git:\n  resolved "git+https://odd.example/a#{COMMIT}"\n'),
-            ("pnpm-lock.yaml", "git: ["),
-        ),
+        lockfiles=(("package-lock.json", resolved), ("core/Cargo.lock", "")),
         managers=("npm",),
         defaults={"npm": ("npm.example",)},
+        repositories={
+            "package-lock.json": ("code.example", "forge.example"),
+            "core/Cargo.lock": ("code.example",),
+            "../yarn.lock": ("odd.example",),
+        },
     )
     text = init_policy(facts)
-    git = compiled(text).registries[0]
+    git, npm = compiled(text).registries
     assert (git.manager, git.allowed_hosts) == ("git", ("code.example", "forge.example"))
     assert git.lockfile.lockfiles == ("core/Cargo.lock", "package-lock.json")
     assert "# git repositories named in package-lock.json\n" in text
-    npm_hosts = compiled(text).registries[1].allowed_hosts
-    assert npm_hosts == ("branch.example", "npm.example", "odd.example")
+    assert npm.allowed_hosts == ("b.example", "npm.example")
     assert allowed(facts) == []
 
 
 def test_a_host_that_packages_come_from_is_none_of_git() -> None:
-    lock = {"node_modules/a": {"resolved": f"git+https://npm.example/team/a.git#{COMMIT}"}}
     facts = InitFacts(
-        lockfiles=(("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": lock})),),
+        lockfiles=(("package-lock.json", ""),),
         managers=("npm",),
         defaults={"npm": ("npm.example",)},
+        repositories={"package-lock.json": ("npm.example", "localhost")},
     )
     assert [each.manager for each in compiled(init_policy(facts)).registries] == ["npm"]
 

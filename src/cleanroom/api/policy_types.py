@@ -262,6 +262,9 @@ class PolicyInitRequest(Message, frozen=True):
 
     project: Word = ""
     lockfiles: dict[str, str] = field(default_factory=dict)  # file name -> text
+    repositories: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # file name -> hosts of git repositories whose commits it names
     configured: dict[str, list[str]] = field(
         default_factory=dict
     )  # "npm" -> hosts of its configured registries

@@ -31,6 +31,7 @@ from cleanroom.client.init_facts import (
     lockfiles,
     managers,
 )
+from cleanroom.client.init_git import repositories
 from cleanroom.client.workspace import POLICY_PATHS
 from cleanroom.errors import Code, Refused
 
@@ -96,6 +97,7 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
     return {
         "project": root.name[:128],
         "lockfiles": lockfiles(root),
+        "repositories": repositories(root),
         "configured": configured,
         "defaults": defaults,
         "git_remotes": git_remotes(root),

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleanroom.lockfile.formats import try_to_read
-from cleanroom.lockfile.model import Ecosystem, Reading
 from cleanroom.policy.lock_hosts import (
     Target,
     cargo_hosts,
@@ -81,8 +79,6 @@ _LOCKED: Final = {
 }
 _HASHED: Final = "--hash"  # without one in it, requirements.txt may be a wish, not a lock file
 _HTTPS: Final = 443
-# What a lock file has that names a commit of git anywhere: others need not be read.
-_GIT: Final = re.compile(r"\bgit\b|ssh://|commit")
 
 
 class Reason(NamedTuple):
@@ -99,7 +95,8 @@ class InitFacts:
 
     `lockfiles` are (path, text); `managers` are those whose files are in the workspace;
     `configured` and `defaults` map a manager to the hosts of its configured registries and to those
-    it uses when nothing is said, file hosts included.
+    it uses when nothing is said, file hosts included. `repositories` maps a lock file to the hosts
+    of the git repositories whose commits it names.
     """
 
     project: str = ""
@@ -108,6 +105,7 @@ class InitFacts:
     configured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defaults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git_remotes: tuple[str, ...] = ()
+    repositories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def init_policy(facts: InitFacts) -> str:
@@ -211,14 +209,9 @@ def _repositories(facts: InitFacts) -> dict[str, list[str]]:
         for host, _ in _targets(hosts)
     }
     found: dict[str, list[str]] = {}
-    for path, text in facts.lockfiles:
-        reading = try_to_read(path, text) if _is_named(path) and _GIT.search(text) else None
-        if not isinstance(reading, Reading):
-            continue
-        pins = [pin for pin in reading.pins if pin.ecosystem is Ecosystem.GIT]
-        names = [target_of(pin.name.partition("/")[0]) for pin in pins]
-        hosts = {name[0] for name in names if name is not None} - packages
-        if hosts:
+    for path, names in facts.repositories.items():
+        hosts = {host for host, _ in _targets(names)} - packages
+        if hosts and _is_named(path):
             found[path] = sorted(hosts)
     return found
 

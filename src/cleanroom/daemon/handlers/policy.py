@@ -180,6 +180,7 @@ async def init(call: Call) -> web.StreamResponse:
         configured={name: tuple(hosts) for name, hosts in request.configured.items()},
         defaults={name: tuple(hosts) for name, hosts in request.defaults.items()},
         git_remotes=tuple(request.git_remotes),
+        repositories={path: tuple(hosts) for path, hosts in request.repositories.items()},
     )
     return answer(PolicyInit(text=init_policy(facts)))
 
