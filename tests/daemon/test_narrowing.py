@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from cleanroom.daemon import run
+from cleanroom.daemon.mise import Equipped, Starter
+from cleanroom.daemon.sandbox import Creation
 from cleanroom.errors import Code, Fault
 from cleanroom.policy.agent_recipes import RECIPES
 from cleanroom.policy.agents import word_of
@@ -220,5 +222,38 @@ def test_without_a_record_nothing_is_narrowed(
             assert (status, problem["code"]) == (500, "internal")
             assert daemon.backend.gateway.narrowed == {}
             assert outcomes(await reload(daemon, NARROW)) == {"dev": "narrowed"}
+
+    play(conversation())
+
+
+@pytest.mark.parametrize("way", ["run", "create"])
+def test_a_sandbox_that_is_made_after_a_reload_has_no_older_policy(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Its text came before; while its tools are installed, say, the policy is reloaded."""
+
+    async def conversation() -> None:
+        async with running(setting(short_path)) as daemon:
+            equip = daemon.host.mise.equip
+            meanwhile = NARROW
+
+            async def slowly(creation: Creation, start: Starter) -> Equipped:
+                await reload(daemon, meanwhile)
+                return await equip(creation, start)
+
+            monkeypatch.setattr(daemon.host.mise, "equip", slowly)
+            text = {"path": "cleanroom.yaml", "text": POLICY}
+            body = {"workspace": HERE, "policy": text}
+            path = "/v1/sandboxes"
+            if way == "run":
+                path, body = "/v1/runs", {**body, "command": ["true"], "options": {"detach": True}}
+            status, problem = await daemon.ask("POST", path, body)
+            assert (status, problem["code"]) == (409, "conflict")
+            assert "reloaded since the run began" in problem["detail"]
+            assert daemon.host.sandboxes.live == []
+            meanwhile = POLICY  # the same text: nothing of it is older
+            body["options"] = {"detach": True, "approved_policy": ""}
+            await daemon.ask("POST", "/v1/policy/approve", {"workspace": HERE, "policy": text})
+            assert (await daemon.ask("POST", path, body))[0] == 201
 
     play(conversation())

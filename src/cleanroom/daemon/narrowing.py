@@ -31,17 +31,17 @@ REFUSED: Final = "refused"
 _SAID: Final = 20  # changes that an event and a note count up
 
 
-async def narrow(
-    request: PolicyReloadRequest, host: Host, who: str, meant: Iterable[LiveSandbox]
-) -> list[ReloadedSandbox]:
-    """Hold each sandbox to the text. Raises PolicyErrors before any has changed."""
+async def narrow(request: PolicyReloadRequest, host: Host, who: str) -> list[ReloadedSandbox]:
+    """Hold each sandbox that is meant to the text. Raises UserError before any has changed."""
     _, _, written = await host.policies.compile(request.policy)
+    meant = _living(host, request.workspace, request.sandboxes)
+    host.sandboxes.reloaded(request.workspace, written.policy_hash)  # what is not among them yet
     found = [await _hold_to(request.policy, host, sandbox) for sandbox in meant]
     await host.approvals.note_narrower(Workspace(request.workspace, who), written)
     return [each for each in found if each is not None]
 
 
-def living(host: Host, workspace: str, words: Iterable[str]) -> list[LiveSandbox]:
+def _living(host: Host, workspace: str, words: Iterable[str]) -> list[LiveSandbox]:
     """Return those that are named, or all of a workspace. Raises UserError."""
     mine = [each for each in host.sandboxes.live if each.record.workspace == workspace]
     chosen = {word: host.sandboxes.find(word) for word in words}

@@ -53,6 +53,7 @@ class Start:
 async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     """Policy text in, a running command out: every `exec` goes through here, in this order."""
     watch = Stopwatch(host.clock)
+    reloads = host.sandboxes.reloads(request.workspace)
     policy, said, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)
@@ -72,6 +73,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
             who,
             ephemeral=not stays,
             agent=request.policy.agent,
+            reloads=reloads,
             values=values,
         )
         sandbox, told = await _sandbox(creation, host, watch)

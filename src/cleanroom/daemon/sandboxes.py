@@ -71,11 +71,20 @@ class Sandboxes:
         self._live: dict[str, LiveSandbox] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
+        self._reloads: dict[str, tuple[int, str]] = {}  # by workspace: how many, and the last hash
         self.expiry = Expiry(neighbours.clock, neighbours.tasks, self._warn, self.stop)
 
     def turn(self, meant: str) -> asyncio.Lock:
         """Return the lock of those who mean the same sandbox; it goes with the last of them."""
         return self._turns.setdefault(meant, asyncio.Lock())
+
+    def reloads(self, workspace: str) -> int:
+        """Return how often the policy of a workspace was reloaded."""
+        return self._reloads.get(workspace, (0, ""))[0]
+
+    def reloaded(self, workspace: str, policy_hash: str) -> None:
+        """Make no more sandboxes there for runs that came before, but under this policy."""
+        self._reloads[workspace] = (self.reloads(workspace) + 1, policy_hash)
 
     @property
     def live(self) -> list[LiveSandbox]:
@@ -95,6 +104,7 @@ class Sandboxes:
         parts raise; then nothing of it is left but its record.
         """
         self._admit(wanted.options.sandbox)
+        self._check_current(wanted)
         sandbox = self._new(wanted)
         failure = NEVER_STARTED
         try:
@@ -198,6 +208,13 @@ class Sandboxes:
         if name is not None and self.find(name) is not None:
             message = f"cannot make the sandbox '{name}': it exists"
             raise UserError(Code.CONFLICT, message, f"run: cleanroom sandboxes stop {name}")
+
+    def _check_current(self, wanted: Creation) -> None:
+        """SECURITY: a reload holds those that live; one that is made after it has no older text."""
+        count, policy_hash = self._reloads.get(wanted.workspace, (0, ""))
+        if wanted.reloads != count and wanted.policy.policy_hash != policy_hash:
+            message = "cannot make a sandbox: the policy was reloaded since the run began"
+            raise UserError(Code.CONFLICT, message, "run it again, under the policy of now")
 
     def _new(self, wanted: Creation) -> LiveSandbox:
         labels = wanted.policy.labels

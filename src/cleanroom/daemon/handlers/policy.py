@@ -30,7 +30,7 @@ from cleanroom.daemon.approvals import Finding, Workspace, bound, not_agreed
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.handlers import runs
 from cleanroom.daemon.host_networks import read_host_networks
-from cleanroom.daemon.narrowing import living, narrow
+from cleanroom.daemon.narrowing import narrow
 from cleanroom.daemon.policies import MAX_POLICY_BODY, lockfiles_of
 from cleanroom.daemon.policy_reports import changes_of, check_of, report_of, rule_of
 from cleanroom.decide.address import Guard, judge_address, make_guard
@@ -161,8 +161,7 @@ async def approve(call: Call) -> web.StreamResponse:
 async def reload(call: Call) -> web.StreamResponse:
     """Hold living sandboxes to what a policy no longer permits."""
     request = await call.read(PolicyReloadRequest, MAX_POLICY_BODY)
-    meant = living(call.host, request.workspace, request.sandboxes)
-    return answer(PolicyReload(sandboxes=await narrow(request, call.host, call.who, meant)))
+    return answer(PolicyReload(sandboxes=await narrow(request, call.host, call.who)))
 
 
 def _not_approved(finding: Finding, policy: CompiledPolicy) -> list[str]:

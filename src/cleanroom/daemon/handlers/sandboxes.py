@@ -37,6 +37,7 @@ async def create(call: Call) -> web.StreamResponse:
     """Make a sandbox that stays until its time is over or it is stopped."""
     request = await call.read(SandboxRequest, MAX_POLICY_BODY)
     host = call.host
+    reloads = host.sandboxes.reloads(request.workspace)
     policy, _, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)
     options = settle(request.options, host.config.settings)
@@ -54,6 +55,7 @@ async def create(call: Call) -> web.StreamResponse:
             call.who,
             ephemeral=False,
             agent=request.policy.agent,
+            reloads=reloads,
             values=values,
         )
         sandbox, _ = await create_sandbox(creation, host, Stopwatch(host.clock))
