@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_SHORT = "/tmp"  # noqa: S108 -- a socket's path has a limit, and the folder has a name of its own
+
 
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
@@ -33,9 +35,9 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """`cleanroom serve` with folders of its own; use it as a context manager."""
 
-    def __init__(self, cleanroom: Path) -> None:
+    def __init__(self, cleanroom: Path, within: str = "", settings: str = "") -> None:
         self.cleanroom = cleanroom
-        self.folder = Path(tempfile.mkdtemp(prefix="crb", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="crb", dir=within or _SHORT))
         self.socket = self.folder / "r" / "s"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -49,6 +51,9 @@ class Daemon:
         }
         for name in "rscx":
             (self.folder / name).mkdir(mode=0o700)
+        if settings:
+            (self.folder / "x" / "cleanroom").mkdir(mode=0o700)
+            (self.folder / "x" / "cleanroom" / "config.yaml").write_text(settings)
 
     def __enter__(self) -> "Daemon":
         self._process = subprocess.Popen(

@@ -1,159 +1,153 @@
 """Installs through cleanroom and through its peers, in turns: cold, then from each one's cache.
 
-In: a daemon. Out: Figures; a peer that cannot be had is said to be absent. Never: a client's own
-cache between two installs.
+In: the `cleanroom` of a daemon. Out: Figures; a peer that cannot be had is said to be absent. Each
+peer is measured twice: by a client in a sandbox like ours, where it is a service of the host, and
+by one on the host. Between the first and ours lies the content cache, between the two the sandbox.
 """
 
 import json
-import os
 import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.cases import Figure, complain
+from bench.cases import Figure
 from bench.daemon import Daemon
-from bench.measure import children, cpu_s
-from bench.peers.servers import HERE, Peer, devpi, install, nginx, npm_registry, verdaccio
+from bench.peers.servers import (
+    HERE,
+    Peer,
+    certificate,
+    devpi,
+    install,
+    nginx,
+    npm_registry,
+    verdaccio,
+)
+from bench.peers.ways import Way, base, folder, in_turns, inside, outside, own_servers, warmed
 
-TIMES = 3
+ROUNDS, COLD_ROUNDS = 5, 3
 _NPM = "npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --silent --cache ./.npm"
 _PIP = "-m pip install --quiet --no-deps --no-cache-dir --no-compile --only-binary :all:"
 _UV = "./uv pip install --quiet --no-deps --no-cache --only-binary :all: --python {python}"
 _LOCKED = "--require-hashes --target {target} -r pandas.txt"
 _SYSTEM = "/usr/bin/python3"
-
-_Run = Callable[[], None]
-
-
-class Way:
-    """One way that packages come: what runs the client, and what serves it."""
-
-    def __init__(self, name: str, run: _Run, spent_s: Callable[[], float]) -> None:
-        self.name = name
-        self._run = run
-        self._spent_s = spent_s
-        self.walls: list[float] = []
-        self.processor: list[float] = []
-
-    def once(self) -> float:
-        """Run it, return the seconds it took."""
-        before, began = self._spent_s(), time.perf_counter()
-        self._run()
-        wall = time.perf_counter() - began
-        self.walls.append(wall)
-        self.processor.append(self._spent_s() - before)
-        return wall
-
-    def values(self) -> dict[str, Any]:
-        """Return the medians."""
-        return {
-            "wall s": round(statistics.median(self.walls), 2),
-            "server CPU s": round(statistics.median(self.processor), 2),
-        }
-
-
-def _in_turns(ways: list[Way]) -> dict[str, Any]:
-    for _ in range(TIMES):
-        for way in ways:
-            way.once()
-    return {way.name: way.values() for way in ways}
-
-
-def _warm(way: Way) -> float:
-    """Fill its cache, which does not count. A peer may have to learn the registry first."""
-    for pause_s in (5, 20, 60):
-        try:
-            wall = way.once()
-        except subprocess.CalledProcessError:
-            time.sleep(pause_s)
-            continue
-        way.walls.clear()
-        way.processor.clear()
-        return wall
-    message = f"nothing can be installed through {way.name}"
-    raise OSError(message)
-
-
-def _warmed(ways: list[Way]) -> list[Way]:
-    """Warm them; return those through which something can be installed."""
-    found = []
-    for way in ways:
-        try:
-            _warm(way)
-        except OSError as error:
-            complain(str(error))
-        else:
-            found.append(way)
-    return found
+_PATIENT = {"PIP_DEFAULT_TIMEOUT": "180", "UV_HTTP_TIMEOUT": "180"}
 
 
 def npm_installs(daemon: Daemon) -> Figure:
-    """`npm ci`: cold beside the registry itself, warm beside verdaccio and nginx."""
+    """`npm ci` from the caches of cleanroom, verdaccio and nginx."""
     return _or_absent("npm ci", _npm, daemon)
 
 
 def _npm(daemon: Daemon) -> Figure:
     registry = npm_registry()
-    with (
-        _folder() as folder,
-        _peers(verdaccio(folder / "v"), nginx(folder / "n", registry)) as peers,
-    ):
-        work = folder / "work"
-        shutil.copytree(HERE / "packages", work)
-        count = _with_addresses(work / "package-lock.json", registry)
-        (work / "cleanroom.yaml").write_text(
-            _policy("npm", [str(urlsplit(registry).hostname)], "package-lock.json")
-        )
-        ours = Way("cleanroom", _inside(daemon, work, _NPM), lambda: gateway_cpu_s(daemon))
-        ways = [ours, *(_npm_way(work, peer.name, peer.address, peer) for peer in peers)]
-        cold = {"cleanroom": _warm(ours), "direct": _npm_way(work, "", registry, None).once()}
-        values = _in_turns([ours, *_warmed(ways[1:])])
-    values |= {"cold s": {name: round(wall, 1) for name, wall in cold.items()}}
-    holds = cold["cleanroom"] <= 1.1 * cold["direct"]
-    if "verdaccio" in values:
-        spent = values["verdaccio"]["server CPU s"]
-        holds = holds and values["cleanroom"]["server CPU s"] <= spent / 4
-    if "nginx" in values:
-        holds = holds and values["cleanroom"]["wall s"] <= 1.05 * values["nginx"]["wall s"]
-    values |= _absent(values, ("verdaccio", "nginx"))
-    target = "CPU <= verdaccio / 4; wall <= nginx + 5 %; cold <= direct + 10 %"
-    return Figure(f"npm ci of {count} packages", target, values, holds)
+    with _world() as (place, peers):
+        tls = certificate(place, _name("nginx"))
+        peers.extend(_there(verdaccio(place / "v"), nginx(place / "n", registry, tls)))
+        trust = [tls[0]] if tls else []
+        with Daemon(daemon.cleanroom, base(), _settings(peers, trust)) as own:
+            work, count = _npm_tree(place / "work", registry)
+            ours = _ours(own, work, _NPM, _registry("npm", _hosts(registry), "package-lock.json"))
+            ways = [ours, *_npm_ways(own, work, peers)]
+            in_turns(found := warmed(ways), ROUNDS)
+    values = _values(found, ways)
+    holds = [ours in found]
+    for way in found:
+        if way.name == "verdaccio, sandbox":
+            holds.append(ours.spent_s("gateway") <= way.spent_s("server") / 4)
+        if way.name == "nginx, sandbox":
+            holds.append(ours.wall_s <= 1.05 * way.wall_s)
+    target = "gateway CPU <= verdaccio / 4; wall <= nginx + 5 %"
+    return Figure(f"npm ci of {count} packages, warm", target, values, all(holds))
+
+
+def _npm_ways(daemon: Daemon, work: Path, peers: Sequence[Peer]) -> Iterator[Way]:
+    for peer in peers:
+        command = _npm_from(f"http://{_name(peer.name)}:{peer.port}/")
+        yield _reached(daemon, work, peer, command)
+        if peer.tls_port:
+            command = _npm_from(f"https://{_name(peer.name)}:{peer.tls_port}/")
+            yield _reached(daemon, work, peer, command, with_tls=True)
+        run = outside(work, _npm_from(peer.address))
+        yield Way(f"{peer.name}, host", run, {"server": peer.cpu_s})
+
+
+def npm_cold(daemon: Daemon) -> Figure:
+    """`npm ci` with an empty content cache, beside the registry itself."""
+    return _or_absent("npm ci, cold", _npm_cold, daemon)
+
+
+def _npm_cold(daemon: Daemon) -> Figure:
+    registry = npm_registry()
+    with _world() as (place, _), Daemon(daemon.cleanroom, base()) as own:
+        work, count = _npm_tree(place / "work", registry)
+        hosts = _hosts(registry)
+        run = _emptied(own, _ours_in(own, work, _NPM, _registry("npm", hosts, "package-lock.json")))
+        ours = Way("cleanroom", run, own_servers(own))
+        tree = _policed(work, "direct", _network([(hosts[0], 443)]))
+        direct = Way("direct, sandbox", inside(own, tree, _NPM), own_servers(own))
+        ways = [ours, direct, Way("direct, host", outside(work, _npm_from(registry)), {})]
+        in_turns(ways, COLD_ROUNDS)
+    holds = ours.wall_s <= 1.1 * direct.wall_s
+    name = f"npm ci of {count} packages, cold"
+    return Figure(name, "wall <= direct + 10 %", _values(ways, ways), holds)
 
 
 def python_installs(daemon: Daemon) -> Figure:
-    """Pandas and what it needs, by pip and by uv, warm, beside devpi."""
-    return _or_absent("pandas from its lock", _pandas, daemon)
+    """Pandas and what it needs, by pip and by uv, from the caches of cleanroom and devpi."""
+    return _or_absent("pandas from its lock, warm", _pandas, daemon)
 
 
 def _pandas(daemon: Daemon) -> Figure:
     values: dict[str, Any] = {}
     holds = True
-    with _folder() as folder, _peers(devpi(folder / "d")) as peers:
-        work = folder / "work"
+    with _world() as (place, peers):
+        peers.extend(_there(devpi(place / "d")))
+        work = place / "work"
         work.mkdir()
         shutil.copy(HERE / "pandas.txt", work)
-        (work / "cleanroom.yaml").write_text(_policy("pypi", _pypi_hosts(), "pandas.txt"))
         clients = {"pip": f"{_SYSTEM} {_PIP}"}
-        if install(folder / "u", "uv.txt"):
-            shutil.copy(folder / "u" / "bin" / "uv", work / "uv")
+        if install(place / "u", "uv.txt"):
+            shutil.copy(place / "u" / "bin" / "uv", work / "uv")
             clients["uv"] = _UV.format(python=_SYSTEM)
-        for client, words in clients.items():
-            command = f"{words} {_LOCKED.format(target='./t')}"
-            ours = Way("cleanroom", _inside(daemon, work, command), lambda: gateway_cpu_s(daemon))
-            ways = [ours, *(_pip_way(work, command, peer) for peer in peers)]
-            values[client] = _in_turns(_warmed(ways))
-            values[client] |= _absent(values[client], ("devpi",))
-            holds = holds and _is_quick(values[client])
-    target = "CPU <= 0.15 s; wall <= devpi"
-    return Figure("pandas from its lock", target, values, holds)
+        with Daemon(daemon.cleanroom, base(), _settings(peers, [])) as own:
+            for client, words in clients.items():
+                command = f"{words} {_LOCKED.format(target='./t')}"
+                values[client], is_quick = _pandas_by(own, work, command, peers)
+                holds = holds and is_quick
+    return Figure(
+        "pandas from its lock, warm", "gateway CPU <= 0.15 s; wall <= devpi", values, holds
+    )
+
+
+def _pandas_by(
+    daemon: Daemon, work: Path, command: str, peers: Sequence[Peer]
+) -> tuple[dict[str, Any], bool]:
+    ours = _ours(daemon, work, command, _registry("pypi", _pypi_hosts(), "pandas.txt"))
+    ways = [ours]
+    for peer in peers:
+        name = _name(peer.name)
+        there = peer.address.replace("127.0.0.1", name)
+        allowed = {"PIP_TRUSTED_HOST": name, "UV_INSECURE_HOST": name}
+        words = (f"{key}={value}" for key, value in (_index(there) | allowed).items())
+        ways.append(_reached(daemon, work, peer, f"env {' '.join(words)} {command}"))
+        run = outside(work, command, _index(peer.address))
+        ways.append(Way(f"{peer.name}, host", run, {"server": peer.cpu_s}))
+    in_turns(found := warmed(ways), ROUNDS)
+    if ours not in found:
+        return _values(found, ways), False
+    is_quick = ours.spent_s("gateway") <= 0.15
+    beside = [way for way in found if way.name == "devpi, sandbox"]
+    is_quick = is_quick and all(ours.wall_s <= way.wall_s for way in beside)
+    return _values(found, ways), is_quick
+
+
+def _index(address: str) -> dict[str, str]:
+    return {"PIP_INDEX_URL": address, "UV_DEFAULT_INDEX": address, **_PATIENT}
 
 
 def _or_absent(name: str, case: Callable[[Daemon], Figure], daemon: Daemon) -> Figure:
@@ -164,99 +158,110 @@ def _or_absent(name: str, case: Callable[[Daemon], Figure], daemon: Daemon) -> F
         return Figure(name, "", {"absent": str(error)[:200]}, None)
 
 
-def _is_quick(values: dict[str, Any]) -> bool:
-    ours, theirs = values.get("cleanroom"), values["devpi"]
-    if ours is None:
-        return False
-    is_cheap = bool(ours["server CPU s"] <= 0.15)
-    return is_cheap and (theirs == "absent" or bool(ours["wall s"] <= theirs["wall s"]))
-
-
-def _absent(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: "absent" for name in names if name not in values}
+def _values(found: Iterable[Way], ways: Iterable[Way]) -> dict[str, Any]:
+    measured = {way.name: way.values() for way in found}
+    return {way.name: measured.get(way.name, "absent") for way in ways} | {"trees in": base()}
 
 
 # --- ways ------------------------------------------------------------------------------------
 
 
-def _inside(daemon: Daemon, work: Path, command: str) -> _Run:
-    def run() -> None:
-        words = [str(daemon.cleanroom), "exec", "--quiet", "--", command]
-        done = subprocess.run(
-            words, cwd=work, env=daemon.environment, check=False, capture_output=True, text=True
-        )
-        if done.returncode:
-            print(done.stderr[-2000:], file=sys.stderr)
-            done.check_returncode()
-
-    return run
+def _ours(daemon: Daemon, work: Path, command: str, policy: str) -> Way:
+    return Way("cleanroom", _ours_in(daemon, work, command, policy), own_servers(daemon))
 
 
-def _outside(work: Path, command: str, environment: dict[str, str]) -> _Run:
-    """Run on the host, in a copy that is made and removed outside the time."""
-
-    def run() -> None:
-        with tempfile.TemporaryDirectory(dir=work.parent) as name:
-            copy = Path(name) / "work"
-            shutil.copytree(work, copy)
-            plain = {"PATH": os.environ["PATH"], "HOME": name, "PIP_CONFIG_FILE": os.devnull}
-            subprocess.run(
-                ["/bin/sh", "-c", command], cwd=copy, env=plain | environment, check=True
-            )
-
-    return run
+def _ours_in(daemon: Daemon, work: Path, command: str, policy: str) -> Callable[[], float]:
+    return inside(daemon, _policed(work, "ours", policy), command)
 
 
-def _npm_way(work: Path, name: str, address: str, peer: Peer | None) -> Way:
-    command = f"{_NPM} --registry {address} --replace-registry-host=always"
-    return Way(name, _outside(work, command, {}), peer.cpu_s if peer else float)
+def _reached(
+    daemon: Daemon, work: Path, peer: Peer, command: str, *, with_tls: bool = False
+) -> Way:
+    port = peer.tls_port if with_tls else peer.port
+    kind = " with TLS" if with_tls else ""
+    tree = _policed(work, f"{peer.name}{port}", _network([(_name(peer.name), port)]))
+    servers = {"server": peer.cpu_s, **own_servers(daemon)}
+    return Way(f"{peer.name}{kind}, sandbox", inside(daemon, tree, command), servers)
 
 
-def _pip_way(work: Path, command: str, peer: Peer) -> Way:
-    index = {"PIP_INDEX_URL": peer.address, "UV_DEFAULT_INDEX": peer.address}
-    index |= {
-        "PIP_DEFAULT_TIMEOUT": "180",
-        "UV_HTTP_TIMEOUT": "180",
-        "PIP_ROOT_USER_ACTION": "ignore",
-    }
-    return Way(peer.name, _outside(work, command, index), peer.cpu_s)
+def _emptied(daemon: Daemon, run: Callable[[], float]) -> Callable[[], float]:
+    """Return what empties the content cache first, which takes milliseconds."""
+
+    def emptied() -> float:
+        daemon.call("POST", "/v1/cache/prune", {"keep_bytes": 0})
+        return run()
+
+    return emptied
 
 
-def gateway_cpu_s(daemon: Daemon) -> float:
-    """Return the processor time of the daemon's gateway so far."""
-    pids = [pid for pid in children(daemon.pid) if _is_gateway(pid)]
-    return sum(map(cpu_s, pids))
-
-
-def _is_gateway(pid: int) -> bool:
-    try:
-        return b"cleanroom.gateway_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+def _npm_from(address: str) -> str:
+    return f"{_NPM} --registry {address} --replace-registry-host=always"
 
 
 # --- what they need --------------------------------------------------------------------------
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="crp", dir="/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+def _world() -> Iterator[tuple[Path, list[Peer]]]:
+    """Yield a folder and the list of peers that are to be ended."""
+    with folder() as place, ExitStack() as stack:
+        peers: list[Peer] = []
+        stack.callback(_stop, peers)
+        yield place, peers
 
 
-@contextmanager
-def _peers(*found: Peer | None) -> Iterator[list[Peer]]:
-    peers = [each for each in found if each is not None]
-    try:
-        yield peers
-    finally:
-        for peer in peers:
-            peer.stop()
+def _stop(peers: Iterable[Peer]) -> None:
+    for peer in peers:
+        peer.stop()
 
 
-def _with_addresses(lock: Path, registry: str) -> int:
-    """Say of each package where this machine's registry has it; return how many there are."""
+def _there(*found: Peer | None) -> list[Peer]:
+    return [each for each in found if each is not None]
+
+
+def _name(peer: str) -> str:
+    """The name under which sandboxes see a peer."""
+    return f"{peer}.peer.test"
+
+
+def _settings(peers: Iterable[Peer], trust: Iterable[Path]) -> str:
+    services = {
+        f"{_name(peer.name)}:{port}": f"127.0.0.1:{port}"
+        for peer in peers
+        for port in (peer.port, peer.tls_port)
+        if port
+    }
+    return json.dumps({"gateway": {"host_services": services, "trust": [*map(str, trust)]}})
+
+
+def _policed(work: Path, name: str, policy: str) -> Path:
+    """Return a copy of a tree with a policy."""
+    tree = work.parent / name
+    if not tree.exists():
+        shutil.copytree(work, tree)
+        (tree / "cleanroom.yaml").write_text(policy)
+    return tree
+
+
+def _registry(manager: str, hosts: list[str], lock: str) -> str:
+    return f"""version: 1
+registries:
+  {manager}:
+    enable: true
+    allowed_hosts: [{", ".join(hosts)}]
+    lockfile_enforcement: {{enabled: true, mode: deny_unknown, lockfiles: [{lock}]}}
+"""
+
+
+def _network(places: Iterable[tuple[str, int]]) -> str:
+    allow = [{"host": host, "ports": [port]} for host, port in places]
+    return json.dumps({"version": 1, "sandbox": {"network": {"allow": allow}}})
+
+
+def _npm_tree(work: Path, registry: str) -> tuple[Path, int]:
+    """Make the tree, whose lock says of each package where this machine's registry has it."""
+    shutil.copytree(HERE / "packages", work)
+    lock = work / "package-lock.json"
     document = json.loads(lock.read_text())
     packages = {path: each for path, each in document["packages"].items() if path}
     for path, each in packages.items():
@@ -264,7 +269,11 @@ def _with_addresses(lock: Path, registry: str) -> int:
         file = f"{name.rpartition('/')[2]}-{each['version']}.tgz"
         each["resolved"] = f"{registry}{name}/-/{file}"
     lock.write_text(json.dumps(document, indent=1))
-    return len(packages)
+    return work, len(packages)
+
+
+def _hosts(registry: str) -> list[str]:
+    return [str(urlsplit(registry).hostname)]
 
 
 def _pypi_hosts() -> list[str]:
@@ -278,23 +287,16 @@ def _pypi_hosts() -> list[str]:
     return said.split()
 
 
-def _policy(manager: str, hosts: list[str], lock: str) -> str:
-    return f"""version: 1
-registries:
-  {manager}:
-    enable: true
-    allowed_hosts: [{", ".join(hosts)}]
-    lockfile_enforcement: {{enabled: true, mode: deny_unknown, lockfiles: [{lock}]}}
-"""
-
-
 def main() -> int:
     """Print these figures alone, of the `cleanroom` beside this Python."""
+    chosen = [case for case in CASES if case.__name__ in sys.argv[1:]] or CASES
     with Daemon(Path(sys.executable).parent / "cleanroom") as daemon:
-        for case in (python_installs, npm_installs):
+        for case in chosen:
             print(case(daemon), flush=True)
     return 0
 
+
+CASES = (python_installs, npm_installs, npm_cold)
 
 if __name__ == "__main__":
     sys.exit(main())
