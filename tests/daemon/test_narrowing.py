@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.daemon import run
+from cleanroom.daemon import narrowing, run
 from cleanroom.daemon.mise import Equipped, Starter
 from cleanroom.daemon.sandbox import Creation
 from cleanroom.errors import Code, Fault
@@ -255,5 +255,20 @@ def test_a_sandbox_that_is_made_after_a_reload_has_no_older_policy(
             body["options"] = {"detach": True, "approved_policy": ""}
             await daemon.ask("POST", "/v1/policy/approve", {"workspace": HERE, "policy": text})
             assert (await daemon.ask("POST", path, body))[0] == 201
+
+    play(conversation())
+
+
+def test_one_that_ends_meanwhile_is_nobodys_refusal(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def conversation() -> None:
+        async with running(setting(short_path)) as daemon:
+            await start(daemon, "dev")
+            meant = daemon.host.sandboxes.live
+            await daemon.ask("POST", "/v1/sandboxes/dev/stop")
+            monkeypatch.setattr(narrowing, "_living", lambda *_: meant)
+            assert outcomes(await reload(daemon, NARROW)) == {}
+            assert daemon.backend.gateway.narrowed == {}
 
     play(conversation())
