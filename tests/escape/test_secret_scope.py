@@ -174,10 +174,11 @@ def test_the_operator_may_have_a_credential_taken_out(world: World) -> None:
     mine = "{'Authorization': 'Bearer mine', 'X-Api-Key': TOKEN}"
     said = world.run(
         bindings,
-        f"{TOOLS}\nresult = ask('other.test', headers={mine})[0]",
+        f"{TOOLS}\nresult = ask('other.test', '/plain?a=1&access_token=mine', headers={mine})[0]",
         "--secret",
         "forge@good.test,other.test",
     )
     assert said.result == 200, said.audit
     assert control(world) == 1
     assert not any(b"mine" in bytes(each.received) for each in world.reached())
+    assert arrived(world, "forge") == [(443, b"GET /plain?a=1 HTTP/1.1")]
