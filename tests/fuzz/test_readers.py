@@ -8,7 +8,7 @@ from tests.fuzz.mutator import mutated
 from tests.fuzz.readers import READERS
 from tests.seeds import NIGHTLY, chance
 
-CASES = 1_000_000 // len(READERS) + 1 if NIGHTLY else 1000
+CASES = 1_000_000 // len(READERS) + 1 if NIGHTLY else 300
 # What a case may cost of the processor, the best of three. By day machines are busy: nobody looks.
 BUDGET_S = 1.0
 
