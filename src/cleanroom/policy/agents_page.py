@@ -49,6 +49,19 @@ It has to be inside; `--agent` fetches nothing. The ways, shortest first:
 - `npx -y PACKAGE` fetches what no lock file has, and is refused (`lockfile_violation`): pin it, or
   name it in `exceptions` of the [registry](registries.md), every package of it.
 
+## Beside the model
+
+Tried by hand on 2026-11-27, with Claude Code:
+
+- **A branch of the agent**: with a secret for git in the policy ([git.md](git.md)) and
+  `--secret forge=FORGE_TOKEN@HOST` beside `--agent`, it clones, commits and pushes `agent/fix`; its
+  push to `main` was refused, and its own tool showed it `push_not_allowed` with the reason.
+- **MCP servers** that run as a command run inside, with what a sandbox has: `.mcp.json` of the
+  repository is read (`--mcp-config`), and comes out of a sandbox only when it is named. One
+  elsewhere is a host that wants a rule, and its token a secret.
+- **Web**: its search is done by the vendor, behind the API. A page is fetched from inside, so it
+  wants a rule for its host; without one the agent is told that it could not be fetched.
+
 ## What was seen
 
 Verified for each recipe, in a real sandbox before a server that shows the vendor's name: the value
