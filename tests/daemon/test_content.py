@@ -10,6 +10,7 @@ import pytest
 from cleanroom.cache.model import Entry, Info, Key
 from cleanroom.cache.store import Store
 from cleanroom.daemon.content import Content
+from cleanroom.gateway.store_wire import MAX_PACKET_BYTES, Removed, decode_for_gateway
 
 
 @pytest.fixture
@@ -35,11 +36,14 @@ def test_it_is_opened_once(content: Content) -> None:
 def test_it_is_opened_anew_when_somebody_has_removed_its_folder(
     content: Content, tmp_path: Path
 ) -> None:
-    before = content.store()
+    before, link = content.store(), content.link()
     shutil.rmtree(tmp_path / "content")
     assert content.prove() == ""
     assert content.store() is not before
     assert content.store() is content.store()
+    told = decode_for_gateway(link.theirs.recv(MAX_PACKET_BYTES))
+    assert told == Removed()
+    link.close()
 
 
 def test_a_folder_that_cannot_be_used_is_said_and_tried_again(

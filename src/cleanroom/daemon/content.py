@@ -41,12 +41,16 @@ class Content:
         with self._lock:
             if self._is_closed:
                 raise OSError(errno.ESHUTDOWN, "the content cache is closed")
-            if self._store is not None and not self._store.is_in_place():
+            is_gone = self._store is not None and not self._store.is_in_place()
+            if self._store is not None and is_gone:
                 self._store.close()
                 self._store = None
             if self._store is None:
                 self._store = Store.open(self._folder, self._limit, self._clock)
-            return self._store
+            store = self._store
+        if is_gone:
+            self.tell_removed()
+        return store
 
     def link(self) -> CacheLink:
         """Return the daemon's end for one gateway process, not started yet."""
