@@ -188,7 +188,8 @@ CLIENTS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
         {"package.json": _NEEDS, "yarn.lock": _YARN4},
     ),
     "pip": (
-        "python3 -m pip install --no-cache-dir --target to -r requirements.txt",
+        "python3 -m pip install --disable-pip-version-check --no-cache-dir --target to "
+        "-r requirements.txt",
         {"requirements.txt": "lib @ git+URL@COMMIT\n"},
     ),
     "uv": (

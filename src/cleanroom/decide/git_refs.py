@@ -12,8 +12,7 @@ brings all.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.cooldown import UnreadableError
@@ -32,15 +31,14 @@ _SERVICE: Final = b"# service=git-upload-pack"
 _HEADS: Final = b"refs/heads/"
 _OWN: Final = _HEADS + b"locked-%b"
 _SHORT: Final = 12  # characters of a commit in a name
-_MOST: Final = 500_000  # packets of a page
+_MOST: Final = 65_536  # packets of a page: others wait while it is read
 _FETCH: Final = b"fetch="
 # What a fetch may use: with others, objects are asked for that no commit says anything of.
 _KEPT: Final = frozenset({b"shallow", b"wait-for-done", b"sideband-all"})
 _HIDDEN: Final = frozenset({b"filter", b"include-tag"})  # of versions 0 and 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Ref:
+class _Ref(NamedTuple):
     oid: bytes
     name: bytes
     peeled: bytes = b""
@@ -90,7 +88,7 @@ def _old(packets: list[Packet], pins: tuple[bytes, ...]) -> Iterator[Packet]:
             continue
         ref = _ref(line)
         if ref.name.endswith(_PEELED) and refs and ref.name == refs[-1].name + _PEELED:
-            refs[-1] = replace(refs[-1], peeled=ref.oid)
+            refs[-1] = refs[-1]._replace(peeled=ref.oid)
         elif ref.name != _NONE:
             refs.append(ref)
     can = b" ".join(each for each in able.split() if each not in _HIDDEN)
@@ -116,11 +114,13 @@ def _shown(refs: list[_Ref], pins: tuple[bytes, ...]) -> list[_Ref]:
     known = frozenset(pins)
     shown: dict[bytes, _Ref] = {}
     for ref in refs:
-        at = next((oid for oid in (ref.oid, ref.peeled) if oid in known), b"")
-        if not at and (ref.name == b"HEAD" or ref.name.startswith(_HEADS)):
+        if ref.oid in known or ref.peeled in known:
+            at = ref.oid if ref.oid in known else ref.peeled
+        elif ref.name == b"HEAD" or ref.name.startswith(_HEADS):
             at = pins[0]
-        if at:
-            shown[ref.name] = _Ref(at, ref.name, target=ref.target)
+        else:
+            continue
+        shown[ref.name] = _Ref(at, ref.name, b"", ref.target)
     there = {ref.oid for ref in shown.values() if ref.name.startswith(_HEADS)}
     for oid in pins:
         name = _OWN % oid[:_SHORT]
@@ -133,8 +133,11 @@ def _ref(line: bytes) -> _Ref:
     found = _LINE.fullmatch(line)
     if found is None:
         _unreadable("a line of its branches is none of git's")
-    said = dict(each.split(b":", 1) for each in found[3].split())
-    return _Ref(found[1], found[2], said.get(b"peeled", b""), said.get(b"symref-target", b""))
+    oid, name, more = found.groups()
+    if not more:
+        return _Ref(oid, name)
+    said = dict(each.split(b":", 1) for each in more.split())
+    return _Ref(oid, name, said.get(b"peeled", b""), said.get(b"symref-target", b""))
 
 
 def _lines(packets: list[Packet]) -> list[bytes]:

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+_LENGTH: Final = re.compile(rb"[0-9a-f]{4}")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -29,7 +31,7 @@ def read_packets(body: bytes, most: int) -> list[Packet] | None:
         if len(found) >= most:
             return None
         length = read_length(body[at : at + 4])
-        if length in (0, 1):
+        if 0 <= length <= 1:
             found.append(DELIM if length else FLUSH)
             at += 4
         elif length < 5 or at + length > len(body):
@@ -42,7 +44,7 @@ def read_packets(body: bytes, most: int) -> list[Packet] | None:
 
 def read_length(text: bytes) -> int:
     """Return what the four digits before a packet say; -1 if they are none."""
-    return int(text, 16) if re.fullmatch(rb"[0-9a-f]{4}", text) else -1
+    return int(text, 16) if _LENGTH.fullmatch(text) else -1
 
 
 def encode_packet(packet: Packet) -> bytes:
