@@ -113,3 +113,34 @@ def test_other_hosts_stay_closed_and_nothing_of_the_recipe_is_approved(world: Wo
     again = world.run("version: 1\n", program)
     assert again.result[0] == 0
     assert "GEMINI_API_KEY" not in again.result[1]
+
+
+def test_what_an_earlier_command_left_in_the_volume_leads_nowhere(world: World) -> None:
+    VARIABLES["OPENAI_API_KEY"] = VALUE
+    work = world.home.home / "left"
+    work.mkdir()
+
+    def run(script: str) -> tuple[int, str]:
+        words = (
+            "exec",
+            "-C",
+            str(work),
+            "--agent",
+            "codex",
+            "--",
+            "sh",
+            "-c",
+            f"cd ~/.codex; {script}",
+        )
+        process = world.command(*words)
+        _, err = process.communicate(timeout=120)
+        return process.returncode, err.decode()
+
+    leave = "rm *; ln -s /workspace/elsewhere auth.json && mkfifo config.toml"
+    assert run(leave)[0] == 0
+    found = "test ! -L auth.json -a -f auth.json -a -p config.toml -a ! -e /workspace/elsewhere"
+    status, said = run(f"{found} && rm auth.json && mkdir auth.json")
+    assert status == 0, said
+    status, said = run("true")
+    assert status == 125
+    assert "cannot write the agent's file /home/cleanroom/.codex/auth.json" in said

@@ -18,7 +18,7 @@ from cleanroom.policy.agents import added, files_of, login_of
 
 # A draft first: nobody reads half a file.
 _DRAFT: Final = 'umask 077 && mkdir -p "${1%/*}" && rm -f "$1.new" && cat >"$1.new"'
-_WRITE: Final = f'{_DRAFT} && mv -f "$1.new" "$1"'
+_WRITE: Final = f'{_DRAFT} && mv -fT "$1.new" "$1"'
 _WRITE_ONCE: Final = f'test -e "$1" || {{ {_WRITE}; }}'
 # Of something else than a file (a FIFO that an earlier command left) nothing is read.
 _READ: Final = 'if test -f "$1"; then cat "$1"; fi'
