@@ -116,7 +116,7 @@ def outside(work: Path, command: str, environment: dict[str, str] | None = None)
     def run() -> float:
         copy = Path(tempfile.mkdtemp(dir=work.parent)) / "work"
         shutil.copytree(work, copy)
-        plain = {"PATH": os.environ["PATH"], "HOME": str(copy.parent)}
+        plain = {"PATH": os.environ["PATH"], "HOME": str(copy.parent), "TMPDIR": str(copy.parent)}
         plain |= {"PIP_CONFIG_FILE": os.devnull, "PIP_ROOT_USER_ACTION": "ignore"}
         words = ["/bin/sh", "-c", f"{command} && times"]
         return _client_s(words, copy, plain | (environment or {}))
