@@ -113,6 +113,28 @@ def test_a_reload_alone_is_a_step_that_going_back_from_is_asked_for(short_path: 
     play(conversation())
 
 
+def test_one_that_can_have_no_such_policy_keeps_no_other_from_its_own(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deny rule for a host that `--agent` added is a conflict, in that sandbox only."""
+    monkeypatch.setattr(run, "check_given", lambda *_: None)  # it runs without its login
+    (host,) = CLAUDE.credentials[0].hosts
+    denied = f"version: 1\nsandbox: {{network: {{default: deny, deny: [{{host: {host}}}]}}}}\n"
+
+    async def conversation() -> None:
+        async with running(setting(short_path)) as daemon:
+            await start(daemon, "agent", agent=AGENT)
+            await start(daemon, "dev")
+            answer = await reload(daemon, denied)
+            assert outcomes(answer) == {"agent": "refused", "dev": "narrowed"}
+            (agent,) = (each for each in answer[1]["sandboxes"] if each["name"] == "agent")
+            assert host in agent["reason"]
+            status, problem = await daemon.ask("POST", "/v1/runs", run_request("true"))
+            assert (status, problem["code"]) == (403, "approval_required")
+
+    play(conversation())
+
+
 def test_what_is_wider_is_refused_whole_and_approves_nothing(short_path: Path) -> None:
     async def conversation() -> None:
         async with running(setting(short_path)) as daemon:

@@ -59,7 +59,10 @@ async def _hold_to(text: PolicyText, host: Host, sandbox: LiveSandbox) -> Reload
         if sandbox.ending is not None or sandbox.record.state != "ready":
             return None
         own = msgspec.structs.replace(text, agent=sandbox.agent)
-        new, _, _ = await host.policies.compile(own)
+        try:
+            new, _, _ = await host.policies.compile(own)
+        except CleanroomError as error:  # a deny rule for what its agent was given
+            return _result(sandbox, REFUSED, reason=error.message)
         found = hold(sandbox.policy, new)
         if found.is_refused:
             return _refused(sandbox, found)
