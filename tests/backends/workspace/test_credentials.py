@@ -8,6 +8,7 @@ from cleanroom.backends.workspace.credentials import (
     looks_secret,
     needs_look,
 )
+from cleanroom.policy.agent_recipes import RECIPES
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,14 @@ from cleanroom.backends.workspace.credentials import (
 )  # fmt: skip
 def test_names_that_say_it(path: str) -> None:
     assert is_secret_file(path)
+
+
+def test_every_login_file_of_an_agent_is_one() -> None:
+    """A folder of settings that is kept in git holds them too."""
+    logins = [each.login for recipe in RECIPES.values() for each in recipe.credentials]
+    paths = [login[0] for login in logins if login is not None]
+    assert paths
+    assert [path for path in paths if not is_secret_file(f"dotfiles/{path}")] == []
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ _PATHS: Final = (
     ".aws/credentials", ".cargo/credentials", ".cargo/credentials.toml",
     ".claude/.credentials.json", ".codex/auth.json", ".composer/auth.json", ".config/gh/hosts.yml",
     ".docker/config.json", ".gem/credentials", ".gemini/oauth_creds.json", ".kube/config",
+    ".local/share/opencode/auth.json",
 )  # fmt: skip
 # `.env.local` is a secret, `.env.example` is documentation.
 _EXAMPLES: Final = ("example", "sample", "template", "dist", "defaults", "schema")
