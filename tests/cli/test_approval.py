@@ -45,6 +45,14 @@ def test_what_is_approved_is_shown(cli: CommandLine) -> None:
     assert body["policy"] == looked["policy"]
 
 
+def test_what_is_shown_cannot_hide_a_line_of_it(cli: CommandLine) -> None:
+    """The reason names a folder, and a folder may have any name."""
+    reason = "this folder was approved at /home/someone/a\x1b[2K\r, and is at /b now"
+    cli.script.answers[APPROVE] = Answer({**APPROVAL, "reason": reason})
+    done = cli("policy", "approve", "--check")
+    assert done.out.splitlines()[0] == reason.replace("\x1b", "\\x1b").replace("\r", "\\r")
+
+
 def test_a_look_fails_where_an_approval_is_needed(cli: CommandLine) -> None:
     cli.script.answers[APPROVE] = Answer({**APPROVAL, "approved": False})
     done = cli("policy", "approve", "--check", "--json")

@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 from cleanroom.cli.parser import Options, Parser
+from cleanroom.cli.render import plain
 from cleanroom.cli.secrets import Values, values_given
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.blocking import Connection
@@ -50,7 +51,7 @@ def approve(options: Options, shell: Shell) -> int:
         approval = connection.call(Call("approve_policy", body={**body, "check": True}))
         if not options.json:
             for line in approval_lines(approval):
-                shell.screen.out(line)
+                shell.screen.out(plain(line))  # a folder's name may have anything in it
         is_agreed = not options.check and _agree(approval, options, shell)
         if is_agreed:
             connection.renew()  # people take their time
