@@ -278,3 +278,22 @@ def test_a_text_of_a_head_is_searched_as_a_stream_is() -> None:
     sieve = sieve_of(VALUE)
     assert repeats(sieve, "text/html", f"https://a.test/{VALUE.decode()}/b")
     assert sieve.feed(b"more") == b""
+
+
+class _Counted(bytes):
+    """Counts how often something is looked for in it."""
+
+    looks = 0
+
+    def __contains__(self, other: object) -> bool:
+        type(self).looks += 1
+        return super().__contains__(other)  # type: ignore[operator]
+
+
+def test_what_is_shorter_than_a_value_costs_no_search_and_a_value_alone_is_found() -> None:
+    """A server may send very many messages of a byte, and each form is a search of its own."""
+    echoes = Echoes([Word(b"12345678", b"placeholder"), Word(b"x" * 100, b"other")])
+    assert echoes.replace(_Counted(b"1234567")) == b"1234567"
+    assert _Counted.looks == 0
+    assert echoes.replace(_Counted(b"12345678")) == b"placeholder"
+    assert _Counted.looks > 0

@@ -87,6 +87,7 @@ class Echoes:
             forms.update(_forms(word))
         # The longest first: a value may begin like another.
         self._forms = sorted(forms.items(), key=_size, reverse=True)
+        self._shortest = min(map(len, forms), default=0)
         longest = max((len(word.value) for word in self.words), default=0)
         self.held_bytes = max(0, _LONGEST_FORM * longest - 1)
         self.awaited_bytes = longest  # of a stream, so that what is held is not searched for each
@@ -103,6 +104,9 @@ class Echoes:
 
     def replace(self, data: bytes) -> bytes:
         """Return `data` with each whole form of a value replaced."""
+        # SECURITY: of tiny messages there may be very many, and each form is a search of its own.
+        if len(data) < self._shortest:
+            return data
         for form, instead in self._forms:
             if form in data:
                 data = data.replace(form, instead)
