@@ -59,6 +59,15 @@ def forms(value: bytes) -> dict[str, bytes]:
         "json, slashes": json.dumps(text)[1:-1].replace("/", "\\/").encode(),
         "json, all": all_units(text),
         "json in json": json.dumps(json.dumps(text)[1:-1])[1:-1].encode(),
+        "percent in json": b"".join(b"\\u0025%02x" % byte for byte in value),
+        "json in percent": quote(json.dumps(text)[1:-1], safe="").encode(),
+        "json in percent, slashes": quote(
+            json.dumps(text)[1:-1].replace("/", "\\/"), safe=""
+        ).encode(),
+        "json in percent, signs": quote(
+            json.dumps(text)[1:-1].replace("=", "\\u003d").replace("&", "\\u0026"), safe=""
+        ).encode(),
+        "json in percent, all": quote(all_units(text), safe="").encode(),
         "hex": value.hex().encode(),
         "HEX": value.hex().upper().encode(),
         "utf-16-le": text.encode("utf-16-le"),

@@ -4,8 +4,9 @@ In: values with what stands for each, bytes of an answer. Out: the bytes without
 Never: a look at anything but whole forms; FORMS is the list, docs/secrets.md names its limits.
 
 Exact bytes, base64 at each alignment in both alphabets, hexadecimal, UTF-16 and UTF-32 are searched
-as they are. Percent-encoding and the escapes of JSON may be mixed letter by letter and nested: the
-values are searched in the text without escapes, and the hits led back to where they came from.
+as they are. Percent-encoding and the escapes of JSON may be mixed letter by letter and nested, in
+themselves and one in the other: the values are searched in the text without escapes, and the hits
+led back to where they came from.
 """
 
 import base64
@@ -56,8 +57,9 @@ _ESCAPED_SHORT: Final = re.compile(rb'["/\\]')
 _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]+")
 _CODE: Final = rb"(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
 _NEEDLESS: Final = (
-    (b"%", re.compile(rb"%%(?:25)*%b" % _CODE)),
-    (b"\\u", re.compile(rb"\\(?=u)u00%b" % _CODE)),  # so that it is looked for by one letter
+    (b"%", re.compile(rb"%%(?:25)*(?:%b|5[cC]u00%b)" % (_CODE, _CODE))),
+    # so that it is looked for by one letter
+    (b"\\u", re.compile(rb"\\(?=u)u00(?:25)*%b" % _CODE)),
 )
 
 
@@ -118,25 +120,32 @@ class Echoes:
         return any(mark in data and code.search(data) for mark, code in _NEEDLESS)
 
     def _replace_escaped(self, data: bytes) -> bytes:
-        plain = self._escape.sub(_unescaped, data)
-        hits = [
-            (at, word)
+        # Twice: an address may have JSON in it, and JSON an address.
+        once = self._escape.sub(_unescaped, data)
+        twice = self._escape.sub(_unescaped, once) if self._may_be_escaped(once) else b""
+        hits, inner_hits = self._hits(once), self._hits(twice)
+        if not hits and not inner_hits:
+            return data
+        origin, inner = _Origin(data, self._escape), _Origin(once, self._escape)
+        hits += [(*inner.span(start, end), word) for start, end, word in inner_hits]
+        spans = [(*origin.span(start, end), word) for start, end, word in hits]
+        pieces, done = [], 0
+        for start, end, word in sorted(spans, key=_place):
+            if start >= done:
+                pieces += [data[done:start], word.placeholder]
+            done = max(done, end)
+        return b"".join([*pieces, data[done:]])
+
+    def _hits(self, plain: bytes) -> "list[_Hit]":
+        return [
+            (at, at + len(word.value), word)
             for word in self.words
             for spelling in word.spellings
             for at in _found(plain, spelling)
         ]
-        if not hits:
-            return data
-        origin = _Origin(data, self._escape)
-        pieces, end = [], 0
-        for at, word in sorted(hits, key=_place):
-            start, stop = origin.span(at, at + len(word.value))
-            if start >= end:
-                pieces += [data[end:start], word.placeholder]
-                end = stop
-        return b"".join([*pieces, data[end:]])
 
 
+_Hit = tuple[int, int, Word]  # where it begins and ends in a text
 EchoesNow = Callable[[], Echoes]
 
 
@@ -312,5 +321,5 @@ def _size(form: tuple[bytes, bytes]) -> int:
     return len(form[0])
 
 
-def _place(hit: tuple[int, Word]) -> int:
+def _place(hit: _Hit) -> int:
     return hit[0]
