@@ -1,7 +1,9 @@
+from collections.abc import Iterator
+
 import pytest
 
 from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
-from cleanroom.decide.commits import UNLOCKED, Commit, Commits, commits_of, index_commits
+from cleanroom.decide.commits import UNLOCKED, Commit, Commits, Named, commits_of, index_commits
 from cleanroom.errors import Code
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy
 from tests.decide.git_policies import HOST, LOCK, A, B, C, git, held, pin
@@ -19,7 +21,7 @@ def of(policy: RegistryPolicy, path: str = "team/lib") -> Commits:
 def test_commits_are_those_of_this_repository_of_this_host(path: str) -> None:
     pins = (pin(B), pin(A), pin(C, "team/other"), pin(C, host="other.test"))
     commits = of(git(*pins), path)
-    assert commits.names == (A, B)
+    assert tuple(commits.names()) == (A, B)
     assert commits.find(A) == Commit(A, "lockfile", f"{LOCK}:97")
     assert commits.find(C) is None
     assert commits.lockfiles == LOCK
@@ -29,14 +31,14 @@ def test_commits_are_those_of_this_repository_of_this_host(path: str) -> None:
     "path", ["Team/lib", "team/lib2", "team", "team/lib.git.git", "x/team/lib"]
 )
 def test_another_path_is_another_repository(path: str) -> None:
-    assert of(git(pin()), path).names == ()
+    assert tuple(of(git(pin()), path).names()) == ()
 
 
 @pytest.mark.parametrize("mode", ["warn", "off", ""])
 def test_what_is_not_held_may_be_had(mode: str) -> None:
     commits = of(git(pin(), mode=mode))
     assert commits.find(C) == UNLOCKED
-    assert commits.names == ((A,) if mode == "warn" else ())
+    assert tuple(commits.names()) == ((A,) if mode == "warn" else ())
 
 
 def test_an_exception_names_a_commit_or_all_of_them_until_its_day() -> None:
@@ -50,6 +52,34 @@ def test_an_exception_names_a_commit_or_all_of_them_until_its_day() -> None:
     assert over.find(B) is None
     other = of(git(pin(C, "team/other"), excepted=(PURL, "pkg:npm/lib@1.0.0")), "team/other")
     assert other.find(B) is None
+
+
+class Unseen(dict[str, Commit]):
+    """Commits of which nobody may look at each."""
+
+    def __iter__(self) -> Iterator[str]:
+        message = "all commits of a lock file are looked at"
+        raise AssertionError(message)
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+def test_no_request_looks_at_all_commits_of_a_lock_file() -> None:
+    policy = git(pin(), excepted=(f"{PURL}@{C}",))
+    locked = {
+        name: Named(named.digest, Unseen(named.by_name))
+        for name, named in index_commits(policy).items()
+    }
+    commits = commits_of(policy, locked, HOST, "team/lib", TODAY)
+    assert not commits.is_none
+    assert commits.find(A) == Commit(A, "lockfile", f"{LOCK}:97")
+    assert commits.find(C) == Commit(C, "exception", f"exceptions: {PURL}@{C}")
+    assert commits.find(B) is None
+    assert {commits: 1}[of(policy)] == 1  # a view of branches is found again by them
+    assert commits != of(git(pin()))
+    assert commits != of(git(pin(B), excepted=(f"{PURL}@{C}",)))
+    with pytest.raises(AssertionError, match="looked at"):
+        tuple(commits.names())
 
 
 def decide(method: str, target: str, *pins: ArtifactPin, host: str = HOST) -> Grant | Refusal:
@@ -71,7 +101,7 @@ def test_a_repository_of_which_no_commit_is_pinned_is_not_asked(method: str, ste
     grant = decide(method, f"/team/lib.git{step}", pin())
     assert isinstance(grant, Grant)
     assert grant.commits is not None
-    assert grant.commits.names == (A,)
+    assert tuple(grant.commits.names()) == (A,)
     elsewhere = decide(method, f"/team/lib.git{step}", pin(), host="other.test")
     assert isinstance(elsewhere, Refusal)
 

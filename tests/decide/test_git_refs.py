@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.commits import UNLOCKED, Commit, Commits
+from cleanroom.decide.commits import NONE_NAMED, UNLOCKED, Commit, Commits, name_commits
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.git_refs import holding
 from tests.decide.git_policies import A, B, C
@@ -18,7 +18,7 @@ ABLE = "multi_ack symref=HEAD:refs/heads/main filter include-tag agent=git/2"
 
 
 def grant(*commits: str, body: bytes = b"0000") -> Grant:
-    named = tuple(Commit(each, "lockfile") for each in commits)
+    named = name_commits(Commit(each, "lockfile") for each in commits)
     return Grant("git", "metadata", "/lib", body=body, commits=Commits(named, None, "x"))
 
 
@@ -135,7 +135,7 @@ def test_what_is_not_held_stays_as_it_is() -> None:
     assert holding(held) is not None
     assert holding(dataclasses.replace(held, kind="artifact")) is None
     assert holding(dataclasses.replace(held, commits=None)) is None
-    loose = Commits((), UNLOCKED, "x")
+    loose = Commits(NONE_NAMED, UNLOCKED, "x")
     assert holding(dataclasses.replace(held, commits=loose)) is None
 
 

@@ -18,7 +18,7 @@ from cleanroom.agent.frames import FrameError
 from cleanroom.agent.frames import FrameReader as AgentFrames
 from cleanroom.decide.ancestry import follows, parents_in
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.commits import Commit, Commits
+from cleanroom.decide.commits import Commit, Commits, name_commits
 from cleanroom.decide.cooldown import UnreadableError, date_of
 from cleanroom.decide.git_refs import holding
 from cleanroom.decide.gosum import ZipError, digest_of_zip
@@ -119,7 +119,7 @@ def _git_question(data: bytes, _random: Random) -> None:
 def _branches(data: bytes, _random: Random) -> None:
     """Whatever a host says, nothing is seen but what is locked."""
     version = b"" if b"# service" in data else b"0000"
-    named = (Commit(A, "lockfile"), Commit("b" * 40, "lockfile"))
+    named = name_commits([Commit(A, "lockfile"), Commit("b" * 40, "lockfile")])
     show = holding(Grant("git", "metadata", "/l", body=version, commits=Commits(named, None, "x")))
     assert show is not None
     assert set(re.findall(rb"([0-9a-f]{40}) (?:refs/|HEAD)", show(data))) <= {b"a" * 40, b"b" * 40}

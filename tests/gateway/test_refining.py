@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.commits import Commit, Commits
+from cleanroom.decide.commits import Commit, Commits, name_commits
 from cleanroom.decide.mirror import Mirror
 from cleanroom.gateway.refining import refining
 from tests.decide.git_policies import A, B
@@ -44,7 +44,7 @@ def test_both() -> None:
 
 
 def test_branches_of_a_repository_that_is_held_are_those_that_may_be_had() -> None:
-    commits = Commits((Commit(A, "lockfile"),), None, "x")
+    commits = Commits(name_commits([Commit(A, "lockfile")]), None, "x")
     grant = Grant("git", "metadata", "/lib/git-upload-pack", body=b"0000", commits=commits)
     show = refining(want(grant, mirrors=MIRRORS), 100.0)
     assert show is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cleanroom.decide.artifact import Grant
-from cleanroom.decide.commits import Commit, Commits
+from cleanroom.decide.commits import Commit, Commits, name_commits
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.mirror import Mirror
 from cleanroom.gateway import views as module
@@ -74,7 +74,7 @@ def test_each_lock_file_has_a_view_of_its_own(world: World) -> None:
     page = f"003d{C} refs/heads/main\n0000".encode()
     seen = []
     for commit in (A, B, A):
-        commits = Commits((Commit(commit, "lockfile"),), None, "x")
+        commits = Commits(name_commits([Commit(commit, "lockfile")]), None, "x")
         grant = Grant("git", "metadata", "/lib/git-upload-pack", body=b"0000", commits=commits)
         view = world.take(want(grant), page)
         assert view is not None

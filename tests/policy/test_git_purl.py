@@ -32,6 +32,12 @@ def test_a_repository_and_its_commit_are_read(purl: str, read: tuple[str, str]) 
         f"pkg:github/team/lib@{C}?vcs_url=git+https://h.example/a", f"pkg:generic/lib@{C}",
         "pkg:generic/lib?vcs_url=", "pkg:generic/lib?vcs_url=git+https://h.example/a@main",
         "pkg:generic/lib?download_url=https://h.example/a", "pkg:github/",
+        # Commits where npm, cargo and pip write them, or none where one was begun: not all of it.
+        f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib%23{C}",
+        f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib%3Frev%3D{C}",
+        f"pkg:github/team/lib#{C}", f"pkg:github/team/lib%23{C}",
+        "pkg:generic/lib?vcs_url=git+https://h.example/a/lib@", "pkg:github/team/lib@",
+        "pkg:generic/lib?vcs_url=git+https://h.example/a/lib%40",
     ],
 )  # fmt: skip
 def test_what_names_no_repository_is_none(purl: str) -> None:

@@ -194,7 +194,7 @@ def _push(registry: Registry, question: Push, method: str, host: str) -> Grant |
 def _held(registry: Registry, grant: Grant, host: str, today: str) -> Grant | Refusal:
     """Hold a repository that is read to its commits; if none is known, it is not asked at all."""
     commits = commits_of(registry.policy, registry.commits, host, grant.name, today)
-    if commits.others is None and not commits.named:
+    if commits.is_none:
         reason = f"{grant.name} of {host} is in no lock file: {commits.lockfiles} pins no commit"
         return Refusal(Deny(Code.LOCKFILE_VIOLATION, f"{reason} of it"), label=grant.name)
     return replace(grant, commits=commits)

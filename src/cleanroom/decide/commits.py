@@ -6,8 +6,10 @@ anything but its whole name; a branch.
 A commit's name is the digest of its files and of all commits before it: who has that has them all.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from cleanroom.decide.exception import valid
@@ -29,24 +31,51 @@ UNLOCKED: Final = Commit("", "unlocked")
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Commits by name, sorted.
+
+    SECURITY: lock files name tens of thousands, and requests come as often as a sandbox likes: none
+    of them looks at all. `digest` is of the names, so that equal ones are known by it alone.
+    """
+
+    digest: str
+    by_name: Mapping[str, Commit] = field(compare=False)
+
+
+def name_commits(commits: Iterable[Commit]) -> Named:
+    """Return them as they are looked up."""
+    by_name = {each.name: each for each in sorted(commits, key=lambda each: each.name)}
+    return Named(hashlib.sha256("\n".join(by_name).encode()).hexdigest(), by_name)
+
+
+NONE_NAMED: Final = name_commits(())
+
+
+@dataclass(frozen=True, slots=True)
 class Commits:
     """What may be had of one repository. `others` None: only what is named."""
 
-    named: tuple[Commit, ...]  # sorted by name
+    pinned: Named
     others: Commit | None
     lockfiles: str  # as a sentence names them
+    excepted: Named = NONE_NAMED
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The commits, by name."""
-        return tuple(each.name for each in self.named)
+    def is_none(self) -> bool:
+        """Whether nothing may be had."""
+        return self.others is None and not self.pinned.by_name and not self.excepted.by_name
+
+    def names(self) -> Iterator[str]:
+        """Yield the commits that are named, sorted."""
+        pinned, excepted = self.pinned.by_name, self.excepted.by_name
+        return heapq.merge(pinned, (name for name in excepted if name not in pinned))
 
     def find(self, name: str) -> Commit | None:
         """Return why this one may be had, None if it may not."""
-        return next((each for each in self.named if each.name == name), self.others)
+        return self.pinned.by_name.get(name) or self.excepted.by_name.get(name) or self.others
 
 
-Locked = Mapping[str, tuple[Commit, ...]]  # by "HOST/PATH"
+Locked = Mapping[str, Named]  # by "HOST/PATH"
 
 
 def index_commits(policy: RegistryPolicy) -> Locked:
@@ -56,13 +85,13 @@ def index_commits(policy: RegistryPolicy) -> Locked:
         for pin in policy.artifact_allowlist:
             commit = Commit(pin.version, "lockfile", pin.source)
             found.setdefault(pin.name, []).append(commit)
-    return {name: tuple(commits) for name, commits in found.items()}
+    return {name: name_commits(commits) for name, commits in found.items()}
 
 
 def commits_of(policy: RegistryPolicy, locked: Locked, host: str, path: str, today: str) -> Commits:
     """Return what may be had of the repository at `path` of a host."""
     name = canonical_repository(f"{host}/{path}")
-    found = {each.name: each for each in locked.get(name, ())}
+    found: list[Commit] = []
     is_strict = policy.lockfile.enabled and policy.lockfile.mode == "deny_unknown"
     others = None if is_strict else UNLOCKED
     for each in valid(policy, today):
@@ -71,8 +100,8 @@ def commits_of(policy: RegistryPolicy, locked: Locked, host: str, path: str, tod
             continue
         commit = Commit(excepted[1], "exception", f"exceptions: {each.purl}")
         if commit.name:
-            found.setdefault(commit.name, commit)
+            found.append(commit)
         else:
             others = commit
-    named = tuple(found[name] for name in sorted(found))
-    return Commits(named, others, ", ".join(policy.lockfile.lockfiles))
+    lockfiles = ", ".join(policy.lockfile.lockfiles)
+    return Commits(locked.get(name, NONE_NAMED), others, lockfiles, name_commits(found))

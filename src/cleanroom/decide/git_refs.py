@@ -50,9 +50,8 @@ def holding(grant: Grant) -> Callable[[bytes], bytes] | None:
     commits = grant.commits
     if grant.kind != "metadata" or commits is None or commits.others is not None:
         return None
-    pins = tuple(name.encode() for name in commits.names)
     show = _list if grant.body else _first_page
-    return lambda page: show(page, pins)
+    return lambda page: show(page, tuple(name.encode() for name in commits.names()))
 
 
 def _first_page(page: bytes, pins: tuple[bytes, ...]) -> bytes:

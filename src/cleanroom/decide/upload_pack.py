@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal
@@ -134,7 +135,7 @@ def _unheld(read: list[Packet], commits: Commits) -> tuple[str, str] | None:
     lines = [each for each in read if isinstance(each, bytes)]
     for want in _wants(lines):
         if commits.find(want) is None:
-            known = ", ".join(name[:_SHORT] for name in commits.names[:_SHOWN])
+            known = ", ".join(name[:_SHORT] for name in islice(commits.names(), _SHOWN))
             return want, f"is not in {commits.lockfiles}, which pins {known}"
     for line in lines:
         if line.startswith(_UNNAMED):

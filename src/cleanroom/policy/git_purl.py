@@ -7,6 +7,7 @@ the beginning of a commit's name taken for a commit.
 `pkg:generic/NAME?vcs_url=git+https://HOST/PATH@COMMIT`. Without a commit it is all of it.
 """
 
+import re
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,12 +16,16 @@ from cleanroom.lockfile.repositories import repository_at, whole_commit
 _FORGES: Final = ("pkg:github/", "pkg:gitlab/", "pkg:bitbucket/")
 _GENERIC: Final = "pkg:generic/"
 _VCS_URL: Final = "vcs_url="
+# SECURITY: whoever writes one of these means less than all of the repository.
+_VAGUE: Final = re.compile(r"[#?]|@$")
 EXAMPLE: Final = f"{_GENERIC}NAME?{_VCS_URL}git+https://HOST/PATH@COMMIT"
 
 
 def read_git_purl(purl: str) -> tuple[str, str] | None:
     """Return the repository and the commit, "" for all of them; None if it names none of git."""
     path, _, qualifiers = purl.partition("?")
+    if _VAGUE.search(unquote(path)) or _VAGUE.search(unquote(qualifiers)):
+        return None
     if path.startswith(_FORGES) and not qualifiers:
         address, _, commit = path.removeprefix("pkg:").replace("/", ":", 1).partition("@")
     elif path.startswith(_GENERIC) and qualifiers.startswith(_VCS_URL):
