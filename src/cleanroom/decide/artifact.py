@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
+from cleanroom.decide import locked as packages
 from cleanroom.decide.commits import Commits, Locked, commits_of, index_commits
 from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
 from cleanroom.decide.grammar import GRAMMARS, Grammar
@@ -25,11 +26,9 @@ from cleanroom.decide.question import (
 )
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
-    ArtifactPin,
     CompiledPolicy,
     RegistryPolicy,
     SecretBinding,
-    UnpinnedArtifact,
 )
 from cleanroom.policy.patterns import covered
 
@@ -38,9 +37,6 @@ SHOWN: Final = "git is shown branches where lock files pin their commits, wherev
 FORBIDDEN: Final = 403
 BAD_REQUEST: Final = 400
 _READING: Final = frozenset({"GET", "HEAD"})
-_STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "h1": 1, "sha1": 0}
-
-_Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +80,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One enabled registry, with its pins by name and version and by name and file.
+    """One enabled registry, with what its lock files say.
 
     `commits`: those of git, by repository.
-
-    `asked`: what else than files may be asked for, where not everything may: NAME, NAME@VERSION.
     `pushed`: the hosts and patterns of repositories that some secret may push to.
     """
 
     policy: RegistryPolicy
     grammar: Grammar
-    pins: Mapping[_Key, tuple[ArtifactPin, ...]]
-    asked: frozenset[str] = frozenset()
+    locked: packages.Locked
     pushed: tuple[tuple[str, str], ...] = ()
     commits: Locked = field(default_factory=dict)
 
@@ -120,7 +113,6 @@ def make_registries(policy: CompiledPolicy) -> Registries:
 
 
 def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding, ...]) -> Registry:
-    pins = _index(policy, grammar)
     pushed = tuple(
         (host, name)
         for secret in secrets
@@ -129,7 +121,7 @@ def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding
         for name in secret.git.repositories
     )
     commits = index_commits(policy) if policy.manager == "git" else {}
-    return Registry(policy, grammar, pins, _asked(pins, grammar), pushed, commits)
+    return Registry(policy, grammar, packages.index_locked(policy, grammar), pushed, commits)
 
 
 def decide_request(
@@ -230,7 +222,7 @@ def _no_service(method: str, host: str) -> Refusal:
 def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Refusal:
     policy = registry.policy
     if not _may_be_asked(registry, question, today):
-        return _unlocked(registry, question, ())
+        return _unlocked(registry, question)
     excepted = excepted_versions(policy, registry.grammar, question.name, today)
     cooldown_s = 0 if "" in excepted or question.of_registry else policy.cooldown_s or 0
     if cooldown_s and not question.versions and not question.of_file:
@@ -259,27 +251,29 @@ def _may_be_asked(registry: Registry, question: Metadata, today: str) -> bool:
     grammar = registry.grammar
     if version:
         is_excepted = exception_of(policy, grammar, name, version, today) is not None
-        return is_excepted or f"{name}@{version}" in registry.asked
+        return is_excepted or (name, version) in registry.locked.versions
     # Clients look for the module of a package among all the parts of its name.
     excepted = excepted_names(policy, grammar, today)
-    return name in registry.asked or any(f"{each}/".startswith(f"{name}/") for each in excepted)
+    return registry.locked.leads_to(name) or any(
+        f"{each}/".startswith(f"{name}/") for each in excepted
+    )
 
 
 def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Refusal:
     policy = registry.policy
     exception = exception_of(policy, registry.grammar, question.name, question.version, today)
     cooldown_s = 0 if exception else policy.cooldown_s or 0
-    pins = _pins(registry, question)
-    digests = _strongest(pins)
+    held = registry.locked.hold(question.name, question.version, question.file)
+    digests = held.digests if held is not None else ()
     excepted = digests_of(exception, policy, question)
     if exception is not None and (excepted or not digests):
         digests = excepted
         strength, pin = "exception", f"exceptions: {exception.purl}"
-    elif pins and (digests or all(pin.strength == "first-seen" for pin in pins)):
+    elif held is not None and (digests or held.is_first_seen):
         strength = "lockfile" if digests else "first-seen"
-        pin = pins[0].source
+        pin = held.source
     elif _enforces(policy, "deny_unknown"):
-        return _unlocked(registry, question, pins)
+        return _unlocked(registry, question, held)
     else:
         strength, pin, digests = "unlocked", "", ()
     return Grant(
@@ -299,32 +293,28 @@ def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Ref
 
 
 def _unlocked(
-    registry: Registry, question: Artifact | Metadata, pins: tuple[ArtifactPin, ...]
+    registry: Registry, question: Artifact | Metadata, held: packages.Hold | None = None
 ) -> Refusal:
-    named = registry.lockfiles
+    named, locked = registry.lockfiles, registry.locked
     label = f"{question.name} {question.version}".strip()
-    unpinned = next(
-        (each for each in registry.policy.unpinned if _names(registry, each, question)), None
-    )
-    if pins:
+    why = locked.why_unpinned(question.name, question.version)
+    if held is not None:
         reason = f"{label} has no digest in {named} that can be checked"
-    elif unpinned is not None:
-        reason = f"{label} is not pinned by {named}: {unpinned.reason}"
-    elif isinstance(question, Artifact) and f"{question.name}@{question.version}" in registry.asked:
+    elif why:
+        reason = f"{label} is not pinned by {named}: {why}"
+    elif isinstance(question, Artifact) and _knows_version(registry, question):
         reason = f"{label} is in {named}, but not its file {question.file}"
-    elif any(name == question.name for name, _ in registry.pins):
+    elif locked.has(question.name):
         reason = f"{label} is not in {named}, which pins other versions of it"
     else:
         reason = f"{label} is not in {named}"
     return Refusal(Deny(Code.LOCKFILE_VIOLATION, reason), label=label)
 
 
-def _names(registry: Registry, unpinned: UnpinnedArtifact, question: Artifact | Metadata) -> bool:
-    grammar = registry.grammar
-    return (grammar.name(unpinned.name), grammar.version(unpinned.version)) == (
-        question.name,
-        grammar.version(question.version),
-    )
+def _knows_version(registry: Registry, question: Artifact) -> bool:
+    """Tell whether a version is locked of which this file is not: each of Go's has its digest."""
+    is_locked = (question.name, question.version) in registry.locked.versions
+    return is_locked and not registry.grammar.is_open
 
 
 def _enforces(policy: RegistryPolicy, mode: str) -> bool:
@@ -340,46 +330,3 @@ def warns_of(registry: Registry, grant: Grant) -> str:
     if grant.strength != "unlocked" or not _enforces(registry.policy, "warn"):
         return ""
     return f"{grant.label} is not in {registry.lockfiles}; {PASSES}"
-
-
-# --- pins ------------------------------------------------------------------------------------
-
-
-def _index(policy: RegistryPolicy, grammar: Grammar) -> dict[_Key, tuple[ArtifactPin, ...]]:
-    pins: dict[_Key, list[ArtifactPin]] = {}
-    if policy.lockfile.enabled and policy.lockfile.mode != "off":
-        for pin in policy.artifact_allowlist:
-            pins.setdefault(_key(grammar, pin), []).append(pin)
-    return {key: tuple(found) for key, found in pins.items()}
-
-
-def _asked(pins: Mapping[_Key, tuple[ArtifactPin, ...]], grammar: Grammar) -> frozenset[str]:
-    asked: set[str] = set()
-    if not grammar.is_open:
-        for pin in (pin for found in pins.values() for pin in found):
-            parts = pin.name.split("/")
-            asked.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-            asked.add(f"{pin.name}@{pin.version}")
-    return frozenset(asked)
-
-
-def _key(grammar: Grammar, pin: ArtifactPin) -> _Key:
-    name, file = grammar.name(pin.name), grammar.file(pin)
-    # One that names its file is no pin of the version's other files.
-    return (name, f"/{file}") if file else (name, grammar.version(pin.version))
-
-
-def _pins(registry: Registry, question: Artifact) -> tuple[ArtifactPin, ...]:
-    by_file = registry.pins.get((question.name, f"/{question.file}"), ())
-    if not question.version:
-        return by_file
-    version = registry.grammar.version(question.version)
-    return by_file or registry.pins.get((question.name, version), ())
-
-
-def _strongest(pins: tuple[ArtifactPin, ...]) -> tuple[str, ...]:
-    """Return the digests of the strongest algorithm that any pin has; the others say less."""
-    digests = {digest for pin in pins for digest in pin.digests}
-    known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}
-    best = max(known.values(), default=-1)
-    return tuple(sorted(each for each, rank in known.items() if rank == best >= 0))

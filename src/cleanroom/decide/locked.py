@@ -1,0 +1,99 @@
+"""What lock files say of a registry's packages, to be looked up.
+
+In: a registry's policy, its grammar. Out: what holds a version or a file. Never: a look at all of a
+lock file for one request: its repository writes as many entries as may be read, and every sandbox
+of a gateway would wait.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from cleanroom.decide.grammar import Grammar
+from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
+
+_STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "h1": 1, "sha1": 0}
+
+_Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
+
+
+class Hold(NamedTuple):
+    """What pins say of one version or file: where that stands, and the digests that count."""
+
+    source: str
+    digests: tuple[str, ...]
+    is_first_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """All that is locked of one registry. `names` are sorted."""
+
+    grammar: Grammar
+    holds: Mapping[_Key, Hold]
+    names: tuple[str, ...]
+    versions: frozenset[_Key]  # as they are written
+    unpinned: Mapping[_Key, UnpinnedArtifact]
+
+    def hold(self, name: str, version: str, file: str) -> Hold | None:
+        """Return what holds a file: by its own name, else by its version, "" if it says none."""
+        by_file = self.holds.get((name, f"/{file}"))
+        if by_file is not None or not version:
+            return by_file
+        return self.holds.get((name, self.grammar.version(version)))
+
+    def why_unpinned(self, name: str, version: str) -> str:
+        """Return why an entry holds nothing, "" if there is no such entry."""
+        found = self.unpinned.get((name, self.grammar.version(version)))
+        return found.reason if found is not None else ""
+
+    def has(self, name: str) -> bool:
+        """Tell whether any version of a package is pinned."""
+        return self._after(name) == name
+
+    def leads_to(self, name: str) -> bool:
+        """Tell whether it is a package that is pinned, or lies above one."""
+        return self.has(name) or self._after(f"{name}/").startswith(f"{name}/")
+
+    def _after(self, name: str) -> str:
+        at = bisect_left(self.names, name)
+        return self.names[at] if at < len(self.names) else ""
+
+
+def index_locked(policy: RegistryPolicy, grammar: Grammar) -> Locked:
+    """Index what lock files say; to be done once."""
+    is_held = policy.lockfile.enabled and policy.lockfile.mode != "off"
+    pins = policy.artifact_allowlist if is_held else ()
+    found: dict[_Key, list[ArtifactPin]] = {}
+    for pin in pins:
+        found.setdefault(_key(grammar, pin), []).append(pin)
+    unpinned: dict[_Key, UnpinnedArtifact] = {}
+    for entry in policy.unpinned:
+        unpinned.setdefault((grammar.name(entry.name), grammar.version(entry.version)), entry)
+    return Locked(
+        grammar,
+        {key: _join(every) for key, every in found.items()},
+        tuple(sorted({name for name, _ in found})),
+        frozenset((pin.name, pin.version) for pin in pins),
+        unpinned,
+    )
+
+
+def _key(grammar: Grammar, pin: ArtifactPin) -> _Key:
+    name, file = grammar.name(pin.name), grammar.file(pin)
+    # One that names its file is no pin of the version's other files.
+    return (name, f"/{file}") if file else (name, grammar.version(pin.version))
+
+
+def _join(pins: list[ArtifactPin]) -> Hold:
+    digests = _strongest({digest for pin in pins for digest in pin.digests})
+    is_first_seen = all(pin.strength == "first-seen" for pin in pins)
+    return Hold(pins[0].source, digests, is_first_seen)
+
+
+def _strongest(digests: Iterable[str]) -> tuple[str, ...]:
+    """Return the digests of the strongest algorithm that any pin has; the others say less."""
+    known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}
+    best = max(known.values(), default=-1)
+    return tuple(sorted(each for each, rank in known.items() if rank == best >= 0))
