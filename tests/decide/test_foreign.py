@@ -2,7 +2,7 @@
 
 import pytest
 
-from cleanroom.decide.foreign import is_name, is_shaped
+from cleanroom.decide.foreign import is_name, is_name_among, is_shaped
 
 WORD = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2
 
@@ -28,6 +28,18 @@ def test_a_name_that_is_used_for_nothing_else_is_a_credentials(name: bytes) -> N
 )  # fmt: skip
 def test_any_other_name_is_none(name: bytes) -> None:
     assert not is_name(name)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "found"),
+    [
+        (b"access_token=x", True), (b"a=1&X-Api-Key=x", True), (b"a=1;private token=x", True),
+        (b" theme=dark; PASSWORD=x", True), (b"", False), (b"access_token", False),
+        (b"my_access_token=x", False), (b"q=access_token&key=x", False),
+    ],
+)  # fmt: skip
+def test_among_pairs_a_credentials_name_is_seen_at_once(pairs: bytes, found: bool) -> None:  # noqa: FBT001
+    assert is_name_among(pairs) is found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.decide.secret import Finder, SecretRef, Spot, Use, decide_use
+from cleanroom.decide.secret import Finder, SecretRef, Spot, Use, decide_use, repeated_in
 from cleanroom.errors import Code
 from cleanroom.policy.model import GitScope, SecretBinding
 
@@ -144,3 +144,9 @@ def test_a_name_is_searched_without_case_and_dots() -> None:
     assert finder.find_folded("GHP_000000000000.evil.test") is REF
     assert finder.find_folded("ghp_000000.000000.evil.test") is REF
     assert finder.find_folded("ghp.evil.test") is None
+
+
+def test_a_file_with_a_value_in_it_is_named_and_refused() -> None:
+    denied = repeated_in("lib 1.0")
+    assert denied.code is Code.SECRET_SCOPE_VIOLATION
+    assert denied.reason == "lib 1.0 has the value of a secret in it; it was not handed over"

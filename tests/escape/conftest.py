@@ -4,6 +4,7 @@ In: a temporary folder. Out: World and Registries fixtures; a file may have its 
 Never: a daemon left running.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +52,10 @@ def outside(shared: Registries) -> Registries:
     """The registries of this file, in which nothing has arrived yet."""
     shared.world.internet.forget()
     return shared
+
+
+@pytest.fixture(scope="module")
+def token() -> Iterator[Path]:
+    """Where the operator has a mirror's token; the file is the test's to write."""
+    with tempfile.TemporaryDirectory(prefix="cr", dir="/tmp") as folder:
+        yield Path(folder, "token")

@@ -346,6 +346,12 @@ def unique(word: str) -> str:
 
 Fetched = list[Any]  # status, reason, digest and length of the body; see FETCH
 
+RUN: Final = """
+import subprocess
+def run(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    return [done.returncode, done.stdout + done.stderr]
+"""
 FETCH: Final = """
 import hashlib, http.client, ssl
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.escape.egress_world import Report
 from tests.escape.registry_internet import (
+    RUN,
     Package,
     Project,
     Reply,
@@ -25,12 +26,6 @@ from tests.escape.registry_world import NPM, PYPI, Registries
 pytestmark = pytest.mark.escape
 
 TARGET: Final = "/tmp/to"  # noqa: S108 -- inside the sandbox
-RUN: Final = """
-import subprocess
-def run(*words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
-    return [done.returncode, done.stdout + done.stderr]
-"""
 _NPM: Final = "'npm', '--no-fund', '--registry', 'https://npm.test/'"
 CI: Final = f"{RUN}\nresult = run({_NPM}, 'ci')"
 

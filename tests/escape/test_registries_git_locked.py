@@ -1,6 +1,6 @@
 """Git repositories held to lock files: only the commits that they pin, and what came before them.
 
-By git itself, against git's own server. Promise R22.
+By git itself, against git's own server. Promise R28.
 """
 
 import json

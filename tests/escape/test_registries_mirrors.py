@@ -5,7 +5,6 @@ answers of their own, which nobody may get.
 """
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.escape.egress_world import OPERATOR, eventually, opened
 from tests.escape.mirror_world import BASIC, BEARER, OTHER, TOKEN, WITHIN, mirrors
 from tests.escape.registry_internet import (
     FETCH,
+    RUN,
     Package,
     Project,
     RegistryInternet,
@@ -33,20 +33,7 @@ from tests.escape.traces import Searched
 pytestmark = pytest.mark.escape
 
 MIRROR: Final = "private.test/api/npm"
-TOOLS: Final = f"""{FETCH}
-import os, subprocess
-def run(*words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
-    return [done.returncode, done.stdout + done.stderr]
-"""
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Path]:
-    """The operator's file with the token."""
-    with tempfile.TemporaryDirectory(prefix="cr", dir="/tmp") as folder:
-        Path(folder, "own").write_text("npm_0123456789abcdefghijABCDEFGHIJ012345")
-        yield Path(folder, "token")
+TOOLS: Final = f"{FETCH}{RUN}import os\n"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +42,7 @@ def shared(programs: Path, token: Path) -> Iterator[Registries]:
     assert programs.is_dir()
     npm = "url: https://private.test/api/npm, auth: company"
     python = "url: https://private.test/api/pypi, auth: company, user: robot"
+    token.with_name("own").write_text("npm_0123456789abcdefghijABCDEFGHIJ012345")
     own = f"  own: {{file: {token.with_name('own')}, hosts: [npm.test]}}\n"
     config = mirrors(token, own, npm_test=npm, index_test=python, files_test=python)
     with registries(config) as made:

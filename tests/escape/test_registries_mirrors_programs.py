@@ -5,7 +5,6 @@ mirror has the paths that such products have; policies and programs know public 
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -42,13 +41,6 @@ BELOW: Final = {
     PROXY: CODE,
 }
 Client = Callable[..., Report]
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Path]:
-    """The operator's file with the token."""
-    with tempfile.TemporaryDirectory(prefix="cr", dir="/tmp") as folder:
-        yield Path(folder, "token")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import pytest
 from tests.escape.egress_world import Report, eventually
 from tests.escape.registry_internet import (
     FETCH,
+    RUN,
     Package,
     Project,
     Reply,
@@ -40,10 +41,7 @@ TOKEN = os.environ.get("TOKEN", "")
 def get(path, host="npm.test", **fields):
     fields = {{"Authorization": "Bearer " + TOKEN, **fields}} if TOKEN else fields
     return fetch(host, path, **fields)
-def run(*words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
-    return [done.returncode, done.stdout + done.stderr]
-"""
+{RUN}"""
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ Promise R27. The mirror is private.test, its storage storage.test; what is signe
 """
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from tests.escape.egress_world import eventually
 from tests.escape.mirror_world import BEARER, OTHER, TOKEN, WITHIN, mirrors
 from tests.escape.registry_internet import (
     FETCH,
+    RUN,
     Package,
     Project,
     Reply,
@@ -31,19 +31,7 @@ MIRROR: Final = "private.test/api/npm"
 INNER, CLOUD = "inner.test", "cloud.test"
 ZONE: Final = {"private.test": WITHIN, INNER: "10.20.30.50", CLOUD: "169.254.169.254"}
 SIGNATURE: Final = "X-Signature=b%2F7+d41d8cd98f00b204e9800998ecf8427e=="
-TOOLS: Final = f"""{FETCH}
-import os, subprocess
-def run(*words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
-    return [done.returncode, done.stdout + done.stderr]
-"""
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Path]:
-    """The operator's file with the token."""
-    with tempfile.TemporaryDirectory(prefix="cr", dir="/tmp") as folder:
-        yield Path(folder, "token")
+TOOLS: Final = f"{FETCH}{RUN}import os\n"
 
 
 @pytest.fixture(scope="module")
