@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from cleanroom.lockfile.digests import without_weak
 from cleanroom.lockfile.formats import try_to_read
 from cleanroom.policy import pins
 from cleanroom.policy.compile import compile_policy
@@ -176,3 +177,21 @@ def test_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {f"{name}/{LOCK}": npm_lock(ms=entry()) for name in "ab"}
     [said] = refused(policy(files="'**/package-lock.json'"), texts)
     assert said.startswith("b/package-lock.json:1:1: cannot read more than 1 lock files")
+
+
+def test_of_very_many_digests_of_one_artifact_each_is_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SECURITY: a lock file says them as often as it may have lines, and the daemon joins them."""
+    looked_at = 0
+
+    def counted(digests: tuple[str, ...]) -> tuple[str, ...]:
+        nonlocal looked_at
+        looked_at += len(digests)
+        return without_weak(digests)
+
+    monkeypatch.setattr(pins, "without_weak", counted)
+    lines = (f"a==1.0 --hash=sha256:{count:064x}\n" for count in range(2000))
+    [pin] = allowed(pin_policy(policy("pypi", "r.txt"), {"r.txt": "".join(lines)}))
+    assert pin.digests == tuple(f"sha256:{count:064x}" for count in range(2000))
+    assert looked_at == 2000

@@ -23,6 +23,7 @@ _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 _ELSEWHERE: Final = "it is a repository of a host that allowed_hosts does not name"
 _NO_COMMIT: Final = "it comes from a git repository, and no whole commit of it is named"
 
+_Key = tuple[str, str, str, str]  # name, version, file, URL
 Outcomes = Mapping[str, Reading | LockfileError]
 
 
@@ -117,7 +118,7 @@ def _named(registry: RegistryPolicy, found: Outcomes, notes: list[str]) -> list[
 
 
 def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> RegistryPolicy:
-    merged: dict[tuple[str, str, str, str], ArtifactPin] = {}
+    merged: dict[_Key, tuple[str, set[str]]] = {}
     unpinned: set[UnpinnedArtifact] = set()
     for path, reading in sorted(readings.items()):
         for pin in reading.pins:
@@ -128,7 +129,9 @@ def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> Reg
             if foreign:
                 unpinned.add(UnpinnedArtifact(pin.name, pin.version, foreign, source))
             else:
-                _merge(merged, pin, source)
+                # Any of the digests that several entries say of one artifact holds it.
+                key = (pin.name, pin.version, pin.file, pin.url)
+                merged.setdefault(key, (source, set()))[1].update(pin.digests)
         for entry in reading.unpinned:
             reason = _unpinned(entry, registry)
             if reason:
@@ -136,7 +139,7 @@ def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> Reg
                 unpinned.add(UnpinnedArtifact(entry.name, entry.version, reason, where))
     return dataclasses.replace(
         registry,
-        artifact_allowlist=tuple(merged[key] for key in sorted(merged)),
+        artifact_allowlist=tuple(_pin(key, *merged[key]) for key in sorted(merged)),
         unpinned=tuple(sorted(unpinned, key=lambda each: (each.source, str(each)))),
     )
 
@@ -161,12 +164,7 @@ def _foreign(pin: Pin, registry: RegistryPolicy) -> str:
     return "" if registry_package(pin.url) else _FOREIGN
 
 
-def _merge(merged: dict[tuple[str, str, str, str], ArtifactPin], pin: Pin, source: str) -> None:
-    """Join what several entries say of one artifact: any of their digests, none if none has one."""
-    key = (pin.name, pin.version, pin.file, pin.url)
-    before = merged.get(key)
-    known = before.digests if before is not None else ()
-    digests = without_weak((*known, *pin.digests))
+def _pin(key: _Key, source: str, said: set[str]) -> ArtifactPin:
+    digests = without_weak(tuple(said))
     strength = Strength.LOCKFILE if digests else Strength.FIRST_SEEN
-    place = before.source if before is not None else source
-    merged[key] = ArtifactPin(*key, digests, str(strength), place)
+    return ArtifactPin(*key, digests, str(strength), source)
