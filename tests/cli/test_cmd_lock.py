@@ -70,6 +70,7 @@ def test_what_cannot_be_read_is_said(
     done = cli("lock", "inspect", name)
     assert done.status == 1
     assert why in done.err
+    assert "registries:" not in done.err  # no policy was asked
 
 
 def test_an_unknown_format_is_refused(cli: CommandLine) -> None:

@@ -22,7 +22,18 @@ def test_what_is_not_bound_or_no_https_address_is_not_tested(cli: CommandLine) -
     assert done.status == 1
     assert "bound here: a" in done.err
     for url in ((), ("--url", "http://one.example/"), ("--url", "https:///x")):
-        assert cli("secrets", "test", "a", *url).status == 2
+        done = cli("secrets", "test", "a", *url)
+        assert done.status == 2
+        assert "next: cleanroom secrets test a --url https://one.example/" in done.err
+
+
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_a_policy_that_binds_nothing_is_said(cli: CommandLine, command: str) -> None:
+    cli.policy()
+    cli.script.answers["POST /v1/secrets/needs"] = Answer({"secrets": [], "taken": True})
+    done = cli("secrets", command)
+    assert done.status == 0
+    assert "the policy binds none" in done.err
 
 
 def test_a_missing_value_is_one_line_and_status_1(cli: CommandLine) -> None:

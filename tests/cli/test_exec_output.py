@@ -128,3 +128,9 @@ def test_what_no_rule_lifts_is_explained_and_what_is_not_locked_can_be() -> None
     assert said == "the cooldown says no; what an exception looks like: cleanroom policy suggest"
     said = after_denials([Reply.of({"code": "offline_miss"})] * 2)
     assert said.endswith("at once: cleanroom cache warm")
+
+
+def test_a_handshake_that_a_client_let_go_of_is_not_what_stopped_it() -> None:
+    let_go = Reply.of({"code": "protocol_not_allowed"})
+    assert after_denials([let_go, Reply.of({"code": "offline_miss"})]).endswith("cache warm")
+    assert after_denials([let_go]).endswith("no use; next: cleanroom explain protocol_not_allowed")

@@ -3,7 +3,13 @@ from dataclasses import replace
 from cleanroom.errors import Code
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
-from cleanroom.policy.suggest import MAX_RULES, Refusal, Suggestion, suggest_rules
+from cleanroom.policy.suggest import (
+    MAX_PACKAGES,
+    MAX_RULES,
+    Refusal,
+    Suggestion,
+    suggest_rules,
+)
 from tests.policy.reading import compiled, network
 
 NOTHING = compile_nothing()
@@ -118,6 +124,30 @@ def test_of_a_registry_packages_are_said_and_no_rule_suggested() -> None:
     assert suggested(Refusal("r.example", 80), policy=policy) == ["r.example:80"]
 
 
+def test_of_many_packages_some_are_named() -> None:
+    npm = RegistryPolicy("npm", enabled=True, allowed_hosts=("r.example",))
+    policy = replace(NOTHING, registries=(npm,))
+
+    def many(code: Code) -> list[Refusal]:
+        return [
+            Refusal("r.example", 443, code=code, reason=f"p{n} 1.0 is not there", artifact=f"p{n}")
+            for n in range(MAX_PACKAGES + 2)
+            for _ in range(2)
+        ]
+
+    told = notes(*many(Code.LOCKFILE_VIOLATION), policy=policy)
+    assert told[:-1] == tuple(f"p{n} 1.0 is not there" for n in range(MAX_PACKAGES))
+    assert told[-1] == (
+        "2 more are not named (lockfile_violation): cleanroom audit --denied;"
+        " one that is added to a lock file brings what it depends on"
+    )
+    told = notes(*many(Code.OFFLINE_MISS), policy=policy)
+    assert len(told) == MAX_PACKAGES + 1
+    assert told[-1] == "2 more are not named (offline_miss): cleanroom audit --denied"
+    few = many(Code.LOCKFILE_VIOLATION)[: 2 * MAX_PACKAGES]
+    assert len(notes(*few, policy=policy)) == MAX_PACKAGES
+
+
 def test_what_no_rule_lifts_is_not_suggested() -> None:
     assert notes(
         Refusal("a.example", 443, code=Code.SECRET_SCOPE_VIOLATION),
@@ -125,7 +155,7 @@ def test_what_no_rule_lifts_is_not_suggested() -> None:
         Refusal("c.example", 443, code=Code.UPSTREAM_CERTIFICATE_INVALID),
     ) == (
         "a.example got a placeholder that it may not have: no network rule allows that,"
-        " see secrets",
+        " see docs/secrets.md",
         "b.example is not asked offline: run without --offline",
         "c.example was refused, and no rule lifts that:"
         " cleanroom explain upstream_certificate_invalid",

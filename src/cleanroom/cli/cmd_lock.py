@@ -12,7 +12,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell
-from cleanroom.client.lockfiles import decoded, read_named
+from cleanroom.client.lockfiles import WRITE_ANEW, decoded, read_named
 from cleanroom.errors import Code, UserError
 from cleanroom.lockfile.collector import GIT_HELD
 from cleanroom.lockfile.formats import READERS, format_of, read_lockfile
@@ -40,11 +40,12 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
         raise UserError(Code.REQUEST_INVALID, message, f"known: {', '.join(READERS)}")
     path = options.file
     text = decoded(path, read_named(path))
+    known = options.format or format_of(path)
     try:
-        reading = read_lockfile(options.format or format_of(path), text)
+        reading = read_lockfile(known, text)
     except LockfileError as error:
         message = f"{path}:{error.line}:{error.column}: {error.message}"
-        hint = "have it written anew by the tool that it belongs to"
+        hint = WRITE_ANEW if known else "name a lock file, or say what it is: --format NAME"
         raise UserError(Code.POLICY_INVALID, message, hint) from None
     if options.json:
         shell.screen.json({"path": path, **msgspec.to_builtins(reading)})

@@ -214,7 +214,7 @@ def _show_suggestion(suggestion: Reply, workspace: Workspace, shell: Shell) -> N
     for note in suggestion.texts("notes"):
         shell.screen.say(f"note: {note}")
     if not suggestion.flag("changed"):
-        shell.screen.say(f"run {suggestion.text('run_id')}: there is nothing to add")
+        shell.screen.say(f"run {suggestion.text('run_id')}: there is nothing to add to the policy")
         return
     path = workspace.policy.path or POLICY_PATHS[0]
     shell.screen.raw(changed_lines(path, workspace.policy.text or "", suggestion.text("text")))

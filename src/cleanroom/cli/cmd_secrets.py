@@ -7,7 +7,7 @@ of one.
 import argparse
 import os
 import shlex
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from cleanroom.cli import cmd_exec
@@ -26,6 +26,8 @@ from cleanroom.client.calls import Call
 from cleanroom.client.reply import Reply
 from cleanroom.client.sources import Source, source_of
 from cleanroom.errors import Code, Refused, UsageError, UserError
+
+NONE: Final = "the policy binds none: docs/secrets.md says how one is bound"
 
 
 class Found(NamedTuple):
@@ -103,6 +105,8 @@ def list_all(options: argparse.Namespace, shell: Shell) -> int:
     if options.json:
         shell.screen.json({"secrets": rows})
         return 0
+    if not rows:
+        shell.screen.say(NONE)
     shell.screen.table(
         ("ID", "VARIABLE", "HOSTS", "SOURCE", "NOT APPROVED HERE"),
         [
@@ -134,6 +138,8 @@ def check(options: argparse.Namespace, shell: Shell) -> int:
             }
         )
         return int(missing)
+    if not rows and not mirrors:
+        shell.screen.say(NONE)
     for need, why in rows:
         optional = "" if need.flag("required") else " (not required)"
         shell.screen.out(f"{need.text('id')}: {why or 'its value can be used'}{optional}")
@@ -163,7 +169,9 @@ def test(options: argparse.Namespace, shell: Shell) -> int:
     host = urlsplit(options.url or "")
     if host.scheme != "https" or not host.hostname:
         message = "cannot test a secret without an address that begins with https://"
-        raise UsageError(Code.REQUEST_INVALID, message, test_parser().example)
+        where = need.texts("allowed_hosts")[0].removeprefix("*.")
+        hint = f"cleanroom secrets test {options.id} --url https://{where}/"
+        raise UsageError(Code.REQUEST_INVALID, message, hint)
     words = ["-C", options.C] if options.C else []
     words += [word for flag in options.secret for word in ("--secret", flag)]
     words += ["--agent", options.agent] if options.agent else []

@@ -234,6 +234,8 @@ def denied_summary(denied: list[Reply]) -> str:
 def after_denials(denied: list[Reply]) -> str:
     """Return what a person, or an agent that reads along, should do now."""
     codes = [denial.text("code", "") for denial in denied]
+    # A client that gives up lets go of handshakes too; what it was refused first says more.
+    codes = [code for code in codes if code != Code.PROTOCOL_NOT_ALLOWED] or codes
     if set(codes) == {Code.OFFLINE_MISS}:
         return "it was never fetched here; all that is pinned, at once: cleanroom cache warm"
     if set(codes) <= NOT_THE_POLICY:

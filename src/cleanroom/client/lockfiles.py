@@ -20,6 +20,9 @@ from cleanroom.lockfile.paths import MAX_BYTES, MAX_FILES, beside, matches_name
 from cleanroom.lockfile.requirement_lines import included_files
 
 MAX_ENTRIES: Final = 100_000  # of all folders that globs lead into
+NAME_FEWER: Final = "name fewer, under registries: … lockfile_enforcement: lockfiles"
+NAME_ONE: Final = "name a lock file, as in: cleanroom lock inspect package-lock.json"
+WRITE_ANEW: Final = "have it written anew by the tool that it belongs to"
 _INSTALLED: Final = "node_modules"
 _FILE: Final = "file"
 _FOLDER: Final = "folder"
@@ -62,9 +65,9 @@ def read_named(path: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        _refuse(f"cannot read {path}: {error.strerror}")
+        _refuse(f"cannot read {path}: {error.strerror}", NAME_ONE)
     if len(data) > MAX_BYTES:
-        _refuse(f"cannot read {path}: it is larger than 16 MiB")
+        _refuse(f"cannot read {path}: it is larger than 16 MiB", NAME_ONE)
     return data
 
 
@@ -152,9 +155,8 @@ def decoded(path: str, data: bytes) -> str:
     try:
         return data.decode(coding)
     except UnicodeDecodeError:
-        _refuse(f"cannot read {path}: it is not UTF-8")
+        _refuse(f"cannot read {path}: it is not UTF-8", WRITE_ANEW)
 
 
-def _refuse(message: str) -> NoReturn:
-    hint = "name fewer, under registries: … lockfile_enforcement: lockfiles"
+def _refuse(message: str, hint: str = NAME_FEWER) -> NoReturn:
     raise UserError(Code.POLICY_INVALID, message, hint)

@@ -127,7 +127,8 @@ class Approvals:
         """Return how `policy` stands, or raise what `admit` raises; record nothing."""
         if wanted and wanted != policy.policy_hash:
             message = f"cannot run: the policy is {policy.policy_hash}, not the {wanted[:80]} named"
-            raise Refused(Code.APPROVAL_REQUIRED, message, f"review it; then: {NEXT}")
+            hint = f"review it ({NEXT} --check); then name it in CLEANROOM_APPROVED_POLICY"
+            raise Refused(Code.APPROVAL_REQUIRED, message, hint)
         finding = await self._find(at, policy)
         if finding.reason and not wanted and self._mode != NOTICE:
             raise Refused(Code.APPROVAL_REQUIRED, f"cannot run: {finding.reason}", NEXT)

@@ -172,7 +172,8 @@ class LocalWorkspaces:
         word = wanted.command[0].split(maxsplit=1)[0] if wanted.command[0].strip() else ""
         found = find_program(word, path)
         view = WorkspaceView(order_workspace, ())
-        return outside_view(word, found, self._host, view) or ""
+        why = outside_view(word, found, self._host, view)
+        return f"{why}, then: kill {os.getpid()} (the daemon reads it once)" if why else ""
 
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was changed; ids are left empty. Files git ignores are one skipped line."""

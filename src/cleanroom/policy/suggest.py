@@ -16,6 +16,7 @@ from cleanroom.policy.presets import PORT, presets_with
 from cleanroom.policy.suggest_packages import RefusedPackage, advice
 
 MAX_RULES: Final = 50
+MAX_PACKAGES: Final = 5  # that notes name, of those refused with one code
 
 # A name that was only asked for, never connected to: the port is a guess, the commonest.
 _UNKNOWN_PORT: Final = 443
@@ -28,7 +29,7 @@ _NOTES: Final = {
     Code.HOST_HEADER_MISMATCH: "got a request for another host: no rule allows that",
     Code.PROTOCOL_NOT_ALLOWED: "got neither TLS nor HTTP: another protocol needs its own port",
     Code.SECRET_SCOPE_VIOLATION: "got a placeholder that it may not have: no network rule allows"
-    " that, see secrets",
+    " that, see docs/secrets.md",
     Code.OFFLINE_MISS: "is not asked offline: run without --offline",
 }
 _LIFTED: Final = (Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED)  # by a rule
@@ -55,10 +56,33 @@ class Suggestion:
     notes: tuple[str, ...] = ()
 
 
+class _Notes:
+    """Each sentence once, and of the packages refused with one code the first few."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, None] = {}
+        self._packages: dict[str, set[str]] = {}
+
+    def add(self, note: str, refusal: Refusal | None = None) -> None:
+        """Take a sentence, and what it is about where it is about a package."""
+        if refusal is not None and refusal.artifact:
+            named = self._packages.setdefault(refusal.code, set())
+            named.add(refusal.artifact)
+            if len(named) > MAX_PACKAGES:
+                return
+        self._said.setdefault(note)
+
+    def told(self) -> tuple[str, ...]:
+        """Return what was said, and how many packages were not named."""
+        counts = {code: len(named) - MAX_PACKAGES for code, named in self._packages.items()}
+        rest = [_likewise(code, count) for code, count in counts.items() if count > 0]
+        return (*self._said, *rest)
+
+
 def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Suggestion:
     """Return what to add to `policy` so that these refusals do not happen again."""
     ports: dict[tuple[RuleKind, str], set[int]] = {}
-    notes: dict[str, None] = {}
+    notes = _Notes()
     for refusal in refusals:
         target = _target(refusal)
         if target is None:
@@ -66,18 +90,25 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
         port = _UNKNOWN_PORT if refusal.protocol == _LOOKUP else refusal.port
         note = _note(refusal, policy, target, port)
         if note:
-            notes.setdefault(note)
+            notes.add(note, refusal)
         elif port and refusal.code in _LIFTED and not _is_allowed(policy, target, port):
             ports.setdefault(target, set()).add(port)
             if (presets := presets_with(target[1])) and port == PORT:
                 named = ", ".join(presets)
-                notes.setdefault(
+                notes.add(
                     f"{target[1]} is one of the hosts that sandbox.network.presets: [{named}] names"
                 )
     rules = [Rule(*target, tuple(sorted(ports[target]))) for target in sorted(ports)]
     if len(rules) > MAX_RULES:
-        notes.setdefault(f"only the first {MAX_RULES} of {len(rules)} hosts are suggested")
-    return Suggestion(tuple(rules[:MAX_RULES]), tuple(notes))
+        notes.add(f"only the first {MAX_RULES} of {len(rules)} hosts are suggested")
+    return Suggestion(tuple(rules[:MAX_RULES]), notes.told())
+
+
+def _likewise(code: str, count: int) -> str:
+    """Return what is said of the packages that are too many to name."""
+    told = f"{count} more are not named ({code}): cleanroom audit --denied"
+    brought = "; one that is added to a lock file brings what it depends on"
+    return told + brought if code == Code.LOCKFILE_VIOLATION else told
 
 
 def _is_allowed(policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> bool:
