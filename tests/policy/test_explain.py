@@ -53,13 +53,16 @@ sandbox: {network: {allow: [{host: a.example, ports: [443]}]}}
 secrets:
   - {id: forge, env: TOKEN, allowed_hosts: [a.example], in: [header, query]}
   - {id: once, env: ONCE, allowed_hosts: [a.example], single_use: true}
+  - {id: some, env: SOME, allowed_hosts: [a.example], header: X-Key, methods: [GET], paths: [/v1]}
 """
     forge = "in header, query of requests, TLS opened (line 4)"
     once = "in header of requests, once, TLS opened (line 5)"
+    some = "in header X-Key of GET requests below /v1, TLS opened (line 6)"
     assert explain(compiled(text)).reach == (
         "a.example on port 443 (line 2)",
         f"the secret forge (TOKEN) to a.example on port 443, {forge}",
         f"the secret once (ONCE) to a.example on port 443, {once}",
+        f"the secret some (SOME) to a.example on port 443, {some}",
     )
 
 
@@ -131,6 +134,14 @@ def test_a_registry_is_reached_as_far_as_its_lock_files_say(mode: str, said: str
     assert explain(registry(mode, pins=2, loose=1)).reach == (
         f"packages of npm at r.example, TLS opened, {said}",
     )
+
+
+def test_several_lock_files_pin_together() -> None:
+    one = registry("deny_unknown", pins=1)
+    (held,) = one.registries
+    lockfile = replace(held.lockfile, lockfiles=("a", "b"))
+    one = replace(one, registries=(replace(held, lockfile=lockfile),))
+    assert explain(one).reach[0].endswith("only what a, b pin (1 artifact)")
 
 
 def test_a_registry_without_enforcement_is_reached_whole() -> None:

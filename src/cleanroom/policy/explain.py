@@ -146,9 +146,12 @@ def _but(policy: CompiledPolicy) -> str:
 def _secret(binding: SecretBinding) -> str:
     if binding.git is not None:
         return f"the secret {secret_text(binding)}, in git's requests{_at(binding.place)}"
-    where = ", ".join(binding.target)
+    field = f"header {binding.header}" if binding.header else "header"
+    where = ", ".join(field if spot == "header" else spot for spot in binding.target)
+    methods = f"{', '.join(binding.methods)} " if binding.methods else ""
+    below = f" below {', '.join(binding.paths)}" if binding.paths else ""
     once = ", once" if binding.single_use else ""
-    sent = f"in {where} of requests{once}, TLS opened{_at(binding.place)}"
+    sent = f"in {where} of {methods}requests{below}{once}, TLS opened{_at(binding.place)}"
     return f"the secret {secret_text(binding)}, {sent}"
 
 
@@ -160,7 +163,8 @@ def _held(registry: RegistryPolicy, what: str = "artifact") -> str:
     loose = first_seen(registry)
     some = f", {loose} by name and version only" if loose else ""
     count = len(registry.artifact_allowlist)
-    pinned = f"{named} pins ({count} {what}{'' if count == 1 else 's'}{some})"
+    verb = "pins" if len(lockfile.lockfiles) == 1 else "pin"
+    pinned = f"{named} {verb} ({count} {what}{'' if count == 1 else 's'}{some})"
     if lockfile.mode == "warn":
         return f", with a warning about all but what {pinned}"
     return f", only what {pinned}"
