@@ -37,6 +37,14 @@ def test_a_package_is_added_to_the_lock_file_that_pins_most() -> None:
     )
 
 
+def test_of_lock_files_that_pin_as_much_the_first_counts() -> None:
+    pins = (ArtifactPin("ms", "2.1.3", source=f"{each}/package-lock.json:7") for each in "abcdef")
+    yarn = ArtifactPin("ms", "2.1.2", digests=("sha512:00",), source="yarn.lock:7")
+    assert advice(refused(), pinned(yarn, *pins)).endswith(
+        "yarn add --ignore-scripts left-pad@1.3.0"
+    )
+
+
 def test_without_pins_the_first_lock_file_that_is_named_counts() -> None:
     assert (
         advice(refused(), NPM)

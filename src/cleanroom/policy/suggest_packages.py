@@ -6,6 +6,7 @@ that runs the package's own code, where its package manager has one that does no
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -97,9 +98,9 @@ def _unlocked(refused: RefusedPackage, registry: RegistryPolicy) -> str:
 
 def _command(registry: RegistryPolicy) -> str:
     """Return how the lock file that pins most is added to, else the first that is named."""
-    sources = [pin.source.rpartition(":")[0] for pin in registry.artifact_allowlist]
-    most = max(set(sources), key=sources.count, default="")
-    for path in (most, *registry.lockfile.lockfiles):
+    pins = Counter(pin.source.rpartition(":")[0] for pin in registry.artifact_allowlist)
+    most = [path for path, _ in pins.most_common(1)]
+    for path in (*most, *registry.lockfile.lockfiles):
         known = format_of(path)
         if known == "yarn.lock" and not _has_digests(registry, path):
             return _YARN_4

@@ -102,8 +102,9 @@ async def suggest(call: Call) -> web.StreamResponse:
     policy, _, _ = await call.host.policies.compile(request.policy)
     run = await _run_of(call, request)
     guard = _guard(call)
-    refusals = (_refusal(denial, guard) for denial in runs.now(call, run).denied)
-    suggestion = suggest_rules(refusals, policy)
+    refusals = [_refusal(denial, guard) for denial in runs.now(call, run).denied]
+    # Each of them is looked for in all that lock files pin.
+    suggestion = await asyncio.to_thread(suggest_rules, refusals, policy)
     path = request.policy.path or "cleanroom.yaml"
     before = request.policy.text
     text = before or ""
