@@ -33,7 +33,7 @@ def test_the_policy_allows_what_the_package_managers_need_and_says_why() -> None
     assert compiled(text).labels.project == (("name", 'my "app"'),)
     assert (
         """\
-      # pip: its own default registry
+      # pip: its own default registry: any package, until a lock file pins them (docs/registries.md)
       - host: index.example
         ports: [443]
       - host: files.example

@@ -120,7 +120,7 @@ def init_policy(facts: InitFacts) -> str:
     for each in _reasons(facts):
         ours = opened.setdefault(each.registry, [])
         fits = each.registry in locked and each.target[1] == _HTTPS and len(ours) < MAX_HOSTS
-        (ours if fits else rules).append(each)
+        (ours if fits else rules).append(each if each.registry in locked else _loose(each))
     lines = list(_rules(rules))
     allow = ["    allow:", *lines] if lines else ["    allow: []"]
     registries = [
@@ -144,6 +144,12 @@ def locked_registries(facts: InitFacts) -> dict[str, list[str]]:
         found["git"] = repositories
     reached = {each.registry for each in _reasons(facts) if each.target[1] == _HTTPS}
     return {name: _named(files) for name, files in found.items() if name in reached}
+
+
+def _loose(reason: Reason) -> Reason:
+    """Say of a registry's host that all it has may come, as no lock file was found."""
+    said = f"{reason.origin}: any package, until a lock file pins them (docs/registries.md)"
+    return reason._replace(origin=said) if reason.registry else reason
 
 
 def _named(files: list[str]) -> list[str]:
