@@ -108,7 +108,8 @@ def forms(request: bytes) -> Iterator[bytes]:
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in text)
     percent = "".join(f"%{byte:02X}" for byte in token)
     encoded = [base64.b64encode(b"x" * skip + token + b"yz").decode() for skip in range(3)]
-    lines = [text, quote(text), percent, escaped, json.dumps(text), token.hex(), *encoded]
+    lines = [text, quote(text), percent, escaped, quote(escaped), json.dumps(text)]
+    lines += [token.hex(), *encoded]
     body = "\n".join(lines).encode() + b"\n" + text.encode("utf-16-le")
     yield _whole(body)
 

@@ -61,7 +61,16 @@ def forms() -> list[bytes]:
     encoded = [base64.b64encode(b"x" * skip + value)[2 * skip : 48] for skip in range(3)]
     percent = "".join(f"%{byte:02x}" for byte in value).encode()
     escaped = "".join(f"\\u{byte:04x}" for byte in value).encode()
-    return [value, value.hex().encode(), percent, escaped, VALUE.encode("utf-16-le"), *encoded]
+    inner = escaped.replace(b"\\", b"%5C")
+    return [
+        value,
+        value.hex().encode(),
+        percent,
+        escaped,
+        inner,
+        VALUE.encode("utf-16-le"),
+        *encoded,
+    ]
 
 
 def is_in(text: bytes) -> bool:

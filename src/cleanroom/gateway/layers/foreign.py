@@ -16,6 +16,9 @@ from cleanroom.gateway.layers.slots import Slot, fields_of
 
 _PARAMETER: Final = re.compile(rb"[^&;]+")  # some servers part at `;` too
 _COOKIE: Final = re.compile(rb"[^;]+")
+# Some servers part cookies here too, as RFC 2109 and Python's library do.
+_APART: Final = re.compile(rb"(?<![=\s])[,\s]+(?![=\s])")
+_A_COOKIE: Final = "a cookie"
 MOST_PAIRS: Final = 1000  # that are looked at one by one
 
 
@@ -49,7 +52,7 @@ class Strangers:
             if is_credential and line.name not in filled:
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}")
             elif line.name == "cookie":
-                yield from self._among(head, (line.colon + 1, line.end), _COOKIE, "a cookie")
+                yield from self._among(head, (line.colon + 1, line.end), _COOKIE, _A_COOKIE)
             elif self._beside(head[line.colon + 1 : line.end], line.name, slots):
                 alone = line.name not in filled
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}", alone)
@@ -70,7 +73,8 @@ class Strangers:
     ) -> Iterator[Stranger]:
         text = unquote_to_bytes(head[slice(*span)])
         rest = self._rest(text)
-        if not is_name_among(text) and not is_shaped(rest):
+        apart = _APART.sub(b";", text) if where == _A_COOKIE else text
+        if not (is_name_among(text) or is_name_among(apart) or is_shaped(rest)):
             return
         pairs = [match.span() for match in pattern.finditer(head, *span)]
         if len(pairs) > MOST_PAIRS:
@@ -84,16 +88,21 @@ class Strangers:
         self, head: bytes, first: int, pairs: Iterable[tuple[int, int]], where: str
     ) -> Iterator[Stranger]:
         for start, end in pairs:
-            name, _, value = head[start:end].partition(b"=")
-            text = unquote_to_bytes(value)
+            pair = head[start:end]
+            text = unquote_to_bytes(pair)
             rest = self._rest(text)
             is_own = rest != text
-            by_name = bool(text.strip()) and not is_own and is_name(unquote_to_bytes(name))
-            if by_name or is_shaped(rest) or is_shaped(self._rest(unquote_to_bytes(name))):
+            words = _APART.split(pair) if where == _A_COOKIE else [pair]
+            if is_shaped(rest) or any(map(self._is_named, words)):
                 # With the sign behind it, else with the one before it.
                 behind = head[end : end + 1] in (b"&", b";")
                 before = 0 if behind or start == first else 1
                 yield Stranger(start - before, end + behind, where, alone=not is_own)
+
+    def _is_named(self, pair: bytes) -> bool:
+        name, _, value = map(unquote_to_bytes, pair.partition(b"="))
+        is_credential = bool(value.strip()) and is_name(name)
+        return is_credential and self._rest(value) == value
 
     def _beside(self, value: bytes, name: str, slots: Sequence[Slot]) -> bool:
         decoded = [
