@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from ipaddress import ip_address
 from typing import Final, Protocol
 
@@ -173,10 +174,12 @@ class Door:
         self._dns.narrow(policy)
         self._secrets.narrow(policy.secrets)
         self._revoke()
+        # All pins of a registry are compared: once, however many connections go there.
+        is_alike = cache(partial(is_judged_alike, old, policy))
         for connection in list(self._live):
             target = connection.target
             place = target.name, target.address, target.port
-            if target.port == DNS_PORT or is_judged_alike(old, policy, *place):
+            if target.port == DNS_PORT or is_alike(*place):
                 continue
             verdict = decide_connection(policy, *place)
             if isinstance(verdict, Deny):

@@ -36,8 +36,8 @@ def registry_hosts(policy: CompiledPolicy) -> frozenset[str]:
 
 
 def registry_of(policy: CompiledPolicy, name: str) -> RegistryPolicy | None:
-    """Return the enabled registry that this name is a host of."""
-    for registry in policy.registries:
+    """Return the enabled registry that this name is a host of: of two, the one that answers."""
+    for registry in reversed(policy.registries):  # as make_registries of decide/artifact.py
         if registry.enabled and name in registry.allowed_hosts:
             return registry
     return None
