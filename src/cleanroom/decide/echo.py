@@ -122,7 +122,8 @@ class Echoes:
     def _replace_escaped(self, data: bytes) -> bytes:
         # Twice: an address may have JSON in it, and JSON an address.
         once = self._escape.sub(_unescaped, data)
-        twice = self._escape.sub(_unescaped, once) if self._may_be_escaped(once) else b""
+        is_deeper = once != data and self._may_be_escaped(once)
+        twice = self._escape.sub(_unescaped, once) if is_deeper else b""
         hits, inner_hits = self._hits(once), self._hits(twice)
         if not hits and not inner_hits:
             return data
