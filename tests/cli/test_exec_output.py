@@ -115,6 +115,8 @@ def test_what_the_policy_did_not_refuse_is_not_laid_at_its_door() -> None:
 
     said = after_denials(denials("upstream_unreachable", "offline_miss"))
     assert said.endswith("would have allowed that; next: cleanroom explain upstream_unreachable")
+    said = after_denials(denials("upstream_certificate_invalid"))
+    assert said.startswith("the policy would have allowed that; next: cleanroom explain upstream_c")
     assert after_denials(denials("offline_miss", "host_not_allowed")).endswith("policy suggest")
 
 

@@ -19,9 +19,15 @@ from cleanroom.errors import Code
 if TYPE_CHECKING:
     from cleanroom.client.escapes import EscapeFilter
 
-# Codes of a network that was not there, or not asked.
+# Codes of a network that was not there, not what it should be, or not asked.
 NOT_THE_POLICY: Final = frozenset(
-    (Code.UPSTREAM_UNREACHABLE, Code.OFFLINE_MISS, Code.GATEWAY_LOST, Code.RESOURCE_LIMIT)
+    (
+        Code.UPSTREAM_UNREACHABLE,
+        Code.UPSTREAM_CERTIFICATE_INVALID,
+        Code.OFFLINE_MISS,
+        Code.GATEWAY_LOST,
+        Code.RESOURCE_LIMIT,
+    )
 )
 LIFTED: Final = frozenset((Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED))  # by a rule
 LONGEST_UTF8: Final = 4
