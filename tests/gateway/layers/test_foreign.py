@@ -125,9 +125,10 @@ def test_a_placeholder_of_an_issuers_shape_is_no_stranger_either(foreign: Foreig
 
 
 @pytest.mark.parametrize("own", ["", "a=$"])
-@pytest.mark.parametrize("place", ["query", "cookie"])
+@pytest.mark.parametrize("place", ["query", "cookie", "words"])
 def test_among_very_many_it_is_not_looked_for_one_by_one(place: str, own: str) -> None:
-    sign = {"query": "&", "cookie": ";"}[place]
+    sign = {"query": "&", "cookie": ";", "words": " "}[place]
+    place = place.replace("words", "cookie")
     many = sign.join(["a"] * MOST_PAIRS + [own, "access_token=mine"])
     head = asked(f"/?{many}") if place == "query" else asked("/", f"Cookie: {many}")
     for foreign in (Foreign.BLOCK, Foreign.STRIP):

@@ -77,7 +77,8 @@ class Strangers:
         if not (is_name_among(text) or is_name_among(apart) or is_shaped(rest)):
             return
         pairs = [match.span() for match in pattern.finditer(head, *span)]
-        if len(pairs) > MOST_PAIRS:
+        words = len(_APART.findall(head, *span)) if where == _A_COOKIE else 0
+        if len(pairs) + words > MOST_PAIRS:
             # SECURITY: each costs a microsecond or two, and a head may hold 32,000.
             yield Stranger(*span, f"{where}, of which there are too many,", alone=rest == text)
             return
