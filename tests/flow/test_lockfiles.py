@@ -60,7 +60,7 @@ def test_validate_and_explain_say_what_is_pinned_and_what_is_not(person: Person)
     (unpinned,) = registry["unpinned"]
     assert unpinned.startswith("requirements.txt:3: baz 1 is not pinned: ")
     done = person.types("policy", "explain")
-    assert "pins (3 artifacts, 1 by name and version only)" in done.out
+    assert "pin (3 artifacts, 1 by name and version only)" in done.out
     assert f"note: {unpinned}" in done.out
 
 
