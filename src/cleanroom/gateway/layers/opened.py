@@ -229,8 +229,8 @@ class OpenedLayer:
             return self._over(Abort())
         alert = self._wire(Side.SANDBOX, self._sandbox)
         reason = (
-            f"the client ended the TLS handshake with the gateway: {error.why}; "
-            "does it trust the sandbox's own certificates (/etc/ssl/certs/ca-certificates.crt)?"
+            f"the client ended the TLS handshake with the gateway: {error.why}; it gave up,"
+            " or does not trust the sandbox's own certificates (/etc/ssl/certs/ca-certificates.crt)"
         )
         return [*alert, *self._refuse(Deny(Code.PROTOCOL_NOT_ALLOWED, reason))]
 
