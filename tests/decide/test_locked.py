@@ -35,6 +35,9 @@ def test_a_version_is_held_by_its_strongest_digests() -> None:
     assert found.hold("a", "1", "a-1.tar.gz") == Hold("l:a", (STRONG,), is_first_seen=False)
     assert found.hold("b", "1.0", "x") == Hold("l:b", (), is_first_seen=True)
     assert found.hold("a", "2", "x") is None
+    odd = locked("pypi", pin("c", "1.0", "", "md5:00"), pin("d", "1.0", "", WEAK, STRONG))
+    assert odd.hold("c", "1.0", "x") == Hold("l:c", (), is_first_seen=False)
+    assert odd.hold("d", "1.0", "x") == Hold("l:d", (STRONG,), is_first_seen=False)
     assert found.hold("a", "", "x") is None
 
 

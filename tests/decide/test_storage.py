@@ -25,6 +25,7 @@ SIGNED = "/bucket/a%20b/../c?X-Signature=a%2Fb+c==&X-Expires=60"
         (Grant("cargo", "metadata", "/config.json"), False),
         (Grant("pypi", "service", "/x.metadata"), False),
         (Grant("git", "talk", "/x.git/git-upload-pack"), False),
+        (Grant("git", "artifact", "/x.git/git-upload-pack", body=b"0000"), False),
     ],
 )
 def test_files_are_stored_and_what_belongs_to_one(grant: Grant, *, may: bool) -> None:

@@ -18,7 +18,9 @@ from cleanroom.policy.model import PURL_TYPES, ArtifactPin
 
 
 def _file_of(pin: ArtifactPin) -> str:
-    return pin.file or unquote(pin.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
+    if pin.file or not pin.url:
+        return pin.file
+    return unquote(pin.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
 
 
 def _go_file_of(pin: ArtifactPin) -> str:

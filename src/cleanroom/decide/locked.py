@@ -6,7 +6,7 @@ of a gateway would wait.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from cleanroom.decide.grammar import Grammar
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
 
 _STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "h1": 1, "sha1": 0}
+_FIRST_SEEN: Final = "first-seen"
 
 _Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
 
@@ -87,13 +88,19 @@ def _key(grammar: Grammar, pin: ArtifactPin) -> _Key:
 
 
 def _join(pins: list[ArtifactPin]) -> Hold:
-    digests = _strongest({digest for pin in pins for digest in pin.digests})
-    is_first_seen = all(pin.strength == "first-seen" for pin in pins)
-    return Hold(pins[0].source, digests, is_first_seen)
+    said: Collection[str] = pins[0].digests
+    is_first_seen = pins[0].strength == _FIRST_SEEN
+    if len(pins) > 1:
+        said = {digest for pin in pins for digest in pin.digests}
+        is_first_seen = all(pin.strength == _FIRST_SEEN for pin in pins)
+    return Hold(pins[0].source, _strongest(said), is_first_seen)
 
 
-def _strongest(digests: Iterable[str]) -> tuple[str, ...]:
+def _strongest(digests: Collection[str]) -> tuple[str, ...]:
     """Return the digests of the strongest algorithm that any pin has; the others say less."""
+    # Nearly all say one, and all sandboxes of a gateway wait while it looks at each.
+    if len(digests) == 1 and next(iter(digests)).partition(":")[0] in _STRENGTH:
+        return tuple(digests)
     known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}
     best = max(known.values(), default=-1)
     return tuple(sorted(each for each, rank in known.items() if rank == best >= 0))

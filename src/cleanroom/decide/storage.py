@@ -41,7 +41,8 @@ class Stored:
 def may_be_stored(grant: Grant) -> bool:
     """Tell whether it is a file, or belongs to one; pages are the mirror's own to say."""
     beside = grant.kind == "metadata" and grant.path.endswith(_BESIDE.get(grant.manager, ()))
-    return grant.kind == "artifact" or beside
+    is_file = grant.kind == "artifact" and grant.manager != "git"  # whose packs are asked by POST
+    return is_file or beside
 
 
 def label_of(host: str, port: int) -> str:
