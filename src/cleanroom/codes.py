@@ -38,7 +38,7 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     ),
     Code.BACKEND_CAPABILITY_MISMATCH: Explanation(
         "The policy needs something that no ready backend has proved that it can enforce.",
-        "Something such as `sandbox.image`, lock files for git or a limit is asked for, and the "
+        "Something such as `sandbox.image`, a cooldown for git or a limit is asked for, and the "
         "backend cannot hold it here. Cleanroom never runs a policy in a weaker form.",
         "Remove the section named, or run where the capability is proved: cleanroom doctor",
     ),
