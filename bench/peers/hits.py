@@ -116,8 +116,7 @@ def _of(peer: Peer | None, page: str, ball: str) -> dict[str, float] | str:
         if ball.endswith("/"):  # a page that says where the file is
             where = urljoin(where, _first_link(where))
         for address in (urljoin(peer.address, page), where, where):  # fill its cache
-            with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- of this machine
-                answer.read()
+            _read(address)
         return _measured(peer, urljoin(peer.address, page), where)
     except (OSError, subprocess.SubprocessError) as error:
         return f"absent: {error}"
@@ -125,9 +124,14 @@ def _of(peer: Peer | None, page: str, ball: str) -> dict[str, float] | str:
         peer.stop()
 
 
-def _first_link(address: str) -> str:
+def _read(address: str) -> bytes:
     with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- of this machine
-        found = re.search(r'href="([^"#]+)', answer.read().decode())
+        body: bytes = answer.read()
+    return body
+
+
+def _first_link(address: str) -> str:
+    found = re.search(r'href="([^"#]+)', _read(address).decode())
     if found is None:
         message = f"{address} has no link"
         raise OSError(message)
