@@ -169,7 +169,7 @@ def _send(method: str, address: str, body: object, auth: str) -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310 -- of this machine
         address, json.dumps(body).encode(), fields, method=method
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 -- as above
         document: dict[str, Any] = json.load(answer)
     return document
 

@@ -61,6 +61,7 @@ class Unseen(dict[str, Commit]):
         message = "all commits of a lock file are looked at"
         raise AssertionError(message)
 
+    # All of them raise, so what they would return does not matter.
     keys = values = items = __iter__  # type: ignore[assignment]
 
 

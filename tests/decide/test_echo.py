@@ -296,7 +296,7 @@ class _Counted(bytes):
 
     def __contains__(self, other: object) -> bool:
         type(self).looks += 1
-        return super().__contains__(other)  # type: ignore[operator]
+        return isinstance(other, bytes) and super().__contains__(other)
 
 
 def test_what_is_shorter_than_a_value_costs_no_search_and_a_value_alone_is_found() -> None:

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cleanroom.policy.agent_recipes import RECIPES
 from tests.conftest import Home, remove_tree
@@ -46,12 +46,12 @@ def agent_world(internet: type[Internet], roots: str, config: str = "") -> Itera
 
 def log_in(world: World, path: str, values: dict[str, str]) -> None:
     """Write a login file as the agent outside does; `values` are by JSON pointer."""
-    whole: dict[str, object] = {}
+    whole: dict[str, Any] = {}
     for pointer, value in values.items():
         *above, last = pointer.split("/")[1:]
         inner = whole
         for word in above:
-            inner = inner.setdefault(word, {})  # type: ignore[assignment]
+            inner = inner.setdefault(word, {})
         inner[last] = value
     file = world.home.home / path
     file.parent.mkdir(parents=True, exist_ok=True)

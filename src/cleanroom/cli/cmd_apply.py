@@ -77,7 +77,8 @@ def _path_of(each: Reply) -> str:
 
 def _is_here(path: str, options: argparse.Namespace, shell: Shell) -> bool:
     """Tell whether the workspace has such a path: what did not change needs no applying."""
-    return os.path.lexists(os.path.join(shell.workspace(options.C).root, path))  # noqa: PTH118
+    root = shell.workspace(options.C).root
+    return os.path.lexists(os.path.join(root, path))  # noqa: PTH118 -- pathlib is slow to import
 
 
 def _show(report: Reply, vain: list[str], shell: Shell, done: str) -> None:

@@ -58,7 +58,7 @@ def test_the_cache_is_shown_verified_and_pruned(short_path: Path) -> None:
             assert not (folder / "cas" / "sha256" / right[:2] / right).exists()
             assert (await daemon.ask("POST", "/v1/cache/prune", {"keep_bytes": -1}))[0] == 400
             assert (await daemon.ask("POST", "/v1/cache/verify"))[1]["damaged"] == []
-            link.theirs.setblocking(False)  # noqa: FBT003
+            link.theirs.settimeout(0)
             told = [decode_for_gateway(link.theirs.recv(MAX_PACKET_BYTES)) for _ in range(3)]
             assert told == [Removed()] * 3  # the damaged one, and two prunings
             with pytest.raises(BlockingIOError):
