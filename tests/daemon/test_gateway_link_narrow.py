@@ -19,7 +19,6 @@ def test_a_policy_can_be_narrowed_while_the_sandbox_lives() -> None:
         journal = Journal()
         async with linked(journal) as link:
             door = link.door("sbx_1", policy("a.test:443", "b.test:443"))
-            loop = asyncio.get_running_loop()
             guest = await Guest.start(
                 door, "print(get('a.test', 1, wait=3)); sys.stdout.flush()\n"
                 "while get('b.test', 1, wait=1) != 'no such name': pass\nprint('narrowed')"
@@ -28,7 +27,6 @@ def test_a_policy_can_be_narrowed_while_the_sandbox_lives() -> None:
             await link.narrow("sbx_1", policy("a.test:443"))
             await link.narrow("sbx_else", policy())  # nobody's
             assert await guest.rest() == "narrowed\n"
-            assert loop.is_running()
 
     run(work)
 

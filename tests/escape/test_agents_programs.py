@@ -109,6 +109,7 @@ def test_a_vendors_program_does_a_task(
     assert asked
     for each in asked:
         assert each.host in credential.hosts
+        assert value not in each.path
         places = [name for name, text in each.fields.items() if value in text]
         assert len(places) == 1, each
         assert fields.issuperset(places)
