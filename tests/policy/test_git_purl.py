@@ -1,6 +1,6 @@
 import pytest
 
-from cleanroom.policy.git_purl import git_purl, read_git_purl
+from cleanroom.policy.git_purl import read_git_purl
 
 C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
 
@@ -10,6 +10,7 @@ C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
     [
         (f"pkg:github/team/lib@{C}", ("github.com/team/lib", C)),
         (f"pkg:github/team/lib@{C.upper()}", ("github.com/team/lib", C)),
+        (f"pkg:github/team/lib%40{C}", ("github.com/team/lib", C)),
         ("pkg:gitlab/team/sub/lib", ("gitlab.com/team/sub/lib", "")),
         (f"pkg:bitbucket/team/lib@{C}", ("bitbucket.org/team/lib", C)),
         (f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib@{C}", ("h.example/a/lib", C)),
@@ -18,7 +19,6 @@ C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
             ("h.example/a/lib", C),
         ),
         ("pkg:generic/lib?vcs_url=git+ssh://git@h.example/a/lib", ("h.example/a/lib", "")),
-        (git_purl("h.example/a/lib", C), ("h.example/a/lib", C)),
     ],
 )
 def test_a_repository_and_its_commit_are_read(purl: str, read: tuple[str, str]) -> None:
@@ -35,6 +35,10 @@ def test_a_repository_and_its_commit_are_read(purl: str, read: tuple[str, str]) 
         # Commits where npm, cargo and pip write them, or none where one was begun: not all of it.
         f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib%23{C}",
         f"pkg:generic/lib?vcs_url=git+https://h.example/a/lib%3Frev%3D{C}",
+        # A version where package URLs have theirs: the commit is not what says so, nor is it all.
+        f"pkg:generic/lib@{C}?vcs_url=git+https://h.example/a/lib",
+        "pkg:generic/lib@1.0?vcs_url=git+https://h.example/a/lib",
+        f"pkg:generic/lib%40{C}?vcs_url=git+https://h.example/a/lib",
         f"pkg:github/team/lib#{C}", f"pkg:github/team/lib%23{C}",
         "pkg:generic/lib?vcs_url=git+https://h.example/a/lib@", "pkg:github/team/lib@",
         "pkg:generic/lib?vcs_url=git+https://h.example/a/lib%40",

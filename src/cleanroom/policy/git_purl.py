@@ -26,9 +26,10 @@ def read_git_purl(purl: str) -> tuple[str, str] | None:
     path, _, qualifiers = purl.partition("?")
     if _VAGUE.search(unquote(path)) or _VAGUE.search(unquote(qualifiers)):
         return None
+    named, _, behind = unquote(path).partition("@")
     if path.startswith(_FORGES) and not qualifiers:
-        address, _, commit = path.removeprefix("pkg:").replace("/", ":", 1).partition("@")
-    elif path.startswith(_GENERIC) and qualifiers.startswith(_VCS_URL):
+        address, commit = named.removeprefix("pkg:").replace("/", ":", 1), behind
+    elif path.startswith(_GENERIC) and not behind and qualifiers.startswith(_VCS_URL):
         address, commit = _place(unquote(qualifiers.removeprefix(_VCS_URL)))
     else:
         return None
@@ -36,12 +37,6 @@ def read_git_purl(purl: str) -> tuple[str, str] | None:
     if not name or (commit and not whole_commit(commit)):
         return None
     return name, whole_commit(commit)
-
-
-def git_purl(repository: str, commit: str) -> str:
-    """Return the package URL of a commit of "HOST/PATH"."""
-    name = repository.rpartition("/")[2]
-    return f"{_GENERIC}{name}?{_VCS_URL}git+https://{repository}@{commit}"
 
 
 def _place(url: str) -> tuple[str, str]:
