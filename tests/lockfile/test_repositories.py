@@ -160,3 +160,11 @@ def test_a_branch_or_the_beginning_of_a_commit_is_no_pin(name: str, text: str, c
 )
 def test_another_kind_of_repository_is_none_of_git(name: str, text: str) -> None:
     assert not read_lockfile(name, text).pins
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://gitlab/team/lib", "git+ssh://git@gitlab/team/lib.git", "git@gitlab:team/lib"],
+)
+def test_a_host_of_ones_own_with_such_a_name_is_itself(address: str) -> None:
+    assert repository_at(address) == "gitlab/team/lib"

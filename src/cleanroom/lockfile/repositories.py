@@ -17,17 +17,19 @@ _URL: Final = re.compile(rf"(?:https?|ssh|git)://(?:[^/@\s]*@)?{_HOST}(?::[0-9]{
 # As scp(1) writes it, also behind "ssh://", where npm and yarn leave it.
 _SCP: Final = re.compile(rf"(?:ssh://)?(?:[^/@:\s]+@)?{_HOST}:([^/].*)")
 _PATH: Final = re.compile(r"[!-~]{1,1024}")
-# The words that clients have for hosts.
+# The words that clients have for hosts: alone, never in an address of a host of that name.
+_SHORT: Final = re.compile(r"(?:ssh://)?(github|gitlab|bitbucket):([^/].*)")
 _FORGES: Final = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
 
 
 def repository_at(address: str) -> str:
     """Return "HOST/PATH" of an address, without its query and fragment; "" if it has none."""
     plain = address.removeprefix("git+").partition("#")[0].partition("?")[0]
+    short = _SHORT.fullmatch(plain)
+    if short is not None:
+        return canonical_repository(f"{_FORGES[short[1]]}/{short[2]}")
     found = _URL.fullmatch(plain) or _SCP.fullmatch(plain)
-    if found is None:
-        return ""
-    return canonical_repository(f"{_FORGES.get(found[1], found[1])}/{found[2]}")
+    return canonical_repository(f"{found[1]}/{found[2]}") if found is not None else ""
 
 
 def canonical_repository(text: str) -> str:
