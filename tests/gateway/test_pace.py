@@ -22,3 +22,11 @@ def test_what_came_fast_at_first_does_not_count_for_later() -> None:
     assert pace.took(1 << 30, WINDOW_S) == ""
     assert pace.took(1, WINDOW_S + 1) == ""
     assert pace.took(1, 2 * WINDOW_S) != ""
+
+
+def test_a_pause_begins_a_window_anew_and_the_longest_time_goes_on() -> None:
+    pace = Pace(0.0)
+    pace.resume(WINDOW_S - 1)
+    assert pace.took(1, WINDOW_S + 1) == ""
+    pace.resume(LONGEST_S)
+    assert pace.took(1 << 30, LONGEST_S + 1) == "takes longer than 4 hours"

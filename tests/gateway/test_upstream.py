@@ -53,6 +53,17 @@ def test_a_kept_connection_of_a_policy_of_before_is_not_used_again(scene: Scene)
     assert registry.connections == 2
 
 
+def test_what_is_under_way_at_that_moment_leaves_no_connection_either(scene: Scene) -> None:
+    registry = scene.serve((OK,), (OK,))
+    taken = Taken()
+    scene.upstream.fetch(WANT, taken)
+    scene.upstream.close_idle("sbx_1")
+    turn_until(scene.reactor, lambda: taken.is_over)
+    assert taken.body == b"hello"
+    assert scene.fetch().body == b"hello"
+    assert registry.connections == 2
+
+
 def test_a_kept_connection_that_proves_stale_is_replaced_once(scene: Scene) -> None:
     registry = scene.serve((OK, BYE), (OK,))
     scene.fetch()

@@ -17,6 +17,10 @@ class Pace:
         self._began_s = self._since_s = now_s
         self._came = 0  # bytes, in this window
 
+    def resume(self, now_s: float) -> None:
+        """Begin a window anew: it was us who did not read."""
+        self._since_s, self._came = now_s, 0
+
     def took(self, size: int, now_s: float) -> str:
         """Take note of what has come; return why no more is waited for, "" if it is."""
         self._came += size
@@ -26,5 +30,5 @@ class Pace:
             return ""
         if self._came < LEAST_BYTES:
             return f"sends less than {LEAST_BYTES} bytes in {WINDOW_S / 60:.0f} minutes"
-        self._since_s, self._came = now_s, 0
+        self.resume(now_s)
         return ""

@@ -84,6 +84,9 @@ class Upstream:
         for place in [place for place in self._idle if place.sandbox_id == sandbox_id]:
             for line in self._idle.pop(place):
                 line.close()
+        for asking in self._live:
+            if asking.want.sandbox_id == sandbox_id:
+                asking.keeps = False
 
     def take(self, place: Place) -> "Line | None":
         """Return a connection that may still be good."""
@@ -190,6 +193,7 @@ class Asking:
         self._redirects = 0
         self._timer = Timer(_nothing)
         self._pace = Pace(pool.doors.reactor.now())
+        self.keeps = True  # its connection for the next one
 
     def start(self) -> None:
         """Ask on a kept connection, or dial."""
@@ -211,7 +215,7 @@ class Asking:
         """Implement Fetching."""
         self._is_paused = False
         if not self._is_over:
-            self._pace = Pace(self._pool.doors.reactor.now())
+            self._pace.resume(self._pool.doors.reactor.now())
             self._watch()
             self._pool.doors.reactor.soon(self._go_on)
 
@@ -339,7 +343,8 @@ class Asking:
         self._taker.begun(replace(said, sender=sender))
 
     def _finish(self, line: Line) -> None:
-        self._leave(line, keep=self._exchange.is_reusable and not line.session.is_ended)
+        is_good = self._exchange.is_reusable and not line.session.is_ended
+        self._leave(line, keep=self.keeps and is_good)
         self._is_over = True
         self._pool.over(self)
         stored = self.want.stored

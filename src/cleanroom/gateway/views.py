@@ -89,7 +89,9 @@ class Views:
         if not self._made:
             self._reactor.soon(self._next)
         self._made += max(1, body.size)
-        return self._make(want, body, key)
+        view = self._make(want, body, key)
+        self._made += len(view.data)  # of a short list of branches pins make a long one
+        return view
 
     def forget(self, again: _Again) -> None:
         """Implement Sight.forget."""
