@@ -115,9 +115,9 @@ def test_npm_installs_from_storage_and_nobody_learns_what_was_signed(
     assert "storage.test" not in json.dumps(said.result)
     assert eventually(lambda: is_kept(outside, pad), 60)
     kept = outside.world.home.cache / "cleanroom/content"
-    files = [each for each in kept.glob("**/*") if each.is_file()]
-    assert files
-    assert not [each for each in files if b"X-Signature" in each.read_bytes()]
+    blobs = [each for each in kept.glob("**/*") if each.is_file()]
+    assert blobs
+    assert not [each for each in blobs if b"X-Signature" in each.read_bytes()]
 
 
 def test_it_is_had_once_and_belongs_to_the_mirrors_identity(
