@@ -14,6 +14,7 @@ from cleanroom.policy.capabilities import ALWAYS
 from cleanroom.policy.model import Capability
 from tests.conftest import Home
 from tests.daemon.daemons import DaemonThread, Setting
+from tests.escape.egress_world import eventually
 from tests.fakes import FakeBackend
 from tests.flow.conftest import Done, Person
 from tests.flow.test_terminal import Terminal
@@ -56,7 +57,7 @@ def configured(folder: Path) -> str:
     return f"""approvals: ask
 secrets:
   forge: {{file: {folder / "value"}, hosts: [api.forge.example]}}
-  asking: {{command: [sh, -c, 'echo $$ > {folder}/asking; exec sleep 1000'],
+  asking: {{command: [sh, -c, 'cd {folder}; echo $$ > new; mv new asking; exec sleep 1000'],
            hosts: [api.forge.example]}}
   printed: {{command: [printf, '%s\\n', {VALUE}], hosts: [api.forge.example]}}
 """
@@ -169,7 +170,10 @@ def test_a_program_that_asks_is_said_and_ends_with_whoever_waits_for_it(operator
     terminal = Terminal(operator, "exec", "--", "env")
     try:
         terminal.see(b"waiting for 'asking' (command sh)")
-        provider = os.pidfd_open(int((operator.setting.folder / "asking").read_text()))
+        # The line comes by a timer, whether or not the program has begun.
+        asking = operator.setting.folder / "asking"
+        assert eventually(asking.exists, 60)
+        provider = os.pidfd_open(int(asking.read_text()))
         os.write(terminal.keyboard, b"\x03")
         assert terminal.end() == 130
         assert select.select([provider], [], [], 60)[0]  # it is over
