@@ -1,5 +1,7 @@
 """Living sandboxes are held to a narrower policy, and to nothing else of it."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from cleanroom.daemon.sandbox import Creation
 from cleanroom.errors import Code, Fault
 from cleanroom.policy.agent_recipes import RECIPES
 from cleanroom.policy.agents import word_of
-from cleanroom.policy.model import Capability
+from cleanroom.policy.living import Hold, hold
+from cleanroom.policy.model import Capability, CompiledPolicy
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 from tests.fakes import FakeBackend
 
@@ -291,6 +294,30 @@ def test_one_that_ends_meanwhile_is_nobodys_refusal(
             await daemon.ask("POST", "/v1/sandboxes/dev/stop")
             monkeypatch.setattr(narrowing, "_living", lambda *_: meant)
             assert outcomes(await reload(daemon, NARROW)) == {}
+            assert daemon.backend.gateway.narrowed == {}
+
+    play(conversation())
+
+
+def test_a_long_comparison_keeps_nobody_waiting_and_one_that_ends_in_it_has_ended(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(running: CompiledPolicy, new: CompiledPolicy) -> Hold:
+        begun.set()
+        assert go_on.wait(60)
+        return hold(running, new)
+
+    async def conversation() -> None:
+        async with running(setting(short_path)) as daemon:
+            await start(daemon, "dev")
+            monkeypatch.setattr(narrowing, "hold", slowly)
+            asked = asyncio.get_running_loop().create_task(reload(daemon, NARROW))
+            assert await asyncio.to_thread(begun.wait, 60)
+            assert (await daemon.ask("POST", "/v1/sandboxes/dev/stop"))[0] == 200
+            go_on.set()
+            assert outcomes(await asked) == {}
             assert daemon.backend.gateway.narrowed == {}
 
     play(conversation())

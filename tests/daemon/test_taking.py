@@ -1,13 +1,17 @@
 """A run gets a new sandbox, the named one or the one that was kept, and is told what differs."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cleanroom.daemon import taking
 from cleanroom.daemon.mise import Equipped, Starter
 from cleanroom.daemon.sandbox import Creation
+from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.widening import Difference, difference
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 
 WIDER = POLICY.replace("registry.example", "other.example")
@@ -172,5 +176,30 @@ def test_what_it_shows_of_the_host_differs_too(short_path: Path) -> None:
             assert (status, "another --volume: none" in problem["detail"]) == (409, True)
             status, problem = await start(daemon, sandbox="dev", workspace_mode="ro")
             assert (status, "another --workspace: cow" in problem["detail"]) == (409, True)
+
+    play(conversation())
+
+
+def test_a_long_comparison_for_a_refusal_keeps_nobody_waiting(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(old: CompiledPolicy, new: CompiledPolicy) -> Difference:
+        begun.set()
+        assert go_on.wait(60)
+        return difference(old, new)
+
+    async def conversation() -> None:
+        async with running(Setting(short_path, config_text="approvals: notice\n")) as daemon:
+            await start(daemon, sandbox="dev")
+            monkeypatch.setattr(taking, "difference", slowly)
+            asked = asyncio.get_running_loop().create_task(start(daemon, WIDER, sandbox="dev"))
+            assert await asyncio.to_thread(begun.wait, 60)
+            assert (await daemon.ask("GET", "/v1/health"))[0] == 200
+            go_on.set()
+            status, problem = await asked
+            assert (status, problem["code"]) == (409, "conflict")
+            assert "other.example" in problem["detail"]
 
     play(conversation())

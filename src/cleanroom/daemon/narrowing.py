@@ -7,6 +7,7 @@ The record first, then the gateway: a daemon that is killed in between takes its
 sandboxes with it, and a gateway that does not answer is ended.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -35,7 +36,8 @@ async def narrow(request: PolicyReloadRequest, host: Host, who: str) -> list[Rel
     """Hold each sandbox that is meant to the text. Raises UserError before any has changed."""
     _, _, written = await host.policies.compile(request.policy)
     meant = _living(host, request.workspace, request.sandboxes)
-    host.sandboxes.reloaded(request.workspace, written.policy_hash)  # what is not among them yet
+    # What is not among them yet.
+    host.sandboxes.reloads.add(request.workspace, written.policy_hash)
     found = [await _hold_to(request.policy, host, sandbox) for sandbox in meant]
     await host.approvals.note_narrower(Workspace(request.workspace, who), written)
     return [each for each in found if each is not None]
@@ -56,25 +58,39 @@ async def _hold_to(text: PolicyText, host: Host, sandbox: LiveSandbox) -> Reload
     """Return what became of one; None: it ended meanwhile."""
     await sandbox.begun.wait()  # one that is being made is opened with what it began with
     async with sandbox.opening:
-        if sandbox.ending is not None or sandbox.record.state != "ready":
+        if _has_ended(sandbox):
             return None
         own = msgspec.structs.replace(text, agent=sandbox.agent)
         try:
             new, _, _ = await host.policies.compile(own)
         except CleanroomError as error:  # a deny rule for what its agent was given
             return _result(sandbox, REFUSED, reason=error.message)
-        found = hold(sandbox.policy, new)
-        if found.is_refused:
-            return _refused(sandbox, found)
-        if not found.narrower:
-            return _result(sandbox, SAME, later=found)
-        try:
-            place = await host.backends.that_proves(found.policy, sandbox.options)
-        except CleanroomError as error:
-            return _result(sandbox, REFUSED, reason=error.message)
-        await _narrow(host, sandbox, found)
-        sandbox.needs |= place.needs
-        return _result(sandbox, NARROWED, _changes(found), found)
+        return await _hold_under(new, host, sandbox)
+
+
+async def _hold_under(
+    new: CompiledPolicy, host: Host, sandbox: LiveSandbox
+) -> ReloadedSandbox | None:
+    # With all their pins: in a thread, nobody else waits for it. Only who has `opening` changes the
+    # policy of a sandbox, but it may end at any time.
+    found = await asyncio.to_thread(hold, sandbox.policy, new)
+    if _has_ended(sandbox):
+        return None
+    if found.is_refused:
+        return _refused(sandbox, found)
+    if not found.narrower:
+        return _result(sandbox, SAME, later=found)
+    try:
+        place = await host.backends.that_proves(found.policy, sandbox.options)
+    except CleanroomError as error:
+        return _result(sandbox, REFUSED, reason=error.message)
+    await _narrow(host, sandbox, found)
+    sandbox.needs |= place.needs
+    return _result(sandbox, NARROWED, _changes(found), found)
+
+
+def _has_ended(sandbox: LiveSandbox) -> bool:
+    return sandbox.ending is not None or sandbox.record.state != "ready"
 
 
 async def _narrow(host: Host, sandbox: LiveSandbox, found: Hold) -> None:

@@ -53,7 +53,7 @@ class Start:
 async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
     """Policy text in, a running command out: every `exec` goes through here, in this order."""
     watch = Stopwatch(host.clock)
-    reloads = host.sandboxes.reloads(request.workspace)
+    reloads = host.sandboxes.reloads.count
     policy, said, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)  # refuses; never downgrades
     options = settle(request.options, host.config.settings)

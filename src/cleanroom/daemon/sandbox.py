@@ -150,7 +150,7 @@ class Creation:
     who: str
     ephemeral: bool
     equipment: Equipment | None = None
-    reloads: int = 0  # of the workspace's policy, when its text came
+    reloads: int = 0  # that there were when its text came
     agent: str = ""  # what `exec --agent` added to the policy
     values: Mapping[str, int] = field(default_factory=dict)  # secret -> descriptor, not ours
 

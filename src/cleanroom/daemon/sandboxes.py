@@ -27,6 +27,7 @@ from cleanroom.daemon.gateways import Gateways
 from cleanroom.daemon.ids import new_id
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.parts import Counted, Order, Workspaces
+from cleanroom.daemon.reloads import Reloads
 from cleanroom.daemon.sandbox import Creation, LiveSandbox, volumes_in_use
 from cleanroom.daemon.settings import Settings
 from cleanroom.daemon.store import Store
@@ -71,20 +72,12 @@ class Sandboxes:
         self._live: dict[str, LiveSandbox] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
-        self._reloads: dict[str, tuple[int, str]] = {}  # by workspace: how many, and the last hash
+        self.reloads = Reloads()
         self.expiry = Expiry(neighbours.clock, neighbours.tasks, self._warn, self.stop)
 
     def turn(self, meant: str) -> asyncio.Lock:
         """Return the lock of those who mean the same sandbox; it goes with the last of them."""
         return self._turns.setdefault(meant, asyncio.Lock())
-
-    def reloads(self, workspace: str) -> int:
-        """Return how often the policy of a workspace was reloaded."""
-        return self._reloads.get(workspace, (0, ""))[0]
-
-    def reloaded(self, workspace: str, policy_hash: str) -> None:
-        """Make no more sandboxes there for runs that came before, but under this policy."""
-        self._reloads[workspace] = (self.reloads(workspace) + 1, policy_hash)
 
     @property
     def live(self) -> list[LiveSandbox]:
@@ -211,8 +204,8 @@ class Sandboxes:
 
     def _check_current(self, wanted: Creation) -> None:
         """SECURITY: a reload holds those that live; one that is made after it has no older text."""
-        count, policy_hash = self._reloads.get(wanted.workspace, (0, ""))
-        if wanted.reloads != count and wanted.policy.policy_hash != policy_hash:
+        policy_hash = wanted.policy.policy_hash
+        if not self.reloads.is_current(wanted.reloads, wanted.workspace, policy_hash):
             message = "cannot make a sandbox: the policy was reloaded since the run began"
             raise UserError(Code.CONFLICT, message, "run it again, under the policy of now")
 

@@ -4,6 +4,7 @@ In: what would make a sandbox. Out: LiveSandbox. Never: a run in a sandbox of an
 workspace or place, or a difference that is not said.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,12 +14,14 @@ from cleanroom.daemon.host import Host
 from cleanroom.daemon.sandbox import Creation, LiveSandbox
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.living import hold
+from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.widening import difference
 
 RECREATED: Final = Ending(
     "canceled", Failure(code=Code.CANCELED, reason="its sandbox was made anew")
 )
 _SHOWN: Final = 5
+_POLICY: Final = "policy"
 
 
 Create = Callable[[Creation], Awaitable[LiveSandbox]]
@@ -46,7 +49,7 @@ async def _take(creation: Creation, host: Host, create: Create) -> LiveSandbox:
             await host.sandboxes.stop(found, RECREATED)
             break
         else:
-            _check_same(found, creation)
+            await _check_same(found, creation)
             return found
     if options.sandbox is not None and options.sandbox.startswith("sbx_"):
         message = f"cannot run in the sandbox '{options.sandbox}': it is not running"
@@ -76,21 +79,30 @@ def _meant(options: RunOptions, workspace: str, policy_hash: str, host: Host) ->
     return newest_last[-1] if newest_last else None
 
 
-def _check_same(found: LiveSandbox, creation: Creation) -> None:
+async def _check_same(found: LiveSandbox, creation: Creation) -> None:
+    """Raise UserError(conflict) if it differs. No wait if it is the same: it lives on return."""
     differs = _differs(found, creation)
-    if differs:
-        name = found.record.name or found.record.id
-        message = f"cannot run in the sandbox '{name}': it was made for another {differs}"
-        hint = f"--recreate ends it and makes a new one; or: cleanroom sandboxes stop {name}"
-        if _is_narrower(creation, found):
+    if not differs:
+        return
+    name = found.record.name or found.record.id
+    hint = f"--recreate ends it and makes a new one; or: cleanroom sandboxes stop {name}"
+    if differs == _POLICY:
+        # With all their pins: in a thread, nobody else waits for it.
+        said, is_narrower = await asyncio.to_thread(_compare, found.policy, creation.policy)
+        differs = f"{_POLICY}: {said}".removesuffix(": ")
+        if is_narrower:
             hint = f"the policy permits less by now: cleanroom policy reload {name}; or --recreate"
-        raise UserError(Code.CONFLICT, message, hint)
+    message = f"cannot run in the sandbox '{name}': it was made for another {differs}"
+    raise UserError(Code.CONFLICT, message, hint)
 
 
-def _is_narrower(creation: Creation, found: LiveSandbox) -> bool:
-    """Tell whether the sandbox would be the one that is meant, were it held to the policy."""
-    wanted, had = creation.policy.policy_hash, found.record.policy_hash
-    return had != wanted and hold(found.policy, creation.policy).policy.policy_hash == wanted
+def _compare(had: CompiledPolicy, wanted: CompiledPolicy) -> tuple[str, bool]:
+    """Return what differs, and whether the sandbox would be the one meant, were it held to it."""
+    changes = difference(had, wanted)
+    said = [change.text() for change in (*changes.wider, *changes.narrower)]
+    more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
+    held = hold(had, wanted).policy
+    return "; ".join([*said[:_SHOWN], *more]), held.policy_hash == wanted.policy_hash
 
 
 def _differs(found: LiveSandbox, creation: Creation) -> str:
@@ -100,10 +112,7 @@ def _differs(found: LiveSandbox, creation: Creation) -> str:
     if found.record.backend != creation.place.name:
         return f"backend: {found.record.backend}"
     if found.record.policy_hash != creation.policy.policy_hash:
-        changes = difference(found.policy, creation.policy)
-        said = [change.text() for change in (*changes.wider, *changes.narrower)]
-        more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
-        return f"policy: {'; '.join([*said[:_SHOWN], *more])}".removesuffix(": ")
+        return _POLICY
     idle_s = creation.options.idle_s
     if idle_s is not None and idle_s != found.record.idle_s:
         had = found.record.idle_s

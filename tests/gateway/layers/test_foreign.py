@@ -144,6 +144,19 @@ def test_among_very_many_it_is_not_looked_for_one_by_one(place: str, own: str) -
     assert SecretTalk(keys(target=(place, "header"))).request(plain) == wire(plain)
 
 
+def test_cookies_of_many_fields_are_counted_together() -> None:
+    few = "Cookie: " + ";".join(["a=1"] * (MOST_PAIRS // 4) + ["access_token=mine"])
+    head = asked("/", *[few] * 31)
+    found = list(Strangers(keys().found, frozenset()).find(wire(head), []))
+    assert [each.where for each in found[:4]] == ["a cookie"] * 3 + [
+        "a cookie, of which there are too many,"
+    ]
+    assert len(found) == 31
+    sent = SecretTalk(keys(), bound(keys(), Foreign.STRIP)).request(head)
+    assert b"access_token" not in sent
+    assert SecretTalk(keys()).request(head) == b""
+
+
 PIECES = st.lists(
     st.sampled_from(
         ["a", "=", "&", ";", "%26", "%3D", "access_token", "api%5Fkey", "password", PASTED, "mine"]

@@ -37,7 +37,7 @@ async def create(call: Call) -> web.StreamResponse:
     """Make a sandbox that stays until its time is over or it is stopped."""
     request = await call.read(SandboxRequest, MAX_POLICY_BODY)
     host = call.host
-    reloads = host.sandboxes.reloads(request.workspace)
+    reloads = host.sandboxes.reloads.count
     policy, _, written = await host.policies.compile(request.policy)
     place = await host.backends.that_proves(policy, request.options)
     options = settle(request.options, host.config.settings)

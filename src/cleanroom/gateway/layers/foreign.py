@@ -5,7 +5,7 @@ them. Never: a part of a credential in a word about it; a look at a body, which 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -19,7 +19,8 @@ _COOKIE: Final = re.compile(rb"[^;]+")
 # Some servers part cookies here too, as RFC 2109 and Python's library do.
 _APART: Final = re.compile(rb"(?<![=\s])[,\s]+(?![=\s])")
 _A_COOKIE: Final = "a cookie"
-MOST_PAIRS: Final = 1000  # that are looked at one by one
+_OF_QUERY: Final = "a parameter of the query"
+MOST_PAIRS: Final = 1000  # of a head, that are looked at one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Strangers:
 
     def find(self, head: bytes, slots: Sequence[Slot]) -> Iterator[Stranger]:
         """Yield each credential, in order."""
-        yield from self._in_target(head)
+        left = yield from self._in_target(head)
         filled = {slot.use.header for slot in slots}
         for line in fields_of(head):
             # Servers of the CGI family read `x_api_key` as the field that it looks like.
@@ -52,12 +53,14 @@ class Strangers:
             if is_credential and line.name not in filled:
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}")
             elif line.name == "cookie":
-                yield from self._among(head, (line.colon + 1, line.end), _COOKIE, _A_COOKIE)
+                span = (line.colon + 1, line.end)
+                left = yield from self._among(head, span, _A_COOKIE, left)
             elif self._beside(head[line.colon + 1 : line.end], line.name, slots):
                 alone = line.name not in filled
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}", alone)
 
-    def _in_target(self, head: bytes) -> Iterator[Stranger]:
+    def _in_target(self, head: bytes) -> Generator[Stranger, None, int]:
+        """Return how many pairs may be looked at yet."""
         start = head.index(b" ") + 1
         end = head.index(b" ", start)
         query = head.find(b"?", start, end)
@@ -66,24 +69,28 @@ class Strangers:
             yield Stranger(start, path, "the path", alone=False)
         if query >= 0:
             span = (query + 1, end)
-            yield from self._among(head, span, _PARAMETER, "a parameter of the query")
+            return (yield from self._among(head, span, _OF_QUERY, MOST_PAIRS))
+        return MOST_PAIRS
 
     def _among(
-        self, head: bytes, span: tuple[int, int], pattern: "re.Pattern[bytes]", where: str
-    ) -> Iterator[Stranger]:
+        self, head: bytes, span: tuple[int, int], where: str, left: int
+    ) -> Generator[Stranger, None, int]:
+        """Return how many of the `left` pairs may be looked at yet."""
         text = unquote_to_bytes(head[slice(*span)])
         rest = self._rest(text)
         apart = _APART.sub(b";", text) if where == _A_COOKIE else text
         if not (is_name_among(text) or is_name_among(apart) or is_shaped(rest)):
-            return
+            return left
+        pattern = _COOKIE if where == _A_COOKIE else _PARAMETER
         pairs = [match.span() for match in pattern.finditer(head, *span)]
         words = len(_APART.findall(head, *span)) if where == _A_COOKIE else 0
-        if len(pairs) + words > MOST_PAIRS:
-            # SECURITY: each costs a microsecond or two, and a head may hold 32,000.
+        if len(pairs) + words > left:
+            # SECURITY: each costs a microsecond or two, and a head may hold 32,000, in many fields.
             yield Stranger(*span, f"{where}, of which there are too many,", alone=rest == text)
-            return
+            return left
         first = span[0] - (head[span[0] - 1 : span[0]] == b"?")
         yield from self._in_pairs(head, first, pairs, where)
+        return left - len(pairs) - words
 
     def _in_pairs(
         self, head: bytes, first: int, pairs: Iterable[tuple[int, int]], where: str
