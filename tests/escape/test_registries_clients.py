@@ -78,6 +78,17 @@ def test_npm_ci_works_without_any_network_rule(outside: Registries, pad: Package
     assert outside.script.count(pad.place) == 1
 
 
+def test_npm_trusts_one_authority_where_it_can_meet_no_other(
+    outside: Registries, pad: Package
+) -> None:
+    count = ("grep", "-c", "BEGIN CERT")
+    program = f"""{RUN}
+import os
+result = [run(*{count}, os.environ[name])[1] for name in ("npm_config_cafile", "PIP_CERT")]"""
+    alone, bundle = map(int, npm(outside, pad, program).result)
+    assert (alone, bundle > alone) == (1, True)
+
+
 def test_pip_works_without_any_network_rule(outside: Registries, project: Project) -> None:
     said = pip(outside, project.lock, "--require-hashes", "-r", "requirements.txt")
     assert said.result[0] == 0, said.result[1]

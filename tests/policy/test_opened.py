@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind, SecretBinding
-from cleanroom.policy.opened import OpenedName, is_opened, opened_names, registry_of
+from cleanroom.policy.opened import OpenedName, is_opened, opened_names, opens_all, registry_of
 from tests.decide.policies import policy, rule
 
 RELAYED = rule("a.test:443")
@@ -50,3 +50,18 @@ def test_a_connection_is_opened_for_its_rule_its_registry_or_its_secret() -> Non
 def test_an_address_is_never_opened() -> None:
     inspected = rule("203.0.113.0/24:443", inspect=True)
     assert not is_opened(policy(inspected), inspected, "", 443)
+
+
+def test_all_is_opened_only_where_no_rule_lets_tls_pass_as_it_is() -> None:
+    inspected, below = rule("b.test:443", inspect=True), rule("*.c.test:443", inspect=True)
+    secret = SecretBinding("token", "TOKEN", ("s.test",))
+    assert opens_all(replace(policy(), registries=(NPM,)))
+    assert opens_all(policy(inspected, below))
+    assert opens_all(replace(policy(rule("npm.test:443")), registries=(NPM,)))
+    assert opens_all(replace(policy(rule("s.test:443")), secrets=(secret,)))
+    assert not opens_all(policy())
+    assert not opens_all(with_registries(NPM))
+    assert not opens_all(policy(inspected, rule("203.0.113.0/24:443")))
+    assert not opens_all(replace(policy(rule("s.test:443,8443")), secrets=(secret,)))
+    above = replace(NPM, allowed_hosts=("c.test",))
+    assert not opens_all(replace(policy(rule("*.c.test:443")), registries=(above,)))

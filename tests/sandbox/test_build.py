@@ -1,13 +1,31 @@
 """From a policy to a spec, and from words to a command."""
 
+from dataclasses import replace
+
 import pytest
 
 from cleanroom.errors import Code, UserError
-from cleanroom.policy.model import Capability, CompiledPolicy, Limits, SandboxPolicy
+from cleanroom.policy.model import (
+    Capability,
+    CompiledPolicy,
+    Limits,
+    NetworkPolicy,
+    RegistryPolicy,
+    Rule,
+    RuleKind,
+    SandboxPolicy,
+)
 from cleanroom.sandbox.build import CommandOptions, build_spec, command_for, folder_inside
 from cleanroom.sandbox.environment import build_environment
-from cleanroom.sandbox.host import ClientEnvironment, HostFacts, WorkspaceView
-from cleanroom.sandbox.spec import Command, Overlay
+from cleanroom.sandbox.host import (
+    AUTHORITY,
+    CA_BUNDLE,
+    ClientEnvironment,
+    HostFacts,
+    WorkspaceView,
+    trusting,
+)
+from cleanroom.sandbox.spec import Command, File, Overlay
 from cleanroom.sandbox.view import build_mounts
 
 HOST = HostFacts(("/usr",), (), (), b"")
@@ -30,6 +48,22 @@ def test_a_spec_holds_all_that_was_decided() -> None:
     assert spec.mounts == build_mounts(HOST, VIEW)
     assert spec.environment == build_environment(client)
     assert (spec.uid, spec.gid) == (1000, 1000)
+
+
+def test_npm_trusts_the_sandboxs_authority_alone_where_it_can_meet_no_other() -> None:
+    npm = RegistryPolicy("npm", enabled=True, allowed_hosts=("npm.test",))
+    opened = CompiledPolicy("sha256:0", "", registries=(npm,))
+    beside = replace(opened, network=NetworkPolicy((Rule(RuleKind.EXACT, "a.test", (443,)),)))
+    host = trusting(HOST, "own\n")
+
+    def trust(policy: CompiledPolicy, host: HostFacts) -> str:
+        spec = build_spec(policy, "sbx_1", VIEW, host, ClientEnvironment())
+        return dict(spec.environment)["npm_config_cafile"]
+
+    assert trust(opened, host) == AUTHORITY
+    assert File(b"own\n", AUTHORITY) in build_mounts(host, VIEW)
+    assert trust(beside, host) == CA_BUNDLE
+    assert trust(opened, HOST) == CA_BUNDLE
 
 
 @pytest.mark.parametrize(

@@ -23,4 +23,5 @@ def test_a_sandbox_trusts_its_own_authority_beside_the_hosts_roots() -> None:
     assert trusting(host, "") is host
     opened = trusting(host, "own\n")
     assert (opened.ca_bundle, opened.java_trust) == (b"roots\nown\n", b"")
+    assert (host.authority, opened.authority) == (b"", b"own\n")
     assert trusting(replace(host, has_java=True), "own\n").java_trust

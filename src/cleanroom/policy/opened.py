@@ -1,7 +1,8 @@
 """Which names have their TLS opened: only those that the policy must see into.
 
 In: a compiled policy. Out: the names a sandbox's certificate authority may speak for; whether one
-connection is opened. Never: an address, or a name that no allow rule, registry or secret names.
+connection is opened, or every one. Never: an address, or a name that no allow rule, registry or
+secret names.
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,18 @@ def is_opened(policy: CompiledPolicy, rule: Rule, name: str, port: int) -> bool:
         rule.inspect
         or registry_of(policy, name) is not None
         or bool(bindings_of(policy, name, port))
+    )
+
+
+def opens_all(policy: CompiledPolicy) -> bool:
+    """Tell whether no TLS passes unopened: then no other authority is met than the sandbox's."""
+    return bool(opened_names(policy)) and all(
+        rule.inspect
+        or (
+            rule.kind is RuleKind.EXACT
+            and all(is_opened(policy, rule, rule.value, port) for port in rule.ports)
+        )
+        for rule in policy.network.allow_rules
     )
 
 

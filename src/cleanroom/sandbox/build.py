@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.opened import opens_all
 from cleanroom.sandbox.environment import Environment, build_environment, override
-from cleanroom.sandbox.host import WORKSPACE, ClientEnvironment, HostFacts, WorkspaceView
+from cleanroom.sandbox.host import (
+    AUTHORITY,
+    CA_BUNDLE,
+    WORKSPACE,
+    ClientEnvironment,
+    HostFacts,
+    WorkspaceView,
+)
 from cleanroom.sandbox.spec import Command, SandboxSpec
 from cleanroom.sandbox.view import HOSTNAME, build_mounts
 
@@ -39,11 +47,17 @@ def build_spec(
     client: ClientEnvironment,
 ) -> SandboxSpec:
     """The plan of one sandbox of `workspace` under `policy`."""
+    environment = build_environment(
+        client,
+        host.tools,
+        java_trust=bool(host.java_trust),
+        npm_trust=AUTHORITY if host.authority and opens_all(policy) else CA_BUNDLE,
+    )
     return SandboxSpec(
         sandbox_id=sandbox_id,
         hostname=HOSTNAME,
         mounts=build_mounts(host, workspace),
-        environment=build_environment(client, host.tools, java_trust=bool(host.java_trust)),
+        environment=environment,
         cwd=WORKSPACE,
         limits=policy.sandbox.limits,
         needs=frozenset(policy.required_capabilities),

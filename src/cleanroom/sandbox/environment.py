@@ -36,7 +36,7 @@ CA_VARIABLES: Final = (
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",  # uv, go, cargo, bundler, python
     "YARN_HTTPS_CA_FILE_PATH",
-    "npm_config_cafile",  # npm and yarn 1
+    "npm_config_cafile",  # npm and yarn 1; see `npm_trust` below
 )
 
 _RETRIES: Final = {
@@ -70,11 +70,17 @@ _REGISTRY_VARIABLES: Final = {
 
 
 def build_environment(
-    client: ClientEnvironment, tools: tuple[ToolFolder, ...] = (), *, java_trust: bool = False
+    client: ClientEnvironment,
+    tools: tuple[ToolFolder, ...] = (),
+    *,
+    java_trust: bool = False,
+    npm_trust: str = CA_BUNDLE,
 ) -> Environment:
     """Everything a command finds in its environment unless `-e` says otherwise.
 
     `java_trust`: there is a trust store for Java, wherever its own `cacerts` may be.
+    `npm_trust`: npm makes every certificate of this file a part of each connection's name, again
+    for each request: of 150 authorities that is a seventh of a whole `npm ci`.
     """
     built = {
         "CI": "1",
@@ -89,6 +95,7 @@ def build_environment(
         "USER": "cleanroom",
         "UV_SYSTEM_CERTS": "true",
         **dict.fromkeys(CA_VARIABLES, CA_BUNDLE),
+        "npm_config_cafile": npm_trust,
         **_RETRIES,
         **_QUIET,
         **_terminal(client),

@@ -12,6 +12,7 @@ from cleanroom.sandbox.spec import Overlay
 WORKSPACE = "/workspace"
 HOME = "/home/cleanroom"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+AUTHORITY = "/etc/ssl/cleanroom.pem"  # the sandbox's own, which the bundle ends with
 JAVA_TRUST = "/etc/ssl/certs/java/cacerts"
 
 
@@ -48,15 +49,17 @@ class HostFacts:
     has_java: bool = False
     java_trust: bytes = b""  # Java's own form of `ca_bundle`, where it differs from the host's
     etc_files: tuple[str, ...] = ()
+    authority: bytes = b""  # the sandbox's own, also a part of `ca_bundle`; b"": it has none
 
 
 def trusting(host: HostFacts, authority: str) -> HostFacts:
     """Return the host as a sandbox sees it that trusts `authority` (PEM, or "") as well."""
     if not authority:
         return host
-    bundle = host.ca_bundle + authority.encode("ascii")
+    own = authority.encode("ascii")
+    bundle = host.ca_bundle + own
     java = java_trust_store(bundle) if host.has_java else b""
-    return replace(host, ca_bundle=bundle, java_trust=java)
+    return replace(host, ca_bundle=bundle, java_trust=java, authority=own)
 
 
 @dataclass(frozen=True, slots=True)

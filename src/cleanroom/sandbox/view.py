@@ -8,7 +8,15 @@ upper layer and folders in memory.
 from dataclasses import replace
 from typing import Final
 
-from cleanroom.sandbox.host import CA_BUNDLE, HOME, JAVA_TRUST, WORKSPACE, HostFacts, WorkspaceView
+from cleanroom.sandbox.host import (
+    AUTHORITY,
+    CA_BUNDLE,
+    HOME,
+    JAVA_TRUST,
+    WORKSPACE,
+    HostFacts,
+    WorkspaceView,
+)
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, Symlink, Tmpfs
 
 HOSTNAME: Final = "cleanroom"
@@ -61,7 +69,7 @@ def build_mounts(host: HostFacts, workspace: WorkspaceView) -> tuple[Mount, ...]
 
 
 def _own_files(host: HostFacts) -> tuple[Mount, ...]:
-    java = (File(host.java_trust, JAVA_TRUST),) if host.java_trust else ()
+    trust = ((host.java_trust, JAVA_TRUST), (host.authority, AUTHORITY))
     return (
         File(_PASSWD, "/etc/passwd"),
         File(_GROUP, "/etc/group"),
@@ -71,7 +79,7 @@ def _own_files(host: HostFacts) -> tuple[Mount, ...]:
         File(_NSSWITCH, "/etc/nsswitch.conf"),
         File(host.ca_bundle, CA_BUNDLE),
         *(Symlink(CA_BUNDLE, link) for link in CA_LINKS),
-        *java,
+        *(File(data, path) for data, path in trust if data),
     )
 
 
