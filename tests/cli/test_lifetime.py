@@ -1,4 +1,4 @@
-"""`sandboxes extend, rm, prune`: what is asked, what is said."""
+"""`sandboxes stop, extend, rm, prune`: what is asked, what is said."""
 
 import json
 
@@ -43,6 +43,28 @@ def test_rm_takes_several_and_one_that_cannot_go_keeps_no_other(cli: CommandLine
     assert "code: sandbox_not_found" in done.err
     done = cli("rm")
     assert (done.status, "which one?" in done.err) == (2, True)
+
+
+def test_stop_takes_several_or_all_that_live(cli: CommandLine) -> None:
+    for word in ("a", "b"):
+        stopped = Answer({**SANDBOX, "id": word, "state": "stopped"})
+        cli.script.answers[f"POST /v1/sandboxes/{word}/stop"] = stopped
+    cli.script.answers["POST /v1/sandboxes/no/stop"] = problem("sandbox_not_found", "none", 404)
+    done = cli("stop", "a", "no", "b")
+    assert (done.status, done.out) == (1, "a stopped\nb stopped\n")
+    assert "code: sandbox_not_found" in done.err
+    living = [{**SANDBOX, "id": "a"}, {**SANDBOX, "id": "b"}]
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": living})
+    assert cli("stop", "--all").out == "a stopped\nb stopped\n"
+    cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": []})
+    done = cli("stop", "--all")
+    assert (done.status, done.out) == (0, "")
+
+
+def test_stop_wants_names_or_all_and_not_both(cli: CommandLine) -> None:
+    for words in ((), ("a", "--all")):
+        done = cli("stop", *words)
+        assert (done.status, "cleanroom stop --all" in done.err) == (2, True)
 
 
 def test_prune_says_what_it_removed(cli: CommandLine) -> None:

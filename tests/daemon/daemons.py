@@ -65,7 +65,7 @@ class Setting:
     @property
     def config(self) -> Config:
         """The configuration in force."""
-        return parse_config(self.config_text, "config.yaml", {})
+        return parse_config(self.config_text, str(self.paths.config), {})
 
 
 class Daemon:
@@ -144,6 +144,7 @@ def run_request(
 def make_host(setting: Setting) -> Host:
     """Return a daemon of fakes, not yet serving."""
     setting.paths.state.mkdir(parents=True, exist_ok=True)
+    setting.paths.config.write_text(setting.config_text)
     world = World(
         paths=setting.paths,
         config=setting.config,

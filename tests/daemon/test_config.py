@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.daemon.config import (
+    changed_file,
     every_key,
     has_variable,
     load_config,
@@ -175,3 +176,19 @@ def test_a_file_that_changed_after_it_was_read_is_told(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     assert report(config).changed
+
+
+def test_a_certificate_that_changed_after_it_was_read_is_told(tmp_path: Path) -> None:
+    file, roots = tmp_path / "config.yaml", tmp_path / "roots.pem"
+    roots.write_text("one")
+    file.write_text(f"gateway:\n  trust: [{roots}]\n")
+    config = load_config(file, {})
+    assert changed_file(config) == ""
+    roots.write_text("another")
+    assert changed_file(config) == str(roots)
+    roots.unlink()
+    assert changed_file(config) == str(roots)
+    config = load_config(file, {})
+    assert changed_file(config) == ""
+    file.write_text("")
+    assert changed_file(config) == str(file)

@@ -67,6 +67,24 @@ def test_it_serves_at_the_default_place_until_it_is_told_to_stop(home: Home) -> 
 
 
 @pytest.mark.usefixtures("programs")
+def test_a_terminal_that_is_closed_ends_it_well_but_not_under_nohup(home: Home) -> None:
+    with daemon(home) as process:
+        line(process)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with daemon(home) as process:
+            line(process)
+            process.send_signal(signal.SIGHUP)
+            assert ask(home.runtime / "cleanroom" / "cleanroom.sock", "/v1/health")[0] == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("programs")
 def test_a_second_one_is_refused_and_a_killed_one_is_replaced(home: Home) -> None:
     listen = f"unix://{home.runtime}/d.sock"
     with daemon(home, "--listen", listen) as first:

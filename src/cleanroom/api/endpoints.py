@@ -34,6 +34,8 @@ _DAEMON: Final = (
     Endpoint("openapi", "GET", "/openapi.json"),
     Endpoint("doctor", "GET", "/v1/doctor", "", "DoctorReport"),
     Endpoint("config", "GET", "/v1/config", "", "ConfigReport"),
+    # it ends, if a command started it and nothing goes on: the caller starts another one
+    Endpoint("retire", "POST", "/v1/retire", "", "Health"),
 )
 
 # The client sends texts; nothing below the API opens a repository file for policy.

@@ -29,13 +29,17 @@ from cleanroom.api.port_types import PortRequests
 
 
 class Health(Message, frozen=True):
-    """The daemon answers. `idle`: no sandbox lives, so that it may be restarted."""
+    """The daemon answers. `idle`: no sandbox lives, so that it may be replaced."""
 
     status: str  # "ok", or "degraded": `problems` says what does not work
     version: str
     pid: int
     idle: bool
     problems: list[str] = field(default_factory=list)
+    sandboxes: int = 0  # that live
+    on_demand: bool = False  # a command started it, and another one may replace it
+    since: str = ""
+    changed: str = ""  # config.yaml, or a file that it names, if the daemon read another one
 
 
 class Version(Message, frozen=True):

@@ -25,18 +25,12 @@ def show(options: argparse.Namespace, shell: Shell) -> int:
     """Show them."""
     with shell.connect(options) as connection:
         report = connection.call(Call("config"))
-        pid = connection.peer_pid()
     if options.json:
         shell.screen.json(report.fields)
         return 0
     for setting in report.items("values"):
         origin = f"  # {setting.text('origin')}" if options.origin else ""
         shell.screen.out(plain(f"{setting.text('key')}: {setting.text('value')}{origin}"))
-    if report.flag("changed"):
-        shell.screen.warn(
-            f"{report.text('path')} was changed after the daemon (pid {pid}) had read it;"
-            f" `kill {pid}` ends it and its sandboxes, and the next command starts one"
-        )
     return 0
 
 

@@ -21,6 +21,7 @@ from cleanroom.cli.lifetime import (
     rm_parser,
     sandbox_parser,
     stop,
+    stop_parser,
 )
 from cleanroom.cli.lines import age, event_text
 from cleanroom.cli.parser import Parser, sandbox_name, seconds
@@ -203,7 +204,7 @@ SUBS = {
     "create": Sub(create_parser, create),
     "list": Sub(list_parser, list_all),
     "inspect": Sub(lambda: one_parser("inspect", "Show all that is known of one."), inspect),
-    "stop": Sub(lambda: one_parser("stop", "End a sandbox and all its processes."), stop),
+    "stop": Sub(stop_parser, stop),
     "files": Sub(files_parser, files),
     "extend": Sub(extend_parser, extend),
     "rm": Sub(rm_parser, rm),

@@ -4,9 +4,10 @@ In: an id or a name, a time. Out: what became of it. Never: a running sandbox re
 """
 
 import argparse
+from collections.abc import Callable, Sequence
 
 from cleanroom.cli.parser import Parser, seconds
-from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.cli.shell import Shell, add_daemon_flags, pages
 from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, UsageError
@@ -54,11 +55,33 @@ def prune_parser() -> Parser:
     return parser
 
 
+def stop_parser() -> Parser:
+    """Return the parser of `sandboxes stop`."""
+    parser = sandbox_parser(
+        "stop", "End sandboxes and all their processes.", "cleanroom sandboxes stop dev"
+    )
+    parser.operand("SANDBOX", "their ids or names", "*")
+    parser.switch("-a --all", "every one that lives")
+    return parser
+
+
 def stop(options: argparse.Namespace, shell: Shell) -> int:
-    """End one with all its processes."""
+    """End them. One that cannot be found is said, and keeps none of the others."""
+    if bool(options.sandbox) == options.all:
+        message = "cannot stop a sandbox: which one?"
+        hint = "name some, or all: cleanroom stop --all"
+        raise UsageError(Code.REQUEST_INVALID, message, hint)
     with shell.connect(options) as connection:
-        sandbox = connection.call(Call("stop_sandbox", {"sandbox_id": options.sandbox}))
-    return _say(sandbox, sandbox.text("state"), options, shell)
+        words = options.sandbox
+        if options.all:
+            living = pages(connection, Call("list_sandboxes"), "sandboxes")
+            words = [sandbox.text("id") for sandbox in living]
+
+        def stop_one(word: str) -> None:
+            sandbox = connection.call(Call("stop_sandbox", {"sandbox_id": word}))
+            _say(sandbox, sandbox.text("state"), options, shell)
+
+        return _each(words, stop_one, shell)
 
 
 def extend(options: argparse.Namespace, shell: Shell) -> int:
@@ -79,17 +102,25 @@ def rm(options: argparse.Namespace, shell: Shell) -> int:
         message = "cannot remove a sandbox: which one?"
         raise UsageError(Code.REQUEST_INVALID, message, "see them: cleanroom sandboxes list --all")
     query = {"force": "true"} if options.force else {}
-    failed: RemoteError | None = None
     with shell.connect(options) as connection:
-        for word in dict.fromkeys(options.sandbox):
-            try:
-                sandbox = connection.call(Call("remove_sandbox", {"sandbox_id": word}, query))
-            except RemoteError as error:
-                if failed is not None:
-                    shell.screen.warn(f"cleanroom: {failed.message}")
-                failed = error
-            else:
-                _say(sandbox, "removed", options, shell)
+
+        def remove_one(word: str) -> None:
+            sandbox = connection.call(Call("remove_sandbox", {"sandbox_id": word}, query))
+            _say(sandbox, "removed", options, shell)
+
+        return _each(options.sandbox, remove_one, shell)
+
+
+def _each(words: Sequence[str], do: Callable[[str], None], shell: Shell) -> int:
+    """Do it for each of them, once. Raises the last RemoteError; those before it are said."""
+    failed: RemoteError | None = None
+    for word in dict.fromkeys(words):
+        try:
+            do(word)
+        except RemoteError as error:
+            if failed is not None:
+                shell.screen.warn(f"cleanroom: {failed.message}")
+            failed = error
     if failed is not None:
         raise failed
     return 0

@@ -29,6 +29,7 @@ class Shell:
         self.screen = Screen(environ)
         self.progress = Progress(self.screen, environ)
         self.uid = os.getuid()
+        self._told: set[str] = set()
 
     @property
     def home(self) -> str:
@@ -42,8 +43,14 @@ class Shell:
     def connect(self, options: Options) -> Connection:
         """Return a connection to the daemon that the flags mean."""
         autostart = not options.no_autostart
-        say, waiting = self.screen.say, self.progress
+        say, waiting = self._say_once, self.progress
         return connect(Caller(options.host, autostart, self.environ, say, waiting))
+
+    def _say_once(self, text: str) -> None:
+        """Say it, however often one command connects."""
+        if text not in self._told:
+            self._told.add(text)
+            self.screen.say(text)
 
     def workspace(self, folder: str | None) -> Workspace:
         """Return the workspace around `folder`, by default the current one."""

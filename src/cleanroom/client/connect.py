@@ -1,22 +1,21 @@
 """A connection to the daemon that is there, or to one started for the purpose.
 
 In: the endpoint, the environment, what to tell the person. Out: Connection. Never: a daemon
-started where a person named an endpoint, or work sent to a daemon of another version unsaid.
+started where a person named an endpoint, or work sent to a daemon of another version or of settings
+that have changed, unsaid.
 """
 
 import os
-import select
-import signal
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from cleanroom import __version__
 from cleanroom.client.blocking import Connection, Waiting, nobody_waits
-from cleanroom.client.calls import Call
+from cleanroom.client.calls import Call, RemoteError
 from cleanroom.client.endpoint import Endpoint, find_endpoint
-from cleanroom.errors import Code, Fault, Refused
+from cleanroom.client.reply import Reply
+from cleanroom.errors import CleanroomError, Code, Fault, Refused
 
-RESTART_TIMEOUT_S: Final = 15.0
 START: Final = "start_daemon"  # what is waited for, beside the names of calls
 _OFF: Final = ("0", "off", "no", "false")
 
@@ -32,8 +31,9 @@ class Caller(NamedTuple):
 
 
 def connect(caller: Caller) -> Connection:
-    """Return a connection to a daemon of this version.
+    """Return a connection to a daemon of this version and of the settings that stand.
 
+    One that a command started is replaced if it is idle; of another one that is said.
     Raises Fault(backend_transport_error) if there is none and none may be started.
     """
     endpoint = find_endpoint(caller.host, caller.environ, os.getuid())
@@ -44,19 +44,41 @@ def connect(caller: Caller) -> Connection:
 
 def _connect(endpoint: Endpoint, caller: Caller) -> Connection:
     connection = _try(endpoint)
-    if connection is None:
-        return _start(endpoint, caller)
-    health = connection.call(Call("health"))
-    if health.text("version") == __version__:
-        return connection
-    if endpoint.chosen or not health.flag("idle") or not may_start(caller):
-        caller.say(
-            f"cleanroom: the daemon is version {health.text('version')}, this is {__version__};"
-            " it is busy or yours to restart"
-        )
-        return connection
-    _restart(connection)
+    may_replace = not endpoint.chosen and may_start(caller)
+    if connection is not None:
+        health = _health(connection, may_end=may_replace)
+        if health is not None and _is_current(health):
+            return connection
+        if health is not None and not (may_replace and _is_replaceable(health)):
+            _complain(connection, health, caller)
+            return connection
+        connection.close()
     return _start(endpoint, caller)
+
+
+def _health(connection: Connection, *, may_end: bool) -> Reply | None:
+    """Return what the daemon says of itself; None if it may be on its way out, replaced."""
+    try:
+        return connection.call(Call("health"))
+    except CleanroomError as error:
+        if may_end and error.code in (Code.CONFLICT, Code.BACKEND_TRANSPORT_ERROR):
+            return None
+        raise
+
+
+def _is_current(health: Reply) -> bool:
+    return health.text("version") == __version__ and not health.text("changed", "")
+
+
+def _is_replaceable(health: Reply) -> bool:
+    return health.flag("on_demand") and health.flag("idle")
+
+
+def _complain(connection: Connection, health: Reply, caller: Caller) -> None:
+    from cleanroom.client.replace import outdated, remedy  # noqa: PLC0415 -- almost never needed
+
+    pid = connection.peer_pid()
+    caller.say(f"cleanroom: the daemon (pid {pid}) {outdated(health)}; {remedy(health, pid)}")
 
 
 def may_start(caller: Caller) -> bool:
@@ -83,11 +105,12 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
     from cleanroom.client.autostart import Starter, unread  # noqa: PLC0415 -- only who starts one pays
 
     with Starter(endpoint, caller.environ) as starter:
-        connection = _try(endpoint)  # another command may have started one while this one waited
+        # another command may have started or replaced one while this one waited
+        connection, why = _standing(endpoint, caller)
         if connection is None:
             with caller.waiting(START):
                 pid = starter.launch()
-            caller.say(f"cleanroom: started a daemon (pid {pid}); it ends by itself when idle")
+            caller.say(f"cleanroom: started a daemon (pid {pid}){why}; it ends by itself when idle")
             if names := unread(caller.environ):
                 caller.say(f"cleanroom: it reads config.yaml, not {', '.join(names)}")
             connection = _try(endpoint)
@@ -97,15 +120,22 @@ def _start(endpoint: Endpoint, caller: Caller) -> Connection:
     return connection
 
 
-def _restart(connection: Connection) -> None:
-    """Ask an idle daemon of another version to end, and wait until it did."""
-    with connection:
-        process = os.pidfd_open(connection.peer_pid())
+def _standing(endpoint: Endpoint, caller: Caller) -> tuple[Connection | None, str]:
+    """Return the daemon that listens; none if it let itself be replaced, and then why."""
+    connection = _try(endpoint)
+    if connection is None:
+        return None, ""
+    health = connection.call(Call("health"))
+    if _is_current(health):
+        return connection, ""
+    from cleanroom.client.replace import outdated, retire  # noqa: PLC0415 -- almost never needed
+
     try:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-        ended, _, _ = select.select([process], [], [], RESTART_TIMEOUT_S)
-    finally:
-        os.close(process)
-    if not ended:
-        message = f"cannot restart the daemon: it did not end in {RESTART_TIMEOUT_S:.0f} s"
-        raise Fault(Code.BACKEND_TRANSPORT_ERROR, message, "cleanroom doctor")
+        if _is_replaceable(health):
+            retire(connection)
+            return None, f", as the last one {outdated(health)}"
+    except RemoteError as error:
+        if error.code is not Code.CONFLICT:
+            raise
+    _complain(connection, health, caller)  # it began something in the meantime
+    return connection, ""

@@ -17,6 +17,7 @@ from cleanroom.api.codec import MessageT
 from cleanroom.api.endpoints import Endpoint
 from cleanroom.api.message import Message
 from cleanroom.daemon import ids
+from cleanroom.daemon.activity import Activity
 from cleanroom.daemon.host import Host
 from cleanroom.daemon.sandbox import LiveRun, LiveSandbox
 from cleanroom.daemon.store import Page
@@ -29,12 +30,13 @@ BODY_S: Final = 30.0  # a slow client has this long for its body
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, the endpoint it is for, and who sent it."""
+    """A request, the endpoint it is for, who sent it, and what else goes on."""
 
     request: web.Request
     endpoint: Endpoint
     host: Host
     who: str
+    activity: Activity
 
     async def body(self, most: int = MAX_BODY) -> bytes:
         """Return the body. Raises HTTPRequestEntityTooLarge, HTTPRequestTimeout, UserError."""

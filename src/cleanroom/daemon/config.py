@@ -6,9 +6,9 @@ column. Never: an unknown key ignored. Strongest first: `CLEANROOM_…` variable
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from cleanroom.api.types import ConfigReport, ConfigValue
 from cleanroom.daemon.config_keys import CONFIG
@@ -21,6 +21,7 @@ from cleanroom.policy.problems import START, FileErrors, Problems, TooManyProble
 from cleanroom.policy.yaml_reader import MAX_BYTES, read_yaml
 
 T = TypeVar("T")
+Stamp: TypeAlias = "tuple[int, int, int] | None"  # of a file; None: it cannot be read
 
 PREFIX: Final = "CLEANROOM_"
 _WHOLE: Final = ("secrets", "mirrors")  # mappings that are one value
@@ -29,25 +30,41 @@ _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings in force; `path` and `text` are the file's, `origins` says where each was said."""
+    """Settings in force; `path` and `text` are the file's, `origins` says where each was said.
+
+    `trust` are the stamps of the files that `gateway.trust` names, from before they were read.
+    """
 
     settings: Settings
     path: str
     origins: Mapping[str, str]
     text: str = ""
+    trust: tuple[Stamp, ...] = ()
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     """Read the operator's file, if there is one. Raises FileErrors."""
-    return parse_config(_text(path), str(path), environment)
+    config = parse_config(_text(path), str(path), environment)
+    return replace(config, trust=tuple(map(_stamp, config.settings.gateway.trust)))
 
 
-def has_changed(config: Config) -> bool:
-    """Tell whether the file says something else by now: that counts for the next daemon."""
+def changed_file(config: Config) -> str:
+    """Return the file that says something else by now, "" if none: the next daemon reads it."""
     try:
-        return _text(Path(config.path)) != config.text
+        if _text(Path(config.path)) != config.text:
+            return config.path
     except FileErrors:
-        return True
+        return config.path
+    roots = zip(config.settings.gateway.trust, config.trust, strict=False)
+    return next((path for path, stamp in roots if _stamp(path) != stamp), "")
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _text(path: Path) -> str:
@@ -91,7 +108,7 @@ def report(config: Config) -> ConfigReport:
         )
         for key, value in _flat(config.settings, "")
     ]
-    return ConfigReport(path=config.path, values=values, changed=has_changed(config))
+    return ConfigReport(path=config.path, values=values, changed=bool(changed_file(config)))
 
 
 def every_key(

@@ -14,8 +14,17 @@ _HEAD: Final = """\
 `$XDG_CONFIG_HOME/cleanroom/config.yaml` (`~/.config/cleanroom/config.yaml`; root:
 `/etc/cleanroom/config.yaml`) belongs to whoever runs the daemon, not to a repository. It is read
 when the daemon starts, as strictly as a policy: an unknown key, a wrong type, an alias or a
-duplicate stops the daemon with the file's name, line and column. A daemon that runs keeps what it
-read: `cleanroom config show` says so when the file has changed since, and how to end that daemon.
+duplicate stops the daemon with the file's name, line and column. A daemon keeps what it has
+read, for no sandbox changes its settings while it lives; a changed file is taken up so:
+
+- A daemon that a command started, and in which no sandbox lives, is replaced by the next command.
+- While sandboxes live there, each command says that the file was changed; once they have ended
+  (`cleanroom stop --all`), the next command starts a daemon that reads it.
+- `cleanroom serve` is yours: each command says that it began before the change. End it (Ctrl-C,
+  `kill`, your service manager: its sandboxes end with it) and start it again.
+
+The same holds for a file that `gateway.trust` names, and for a daemon of another version of
+cleanroom. `cleanroom version` says who started the daemon, when, and whether its settings stand.
 
 Strongest first: flags of a command, `CLEANROOM_…` variables of the daemon's environment, this
 file, defaults. A daemon that a command starts by itself gets none of these variables: write the

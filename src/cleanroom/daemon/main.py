@@ -78,7 +78,7 @@ def _own_folders(paths: Paths) -> tuple[str, ...]:
 async def run_daemon(
     listen: str | None, idle_exit_s: float | None, started_by: str, ready: Callable[[], None]
 ) -> None:
-    """Serve until SIGTERM, SIGINT or idleness. Raises CleanroomError if it cannot.
+    """Serve until SIGTERM, SIGINT, SIGHUP or idleness. Raises CleanroomError if it cannot.
 
     `started_by` is "person", or "client" for a daemon that a command started for itself; `ready`
     is called once it serves.
@@ -95,8 +95,9 @@ async def run_daemon(
     host = real_host(paths, config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, stop.set)
 
     def serving() -> None:
         _log.info("serving %s", path)

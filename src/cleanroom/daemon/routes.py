@@ -51,6 +51,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "openapi": health.show_openapi,
     "doctor": health.show_doctor,
     "config": health.show_config,
+    "retire": health.retire,
     "name_lockfiles": policy.lockfiles,
     "validate_policy": policy.validate,
     "explain_policy": policy.explain,
@@ -121,7 +122,7 @@ def _serve(
         with activity.busy():
             who = judge_peer(_uid_of(request), os.geteuid())
             refuse_unknown_query(request.query, endpoint)
-            return await handler(Call(request, endpoint, host, who))
+            return await handler(Call(request, endpoint, host, who, activity))
 
     return serve
 

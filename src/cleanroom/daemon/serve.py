@@ -33,7 +33,7 @@ LAST_WORDS_S: Final = 5.0  # for results of what ran when it was told to stop
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where, and how long without anything to do (None: for ever)."""
+    """Where, and how long without anything to do (None: for ever, as no command started it)."""
 
     path: Path
     idle_exit_s: float | None = None
@@ -47,7 +47,7 @@ async def serve(
     host: Host, listening: Listening, stop: asyncio.Event, ready: Callable[[], None] = nothing
 ) -> None:
     """Serve until `stop` is set or it is idle. Raises Refused(conflict), Fault."""
-    activity = Activity(host.clock)
+    activity = Activity(host.clock, stop, on_demand=listening.idle_exit_s is not None)
     lock = Lock(host.paths.state / "daemon.lock", str(host.paths.state))
     try:
         with Listener(listening.path) as listener:

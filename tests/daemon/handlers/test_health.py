@@ -20,9 +20,38 @@ def test_health_says_version_and_idleness(short_path: Path) -> None:
                 "pid": os.getpid(),
                 "idle": True,
                 "problems": [],
+                "sandboxes": 0,
+                "on_demand": False,
+                "since": health["since"],
+                "changed": "",
             }
+            assert health["since"].endswith("Z")
             await daemon.run("sleep")
             assert not (await daemon.ask("GET", "/v1/health"))[1]["idle"]
+
+    play(conversation())
+
+
+def test_it_ends_for_a_successor_unless_something_lives(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path, idle_exit_s=600.0)) as daemon:
+            assert (await daemon.ask("GET", "/v1/health"))[1]["on_demand"]
+            run = await daemon.run("sleep")
+            assert (await daemon.ask("GET", "/v1/health"))[1]["sandboxes"] == 1
+            status, said = await daemon.ask("POST", "/v1/retire")
+            assert (status, said["code"]) == (409, "conflict")
+            await daemon.ask("POST", f"/v1/sandboxes/{run['sandbox_id']}/stop")
+            assert (await daemon.ask("POST", "/v1/retire"))[0] == 200
+
+    play(conversation())
+
+
+def test_one_that_a_person_started_does_not_end_for_another(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            status, said = await daemon.ask("POST", "/v1/retire")
+            assert (status, said["code"]) == (409, "conflict")
+            assert (await daemon.ask("GET", "/v1/health"))[0] == 200
 
     play(conversation())
 
@@ -73,6 +102,11 @@ def test_the_configuration_is_shown(short_path: Path) -> None:
             shown = (await daemon.ask("GET", "/v1/config"))[1]
             values = {each["key"]: each for each in shown["values"]}
             assert values["limits.sandboxes"]["value"] == "3"
-            assert values["limits.sandboxes"]["origin"] == "config.yaml:2"
+            assert values["limits.sandboxes"]["origin"] == f"{setting.paths.config}:2"
+            assert not shown["changed"]
+            setting.paths.config.unlink()
+            assert (await daemon.ask("GET", "/v1/config"))[1]["changed"]
+            health = (await daemon.ask("GET", "/v1/health"))[1]
+            assert health["changed"] == str(setting.paths.config)
 
     play(conversation())

@@ -1,6 +1,7 @@
 """The daemon about itself: alive, version, API document, backends, configuration.
 
-In: nothing. Out: reports. Never: a wait for a part that does not answer.
+In: nothing. Out: reports; its end, if nothing goes on. Never: a wait for a part that does not
+answer.
 """
 
 import os
@@ -13,24 +14,39 @@ from cleanroom import __version__
 from cleanroom.api import openapi
 from cleanroom.api.types import BackendReport, DoctorReport, Health, Version
 from cleanroom.daemon.call import Call, answer
-from cleanroom.daemon.config import report
+from cleanroom.daemon.clock import timestamp
+from cleanroom.daemon.config import changed_file, report
 
 API: Final = "v1"
 
 
 async def show_health(call: Call) -> web.StreamResponse:
-    """Say whether all parts work; never waits for one."""
+    """Say whether all parts work, and whether what it was started with still stands."""
+    return answer(_health(call))
+
+
+async def retire(call: Call) -> web.StreamResponse:
+    """End, so that another daemon can take its place. Refused where something would be lost."""
+    health = _health(call)
+    call.activity.retire(health.sandboxes)
+    return answer(health)
+
+
+def _health(call: Call) -> Health:
     gateway = call.host.gateways.state
     problems = ["the gateway was lost"] if gateway == "lost" else []
     problems += [] if call.host.journal.works else ["the audit log cannot be written"]
-    return answer(
-        Health(
-            status="degraded" if problems else "ok",
-            version=__version__,
-            pid=os.getpid(),
-            idle=not call.host.sandboxes.live,
-            problems=problems,
-        )
+    sandboxes = len(call.host.sandboxes.live)
+    return Health(
+        status="degraded" if problems else "ok",
+        version=__version__,
+        pid=os.getpid(),
+        idle=not sandboxes,
+        problems=problems,
+        sandboxes=sandboxes,
+        on_demand=call.activity.on_demand,
+        since=timestamp(call.activity.since),
+        changed=changed_file(call.host.config),
     )
 
 
