@@ -3,7 +3,6 @@
 In: a running Daemon. Out: Figures. Never: a network, or a pause that is counted as waiting.
 """
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from bench.cases import POLICY, Figure
 from bench.daemon import Daemon
 from bench.measure import milliseconds, percentile, spread
 from cleanroom.client import frames
-from cleanroom.client.blocking import Connection
+from cleanroom.client.blocking import Connection, Upgraded
 from cleanroom.client.calls import Call
 
 LINES, EVERY_S = 400, 0.005
@@ -40,11 +39,11 @@ def attach_round_trip(daemon: Daemon) -> Figure:
     ids = _start(daemon, daemon.repository(), ["/bin/cat"], stdin=True)
     path = dict(zip(("sandbox_id", "execution_id"), ids, strict=True))
     with Connection.open(str(daemon.socket)) as connection:
-        upgraded, _ = connection.upgrade(Call("attach_execution", path))
+        upgraded = connection.upgrade(Call("attach_execution", path))
         reader = frames.FrameReader()
 
         def run() -> None:
-            upgraded.sendall(frames.frame_bytes(frames.BINARY, b"x", frames.LOCAL_MASK))
+            upgraded[0].sendall(frames.frame_bytes(frames.BINARY, b"x", frames.LOCAL_MASK))
             _until_output(upgraded, reader)
 
         values = spread(milliseconds(run, 400))
@@ -52,8 +51,8 @@ def attach_round_trip(daemon: Daemon) -> Figure:
     return Figure("attach, round trip", "p50 <= 5 ms", values, values["p50_ms"] <= 5)
 
 
-def _until_output(upgraded: socket.socket, reader: frames.FrameReader) -> None:
-    while data := upgraded.recv(65536):
+def _until_output(upgraded: Upgraded, reader: frames.FrameReader) -> None:
+    while data := upgraded[0].recv(65536):
         if any(message.opcode == frames.BINARY for message in reader.feed(data)):
             return
     message = "the daemon closed the connection"
