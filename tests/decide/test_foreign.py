@@ -2,7 +2,16 @@
 
 import pytest
 
-from cleanroom.decide.foreign import is_name, is_name_among, is_shaped
+from cleanroom.decide.foreign import (
+    MOST_GIVEN,
+    Cookies,
+    has_jwt,
+    is_field,
+    is_name,
+    is_name_among,
+    is_session,
+    is_shaped,
+)
 
 WORD = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2
 
@@ -12,6 +21,8 @@ WORD = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2
     [
         b"access_token", b"Access-Token", b"accessToken", b"api_key", b"apikey", b"X-Api-Key",
         b"private_token", b"PASSWORD", b"client_secret", b"access_token[]", b"subscription-key",
+        b"access_token[0]", b"api_key.0", b"access_token[1][]", b"authorization",
+        b"x-authorization",
     ],
 )  # fmt: skip
 def test_a_name_that_is_used_for_nothing_else_is_a_credentials(name: bytes) -> None:
@@ -24,6 +35,7 @@ def test_a_name_that_is_used_for_nothing_else_is_a_credentials(name: bytes) -> N
         b"", b"token", b"key", b"page_token", b"nextPageToken", b"csrf_token", b"code", b"state",
         b"sig", b"X-Amz-Signature", b"X-Amz-Credential", b"client_id", b"id_token_hint", b"q",
         b"\xff", b"has_password", b"password_field",
+        b"password2", b"access_token[a]", b"[0]", b"authorizations", b"x",
     ],
 )  # fmt: skip
 def test_any_other_name_is_none(name: bytes) -> None:
@@ -35,6 +47,7 @@ def test_any_other_name_is_none(name: bytes) -> None:
     [
         (b"access_token=x", True), (b"a=1&X-Api-Key=x", True), (b"a=1;private token=x", True),
         (b" theme=dark; PASSWORD=x", True), (b"", False), (b"access_token", False),
+        (b"access_token[0]=x", True), (b"a;x-authorization=x", True),
         (b"my_access_token=x", False), (b"q=access_token&key=x", False),
     ],
 )  # fmt: skip
@@ -68,3 +81,81 @@ def test_a_word_of_an_issuers_shape_is_a_credential(prefix: bytes, around: bytes
 )  # fmt: skip
 def test_words_of_everyday_are_none(text: bytes) -> None:
     assert not is_shaped(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization", "x-authorization", "x_authorization", "access-token", "api-token",
+        "dd-api-key", "ocp-apim-subscription-key", "x-nuget-apikey", "x-rollbar-access-token",
+        "x-oauth-token", "x-client-secret", "cf-access-jwt-assertion",
+    ],
+)  # fmt: skip
+def test_a_field_of_such_a_name_or_a_vendors_ending_holds_a_credential(name: str) -> None:
+    assert is_field(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "accept", "cookie", "x-csrf-token", "x-xsrf-token", "x-request-token", "if-match",
+        "idempotency-key", "sec-websocket-key", "x-goog-api-client", "openai-organization",
+        "anthropic-version", "x-stainless-lang", "x-amz-date", "npm-auth-type", "git-protocol",
+        "proxy-authorization", "x-skip-authorization", "x-api-key-id", "x-github-api-version",
+    ],
+)  # fmt: skip
+def test_a_field_of_another_name_does_not(name: str) -> None:
+    assert not is_field(name)
+
+
+SIGNED = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+SEALED = b"eyJhbGciOiJkaXIifQ..aXYtaXYtaXYt.Y2lwaGVy.dGFn"
+
+
+@pytest.mark.parametrize("name", [b"session", b"__Host-next-auth.session-token", b"JWT", b"sso"])
+@pytest.mark.parametrize("value", [SIGNED, SEALED, b'"%b"' % SIGNED, b"Bearer " + SIGNED])
+def test_a_jwt_in_a_cookie_that_says_it_is_a_session_is_a_credential(
+    name: bytes, value: bytes
+) -> None:
+    assert is_session(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"id", SIGNED), (b"session", b""), (b"session", b"0123456789abcdef"),
+        (b"session", b"eyJhIjoxfQ.Z1abcd.c2lnbmF0dXJl"),  # as Flask signs it
+        (b"session", b"eyJhIjoxfQ:1abcde:c2lnbmF0dXJl"),  # as Django does
+        (b"session", b"x" + SIGNED), (b"session", SIGNED + b".x"),
+    ],
+)  # fmt: skip
+def test_any_other_cookie_is_somebodys_own_matter(name: bytes, value: bytes) -> None:
+    assert not is_session(name, value)
+
+
+def test_each_is_looked_for_once_however_long_the_text_is() -> None:
+    assert not is_name(b"[]" * 30_000 + b"x")
+    for text in (b"eyJ" * 20_000, b"eyJa." * 12_000, b"eyJ." * 16_000, b"eyJe.e" * 10_000):
+        assert not has_jwt(b"session=" + text + b"..")
+
+
+def test_a_host_may_have_back_what_it_gave() -> None:
+    cookies = Cookies()
+    assert not cookies.has("a.test", SIGNED)
+    cookies.give("a.test", b" session=" + SIGNED + b"; Path=/")
+    cookies.give("a.test", b"session=" + SIGNED)
+    assert cookies.has("a.test", SIGNED)
+    assert cookies.has("a.test", b'"%b" ' % SIGNED)
+    assert not cookies.has("b.test", SIGNED)
+    assert not cookies.has("a.test", SEALED)
+
+
+def test_no_more_is_remembered_than_the_newest() -> None:
+    cookies = Cookies()
+    for number in range(MOST_GIVEN + 1):
+        cookies.give("a.test", b"access_token=%d; Path=/" % number)
+        cookies.give("a.test", b"theme=dark%d; Path=/" % number)
+    assert not cookies.has("a.test", b"0")
+    assert cookies.has("a.test", b"1")
+    assert cookies.has("a.test", b"%d" % MOST_GIVEN)
+    assert not cookies.has("a.test", b"dark%d" % MOST_GIVEN)

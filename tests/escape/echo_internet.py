@@ -34,6 +34,7 @@ _EVERY: Final = (*NAMES, *AGENT_HOSTS)
 ROOTS: Final = authority(*_EVERY)
 MINTED: Final = "minted-0123456789abcdefABCDEF"
 ROTATED: Final = "rotated-0123456789abcdefABCDE"
+_LAST: Final[list[bytes]] = []  # what was told last, at whatever port
 
 
 class EchoInternet(TlsInternet):
@@ -90,7 +91,13 @@ def _fields(head: bytes) -> dict[str, str]:
 def _token(request: bytes) -> bytes:
     fields = _fields(request.partition(b"\r\n\r\n")[0])
     said = fields.get("x-api-key") or fields.get("authorization", "").rpartition(" ")[2]
-    return said.encode("latin-1") or b"nothing"
+    _LAST[:] = [said.encode("latin-1") or b"nothing"]
+    return _LAST[0]
+
+
+def again(_: bytes) -> Iterator[bytes]:
+    """Say what an earlier request told."""
+    yield _whole(b"you told " + b"".join(_LAST), "Content-Type: text/plain")
 
 
 def _whole(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
@@ -196,6 +203,7 @@ def index(_: bytes) -> Iterator[bytes]:
 
 
 ANSWERS: Final[dict[bytes, Callable[[bytes], Iterator[bytes]]]] = {
+    b"/again": again,
     b"/forms": forms,
     b"/split": split,
     b"/fields": fields,

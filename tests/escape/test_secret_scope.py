@@ -111,6 +111,22 @@ result = [
     assert "it runs without" in said.stderr
 
 
+def test_what_a_host_was_told_does_not_come_back_at_another_port(world: World) -> None:
+    said = world.run(
+        f"{RULES}secrets: [{{id: forge, env: TOKEN, allowed_hosts: [good.test]}}]\n",
+        f"""{TOOLS}
+told = ask("good.test", "/forms")
+again = [ask(f"good.test:{{port}}", "/again", headers={{}}) for port in (443, 8080)]
+result = [told[0], again, TOKEN]
+""",
+        *allowed("good.test", "forge"),
+    )
+    status, again, holder = said.result
+    assert status == 200
+    assert [(each[0], each[3]) for each in again] == [(200, f"you told {holder}")] * 2
+    assert is_clean(said)
+
+
 def test_its_time_ends_in_the_middle_of_an_answer(world: World) -> None:
     program = f"""{TOOLS}
 plain = socket.create_connection(("other.test", 443), timeout=60)
@@ -147,6 +163,7 @@ def test_a_credential_of_its_own_is_blocked(world: World) -> None:
         f"""{TOOLS}
 import base64
 pasted = "ghp_" + "mine" * 9
+jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtaW5lIn0.mine-mine"
 beside = base64.b64encode((pasted + ":" + TOKEN).encode()).decode()
 result = [
     ask("good.test", *words)[0]
@@ -158,14 +175,17 @@ result = [
         ("/plain", "GET", None, {{"Cookie": "a=1; api_key=mine", **BEARER}}),
         ("/plain", "GET", None, {{"Cookie": "a=1 access_token=mine", **BEARER}}),
         ("/plain", "GET", None, {{"Authorization": "Basic " + beside}}),
-        ("/plain?page_token=2&q=a",),
+        ("/plain", "GET", None, {{"X-Authorization": "Bearer mine"}}),
+        ("/plain?access_token[0]=mine",),
+        ("/plain", "GET", None, {{"Cookie": "session=" + jwt}}),
+        ("/plain?page_token=2&jwt=" + jwt[:20], "GET", None, {{"Cookie": "session=a", **BEARER}}),
     )
 ]
 """,
     )
-    assert said.result == [403, 403, 403, 403, 403, 403, 403, 200]
+    assert said.result == [*[403] * 10, 200]
     denials = said.denials("secret_scope_violation")
-    assert sum(1 + event.get("repeated", 0) for event in denials) == 7
+    assert sum(1 + event.get("repeated", 0) for event in denials) == 10
     assert b"mine" not in b"".join(bytes(each.received) for each in world.reached())
     assert "mine" not in json.dumps(said.audit)
     assert control(world) == 1

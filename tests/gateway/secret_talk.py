@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from cleanroom.decide.echo import Echoes, Word
+from cleanroom.decide.foreign import Cookies
 from cleanroom.decide.model import Deny
 from cleanroom.decide.secret import Finder, Foreign, SecretRef
 from cleanroom.errors import Code
@@ -32,6 +33,7 @@ class Keys:
     taken: list[tuple[SecretRef, object]] = field(default_factory=list)
     ended: Deny | None = None
     operators: dict[str, bytes] = field(default_factory=dict)
+    cookies: Cookies = field(default_factory=Cookies)
 
     def of_operator(self, value_id: str) -> bytes | None:
         return self.operators.get(value_id)

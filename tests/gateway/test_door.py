@@ -363,6 +363,16 @@ def test_a_placeholder_in_plain_http_is_answered_with_its_reason(scene: Scene) -
     assert "secret_scope_violation" in scene.codes()
 
 
+def test_a_bound_host_is_searched_at_ports_of_no_binding_too(scene: Scene) -> None:
+    _, holder = with_secret(scene)
+    client = scene.client()
+    client.send(f"GET / HTTP/1.1\r\nHost: a.test:{scene.tcp4[1]}\r\n\r\n".encode())
+    upstream = scene.upstream()
+    scene.until(lambda: b"identity" in (received(upstream) or b""))
+    upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\nghp_0123456789abcdefghij")
+    scene.until(lambda: holder.encode() in (received(client) or b""))
+
+
 def test_without_a_descriptor_for_a_certificate_one_connection_is_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind, SecretBinding
-from cleanroom.policy.opened import OpenedName, is_opened, opened_names, opens_all, registry_of
+from cleanroom.policy.opened import (
+    OpenedName,
+    is_opened,
+    is_told,
+    opened_names,
+    opens_all,
+    registry_of,
+)
 from tests.decide.policies import policy, rule
 
 RELAYED = rule("a.test:443")
@@ -45,6 +52,8 @@ def test_a_connection_is_opened_for_its_rule_its_registry_or_its_secret() -> Non
     bound = replace(policy(RELAYED), secrets=(secret,))
     assert is_opened(bound, RELAYED, "a.test", 443)
     assert not is_opened(bound, RELAYED, "a.test", 22)
+    assert is_told(bound, "a.test")
+    assert not is_told(bound, "b.test")
 
 
 def test_an_address_is_never_opened() -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from cleanroom.decide.echo import Echoes
+from cleanroom.decide.foreign import Cookies
 from cleanroom.decide.git import asks_lfs, repository_of
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
@@ -94,6 +95,11 @@ class Keyring(Protocol):
     @property
     def found(self) -> "Finder":
         """Finds every placeholder that this sandbox was ever given."""
+        ...
+
+    @property
+    def cookies(self) -> Cookies:
+        """What bound hosts gave this sandbox that would pass for somebody's credential."""
         ...
 
     def take(self, ref: SecretRef, request: object) -> bytes | Deny:

@@ -28,7 +28,7 @@ from cleanroom.gateway.connection import Connection
 from cleanroom.gateway.datagrams import DatagramSocket, DnsSocket, RefusedSocket
 from cleanroom.gateway.dialer import Cancellable, Failed, NotDialled, Reached
 from cleanroom.gateway.endpoint import close_with_reset
-from cleanroom.gateway.layers.bound import Bound
+from cleanroom.gateway.layers.bound import Bound, Searched
 from cleanroom.gateway.layers.custody import Custody, Untouched, Watched
 from cleanroom.gateway.layers.dns import DNS_PORT, DnsAnswerer, DnsOverTcp
 from cleanroom.gateway.layers.http import HttpLayer
@@ -47,7 +47,7 @@ from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.vault import SandboxSecrets
 from cleanroom.gateway.wire import Answerer, Layer, Target
 from cleanroom.policy.model import CompiledPolicy
-from cleanroom.policy.opened import bindings_of, registry_of
+from cleanroom.policy.opened import bindings_of, is_told, registry_of
 
 _UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
 _DIAL_S: Final = 15.0  # for an upstream to be found and to answer
@@ -369,7 +369,9 @@ class Door:
         if bindings and verified:
             return Bound(self._secrets, target, bindings, self._foreign(target))
         if self._secrets.found.refs:
-            return Watched(self._secrets, target, verified=verified)
+            # SECURITY: what a host was told at one port it may repeat at another.
+            kind = Searched if is_told(self._policy, target.name) else Watched
+            return kind(self._secrets, target, verified=verified)
         return Untouched()
 
     def _foreign(self, target: Target) -> Foreign:

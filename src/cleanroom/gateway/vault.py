@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from cleanroom.decide.echo import Echoes, Word
+from cleanroom.decide.foreign import Cookies
 from cleanroom.decide.kinds import KINDS
 from cleanroom.decide.mirror import is_of_operator
 from cleanroom.decide.model import Deny
@@ -104,6 +105,7 @@ class SandboxSecrets:
         self._lost: list[str] = []  # those of them whose connections are still to be cut
         self._echoes: Echoes | None = None  # made when an answer first needs it
         self.found = Finder(())
+        self.cookies = Cookies()
 
     def __repr__(self) -> str:
         return f"SandboxSecrets({', '.join(ref.binding.secret_id for ref in self._held)})"

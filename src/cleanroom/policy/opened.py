@@ -72,3 +72,8 @@ def bindings_of(policy: CompiledPolicy, name: str, port: int) -> tuple[SecretBin
     return tuple(
         each for each in policy.secrets if name in each.allowed_hosts and port in each.ports
     )
+
+
+def is_told(policy: CompiledPolicy, name: str) -> bool:
+    """Tell whether a secret may go to a host, at whatever port."""
+    return any(name in secret.allowed_hosts for secret in policy.secrets)

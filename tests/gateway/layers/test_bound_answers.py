@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
+from cleanroom.gateway.layers.bound import Searched
 from cleanroom.gateway.wire import Abort, Ended, Finish
 from tests.gateway.secret_talk import (
+    AT,
     CHUNKED_OK,
     GET,
     OK,
@@ -206,3 +208,29 @@ def test_whatever_comes_back_no_value_passes_and_nothing_breaks(
         talk.take(Ended(UPSTREAM))
         assert VALUE not in talk.sent(SANDBOX)
         assert VALUE.hex().encode() not in talk.sent(SANDBOX)
+
+
+def searched() -> SecretTalk:
+    """Return a talk with a host that is told the secret, at a port where it is not."""
+    keyring = keys()
+    return SecretTalk(keyring, Searched(keyring, AT, verified=False))
+
+
+def test_a_host_that_is_told_a_secret_elsewhere_is_searched_too() -> None:
+    talk = searched()
+    assert talk.request(f"{GET}\naccept-encoding: gzip\nX-Api-Key: mine") == wire(
+        f"{GET}\nX-Api-Key: mine"
+    )
+    body = b"it was " + VALUE
+    got = talk.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert dechunked(got.partition(b"\r\n\r\n")[2]) == b"it was " + PLACEHOLDER.encode()
+    assert talk.request(f"{GET}\nX-Api-Key: $") == b""
+    assert talk.codes == ["", "secret_scope_violation"]
+
+
+def test_what_it_answers_compressed_is_refused() -> None:
+    talk = searched()
+    talk.request(GET)
+    got = talk.answer(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx")
+    assert got.startswith(b"HTTP/1.1 502 ")
+    assert b"xx" not in got.partition(b"\r\n\r\n")[2][:2]

@@ -12,6 +12,7 @@ from cleanroom.gateway.layers.foreign import MOST_PAIRS, Strangers
 from tests.gateway.secret_talk import GET, PLACEHOLDER, VALUE, SecretTalk, bound, keys, wire
 
 PASTED = "ghp_" + "mine" * 9
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtaW5lIn0.mine-mine"
 OWN = "Private-Token: $"  # the placeholder, where it may stand
 
 
@@ -41,6 +42,15 @@ ALONE = [
     (asked("/", f"X-Other: token {PASTED}"), "the field x-other", asked("/")),
     (asked("/", f"User-Agent: {PASTED}"), "the field user-agent", asked("/")),
     (asked("/", "x_api_key: mine"), "the field x_api_key", asked("/")),
+    (asked("/", "X-Authorization: Bearer mine"), "the field x-authorization", asked("/")),
+    (asked("/", "Access-Token: mine"), "the field access-token", asked("/")),
+    (asked("/", "DD-API-KEY: mine"), "the field dd-api-key", asked("/")),
+    (asked("/a?access_token[0]=mine&b"), "a parameter of the query", asked("/a?b")),
+    (asked("/a?access_token%5B%5D=mine"), "a parameter of the query", asked("/a")),
+    (asked("/a?authorization=mine"), "a parameter of the query", asked("/a")),
+    (asked("/", f"Cookie: a=1; session={JWT}"), "a cookie", asked("/", "Cookie: a=1")),
+    (asked("/", f"Cookie: __Host-Auth={JWT}; b=2"), "a cookie", asked("/", "Cookie: b=2")),
+    (asked("/", f'Cookie: jwt="Bearer {JWT}"; b=2'), "a cookie", asked("/", "Cookie: b=2")),
 ]
 # These cannot be taken out.
 MIXED = [
@@ -93,6 +103,10 @@ def test_the_operator_may_let_it_through(head: str) -> None:
         asked("/a?token=mine&key=mine&page_token=mine&sig=mine&X-Amz-Signature=mine"),
         asked("/login?next=/a?b", "Cookie: session=mine; csrf_token=mine; id=eyJhIjoxfQ.e30.c2ln"),
         asked("/", "Referer: https://a.test/?password_hint=no", "X-Csrf-Token: mine"),
+        asked(f"/?token={JWT}&jwt={JWT}", f"Cookie: id={JWT}; prefs=e30.e30.mine", f"X-Id: {JWT}"),
+        asked("/", "Cookie: session=eyJhIjoxfQ.Z1abcd.mine", "Cookie: auth=eyJhIjoxfQ:1:mine"),
+        asked("/?author=x&access_tokens=3&authorization_id=1", "X-Authorization-Id: 4"),
+        asked("/", "Idempotency-Key: a", "Sec-WebSocket-Key: a", "X-Request-Token: a"),
         asked("/sk-10-najlepsich-miest-v-bratislave-a-v-okoli-mesta"),
     ],
 )
@@ -147,7 +161,8 @@ def test_among_very_many_it_is_not_looked_for_one_by_one(place: str, own: str) -
 def test_cookies_of_many_fields_are_counted_together() -> None:
     few = "Cookie: " + ";".join(["a=1"] * (MOST_PAIRS // 4) + ["access_token=mine"])
     head = asked("/", *[few] * 31)
-    found = list(Strangers(keys().found, frozenset()).find(wire(head), []))
+    strangers = Strangers(keys().found, frozenset(), lambda _: False).find(wire(head), [])
+    found = [each for each in strangers if each.where.startswith("a cookie")]
     assert [each.where for each in found[:4]] == ["a cookie"] * 3 + [
         "a cookie, of which there are too many,"
     ]
@@ -155,6 +170,37 @@ def test_cookies_of_many_fields_are_counted_together() -> None:
     sent = SecretTalk(keys(), bound(keys(), Foreign.STRIP)).request(head)
     assert b"access_token" not in sent
     assert SecretTalk(keys()).request(head) == b""
+
+
+# What each answer says, and whether a cookie of that value may come back.
+GIVEN = [
+    (f"session={JWT}; Path=/; HttpOnly", f"session={JWT}", True),
+    (f'session="{JWT}"', f"session={JWT}", True),
+    (f"access_token={PASTED}", f"b=2; access_token={PASTED}", True),
+    ("password=first", "password=other", False),
+    (f"session={JWT}", f"session={JWT}; access_token=mine", False),
+    ("theme=mine", "access_token=mine", False),
+]
+
+
+@pytest.mark.parametrize(("said", "cookie", "passes"), GIVEN)
+def test_what_the_host_itself_gave_as_a_cookie_may_come_back(
+    said: str,
+    cookie: str,
+    passes: bool,  # noqa: FBT001
+) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring)
+    answer = f"HTTP/1.1 200 OK\r\nSet-Cookie: {said}\r\nContent-Length: 0\r\n\r\n".encode()
+    head = asked("/", f"Cookie: {cookie}")
+    assert SecretTalk(keyring).request(head) == b""  # before it gave that
+    assert talk.request(asked("/"))
+    assert said.encode() in talk.answer(answer)
+    assert (talk.request(head) == wire(head)) is passes
+    # Another host has not given it.
+    other = SecretTalk(keys(allowed_hosts=("a.test", "npm.test")))
+    other.keys.cookies.give("npm.test", said.encode())
+    assert other.request(head) == b""
 
 
 PIECES = st.lists(
@@ -175,7 +221,9 @@ def test_what_is_left_of_a_request_is_one_without_strangers(
     sent = talk.request(head)
     request = parse_request(sent)
     fields = dict(request.fields)
-    assert list(Strangers(keyring.found, TOKEN_HEADERS - {"private-token"}).find(sent, [])) == []
+    unfilled = sent.replace(b"Private-Token: " + VALUE + b"\r\n", b"")
+    strangers = Strangers(keyring.found, TOKEN_HEADERS, is_given=lambda _: False)
+    assert list(strangers.find(unfilled, [])) == []
     assert request.target.partition("?")[0] == "/p"
     assert (fields["private-token"], fields["x-last"]) == (VALUE.decode(), "1")
     kept = [each.strip() for each in fields["cookie"].split(";")]

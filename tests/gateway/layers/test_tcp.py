@@ -32,7 +32,7 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
-from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, SecretBinding
 from tests.decide.policies import policy, rule
 from tests.gateway.hellos import extension, hello, records
 from tests.gateway.playbook import Play, Verdict
@@ -322,3 +322,25 @@ def test_where_tls_is_opened_its_requests_are_refused_one_by_one() -> None:
     inner = replace(INNER, silenced={"i.test": deny}.get)
     talk = Play(TcpLayer(POLICY, Target("i.test", "198.18.0.16", 5000, 1), inner))
     assert talk >> Opened() << []
+
+
+TOLD = replace(POLICY, secrets=(SecretBinding("gh", "GH", ("a.test",)),))
+
+
+def told(port: int) -> Play:
+    layer = TcpLayer(TOLD, Target("a.test", "198.18.0.16", port, 1), INNER)
+    return Play(layer) >> Opened() << [Dial()] >> Dialled(ADDRESS) << [Verdict(protocol="tcp")]
+
+
+def test_a_host_that_is_told_a_secret_at_another_port_has_its_tls_opened_here_too() -> None:
+    inner = replace(INNER, opened=lambda *_: Opening())
+    target = Target("a.test", "198.18.0.16", 8080, 1)
+    talk = Play(TcpLayer(TOLD, target, inner)) >> Opened() << [Dial()]
+    talk = talk >> Dialled(ADDRESS) << [Verdict(protocol="tcp")]
+    assert talk >> says(HELLO) << [Send(SANDBOX, HELLO)]
+    assert told(8080) >> says(HELLO) << [Verdict("protocol_not_allowed"), ABORT]  # nobody can
+
+
+def test_what_speaks_neither_tls_nor_http_there_is_relayed() -> None:
+    said = b"SSH-2.0-c\r\n"
+    assert told(22) >> says(said) << [Send(UPSTREAM, said), Relay()]

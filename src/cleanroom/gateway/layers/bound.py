@@ -1,4 +1,4 @@
-"""A connection that secrets may go to: TLS is opened, and the upstream has proved its name.
+"""A connection to a host that secrets go to. Where they may, it has proved its name by TLS.
 
 In: requests whose placeholders were judged, answers. Out: requests with the values in them, answers
 without. Never: a credential that is not the sandbox's own placeholder, unless the operator lets it
@@ -9,6 +9,7 @@ that is compressed.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -52,8 +53,51 @@ _CHARSETS: Final = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1",
 _Edit = tuple[int, int, bytes]
 
 
-class Bound(Watched):
-    """Implements Custody of layers/custody.py."""
+class Searched(Watched):
+    """A host that was told a value, where no placeholder may go: its answers are searched.
+
+    Implements Custody of layers/custody.py.
+    """
+
+    def send(self, request: RequestHead, head: bytes) -> Passage | Deny:
+        """Implement Custody."""
+        return Passage(_edited(head, _searchable(head)), self._watching(request))
+
+    def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
+        """Implement Custody."""
+        echoes = self._keyring.echoes()
+        if answer.interim:
+            return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
+        unsaid, last = (_CONNECTION, [_CLOSE]) if asked.is_last else (frozenset(), [])
+        if answer.framing == NO_BODY:
+            lines = [*map(echoes.replace, _kept(head, unsaid)), *last]
+            return Return(self._heard(lines), Verbatim())
+        why = why_unsearchable(answer.status, answer.fields)
+        if why:
+            return Deny(Code.PROTOCOL_NOT_ALLOWED, f"the server's answer {why}")
+        is_chunked = asked.minor == 1
+        if is_chunked:
+            last = [*last, b"Transfer-Encoding: chunked"]
+        else:
+            unsaid, last = _CONNECTION, [_CLOSE]
+        lines = [*map(echoes.replace, _kept(head, _UNSAID | unsaid)), *last]
+        return Return(self._heard(lines), Scrubbing(self._keyring.echoes, is_chunked=is_chunked))
+
+    def tunnel(self) -> Tunnel | None:
+        """Implement Custody."""
+        return WebSocket(self._keyring)
+
+    def _heard(self, lines: Sequence[bytes]) -> bytes:
+        """Return the head of an answer; what it gives as cookies may come back."""
+        for line in lines:
+            name, _, said = line.partition(b":")
+            if name.lower() == b"set-cookie":
+                self._keyring.cookies.give(self._target.name, said)
+        return _joined(lines)
+
+
+class Bound(Searched):
+    """Where values may go. Implements Custody of layers/custody.py."""
 
     def __init__(
         self,
@@ -81,7 +125,7 @@ class Bound(Watched):
         edits = [(slot.start, slot.end, fill(slot, purse.value)) for slot in slots]
         if purse.why_not is not None:
             return purse.why_not
-        edits += [*_without(head, _UNASKED), _added(head, b"Accept-Encoding: identity\r\n")]
+        edits += _searchable(head)
         place = replace(use, spot=_body_spot(request))
         if request.framing == NO_BODY or not self._may_fill(place):
             return Passage(_edited(head, edits), self._watching(request))
@@ -95,30 +139,6 @@ class Bound(Watched):
             return Deny(Code.PROTOCOL_NOT_ALLOWED, reason)
         edits.append(_added(head, b"Transfer-Encoding: chunked\r\n"))
         return Passage(_edited(head, edits), Chunking(swapping))
-
-    def receive(self, asked: Asked, answer: ResponseHead, head: bytes) -> Return | Deny:
-        """Implement Custody."""
-        echoes = self._keyring.echoes()
-        if answer.interim:
-            return Return(_joined(map(echoes.replace, _kept(head, frozenset()))), Verbatim())
-        unsaid, last = (_CONNECTION, [_CLOSE]) if asked.is_last else (frozenset(), [])
-        if answer.framing == NO_BODY:
-            lines = [*map(echoes.replace, _kept(head, unsaid)), *last]
-            return Return(_joined(lines), Verbatim())
-        why = why_unsearchable(answer.status, answer.fields)
-        if why:
-            return Deny(Code.PROTOCOL_NOT_ALLOWED, f"the server's answer {why}")
-        is_chunked = asked.minor == 1
-        if is_chunked:
-            last = [*last, b"Transfer-Encoding: chunked"]
-        else:
-            unsaid, last = _CONNECTION, [_CLOSE]
-        lines = [*map(echoes.replace, _kept(head, _UNSAID | unsaid)), *last]
-        return Return(_joined(lines), Scrubbing(self._keyring.echoes, is_chunked=is_chunked))
-
-    def tunnel(self) -> Tunnel | None:
-        """Implement Custody."""
-        return WebSocket(self._keyring)
 
     def shown(self, path: str) -> str:
         """Implement Custody."""
@@ -150,7 +170,8 @@ class Bound(Watched):
         return None
 
     def _strangers(self, head: bytes, slots: Sequence[Slot]) -> Iterator[Stranger]:
-        return Strangers(self._keyring.found, self._credentials).find(head, slots)
+        is_given = partial(self._keyring.cookies.has, self._target.name)
+        return Strangers(self._keyring.found, self._credentials, is_given).find(head, slots)
 
     def _may_fill(self, use: Use) -> bool:
         return any(decide_use(ref, use) is None for ref in self._keyring.found.refs)
@@ -240,6 +261,11 @@ def _joined(lines: Iterable[bytes]) -> bytes:
 
 def _without(head: bytes, names: frozenset[str]) -> list[_Edit]:
     return [(line.start, line.end + 2, b"") for line in fields_of(head) if line.name in names]
+
+
+def _searchable(head: bytes) -> list[_Edit]:
+    """Return what has a server answer whole and uncompressed."""
+    return [*_without(head, _UNASKED), _added(head, b"Accept-Encoding: identity\r\n")]
 
 
 def _added(head: bytes, line: bytes) -> _Edit:

@@ -5,12 +5,19 @@ them. Never: a part of a credential in a word about it; a look at a body, which 
 """
 
 import re
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from cleanroom.decide.foreign import is_name, is_name_among, is_shaped
+from cleanroom.decide.foreign import (
+    has_jwt,
+    is_field,
+    is_name,
+    is_name_among,
+    is_session,
+    is_shaped,
+)
 from cleanroom.decide.secret import Finder, Spot
 from cleanroom.gateway.layers.slots import Slot, fields_of
 
@@ -37,11 +44,17 @@ class Stranger:
 
 
 class Strangers:
-    """Finds them. `fields`: in lower case, those that hold nothing but a credential."""
+    """Finds them. `fields`: in lower case, those that hold nothing but a credential.
 
-    def __init__(self, found: Finder, fields: Collection[str]) -> None:
+    `is_given`: whether the host itself gave a cookie's value to this sandbox.
+    """
+
+    def __init__(
+        self, found: Finder, fields: Collection[str], is_given: Callable[[bytes], bool]
+    ) -> None:
         self._found = found
         self._fields = fields
+        self._is_given = is_given
 
     def find(self, head: bytes, slots: Sequence[Slot]) -> Iterator[Stranger]:
         """Yield each credential, in order."""
@@ -49,7 +62,7 @@ class Strangers:
         filled = {slot.use.header for slot in slots}
         for line in fields_of(head):
             # Servers of the CGI family read `x_api_key` as the field that it looks like.
-            is_credential = line.name.replace("_", "-") in self._fields
+            is_credential = line.name.replace("_", "-") in self._fields or is_field(line.name)
             if is_credential and line.name not in filled:
                 yield Stranger(line.start, line.end + 2, f"the field {line.name[:64]}")
             elif line.name == "cookie":
@@ -78,12 +91,14 @@ class Strangers:
         """Return how many of the `left` pairs may be looked at yet."""
         text = unquote_to_bytes(head[slice(*span)])
         rest = self._rest(text)
-        apart = _APART.sub(b";", text) if where == _A_COOKIE else text
-        if not (is_name_among(text) or is_name_among(apart) or is_shaped(rest)):
+        is_cookie = where == _A_COOKIE
+        apart = _APART.sub(b";", text) if is_cookie else text
+        is_named = is_name_among(text) or is_name_among(apart) or (is_cookie and has_jwt(text))
+        if not (is_named or is_shaped(rest)):
             return left
-        pattern = _COOKIE if where == _A_COOKIE else _PARAMETER
+        pattern = _COOKIE if is_cookie else _PARAMETER
         pairs = [match.span() for match in pattern.finditer(head, *span)]
-        words = len(_APART.findall(head, *span)) if where == _A_COOKIE else 0
+        words = len(_APART.findall(head, *span)) if is_cookie else 0
         if len(pairs) + words > left:
             # SECURITY: each costs a microsecond or two, and a head may hold 32,000, in many fields.
             yield Stranger(*span, f"{where}, of which there are too many,", alone=rest == text)
@@ -97,20 +112,25 @@ class Strangers:
     ) -> Iterator[Stranger]:
         for start, end in pairs:
             pair = head[start:end]
+            is_cookie = where == _A_COOKIE
+            if is_cookie and self._is_given(pair.partition(b"=")[2]):
+                continue
             text = unquote_to_bytes(pair)
             rest = self._rest(text)
             is_own = rest != text
-            words = _APART.split(pair) if where == _A_COOKIE else [pair]
-            if is_shaped(rest) or any(map(self._is_named, words)):
+            words = [pair, *_APART.split(pair)] if is_cookie else [pair]
+            if is_shaped(rest) or any(self._is_named(word, is_cookie) for word in words):
                 # With the sign behind it, else with the one before it.
                 behind = head[end : end + 1] in (b"&", b";")
                 before = 0 if behind or start == first else 1
                 yield Stranger(start - before, end + behind, where, alone=not is_own)
 
-    def _is_named(self, pair: bytes) -> bool:
+    def _is_named(self, pair: bytes, is_cookie: bool) -> bool:  # noqa: FBT001
         name, _, value = map(unquote_to_bytes, pair.partition(b"="))
         is_credential = bool(value.strip()) and is_name(name)
-        return is_credential and self._rest(value) == value
+        if not is_credential and not (is_cookie and is_session(name, value)):
+            return False
+        return self._rest(value) == value
 
     def _beside(self, value: bytes, name: str, slots: Sequence[Slot]) -> bool:
         decoded = [

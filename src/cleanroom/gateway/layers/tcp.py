@@ -44,7 +44,7 @@ from cleanroom.gateway.wire import (
     Target,
 )
 from cleanroom.policy.model import CompiledPolicy
-from cleanroom.policy.opened import is_opened, registry_of
+from cleanroom.policy.opened import is_opened, is_told, registry_of
 
 HttpFactory = Callable[[CompiledPolicy, Target], Layer]
 # The layer of a connection whose TLS is opened; None: nobody can open it; Deny: not now.
@@ -202,7 +202,9 @@ class TcpLayer:
         )
         if isinstance(verdict, Deny):
             return self._refuse(verdict)
-        if self._is_opened(verdict):
+        # SECURITY: what a host was told at one port it may repeat at another. On a port that no
+        # binding names it may speak first, as ssh does, so only TLS is opened there.
+        if self._is_opened(verdict) or is_told(self._policy, self._target.name):
             layer = self._make.opened(self._policy, self._target, verdict)
             if layer is None:
                 # SECURITY: what is to be inspected must not fall back to an uninspected relay.
