@@ -19,10 +19,8 @@ class TableServer:
         self.spoils = False
         self.rcode = 0
         self.asked: list[tuple[str, int]] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _both()
         self.port = int(self._udp.getsockname()[1])
-        self._tcp = socket.create_server(("127.0.0.1", self.port))
         self._threads = [
             threading.Thread(target=serve, daemon=True)
             for serve in (self._serve_udp, self._serve_tcp)
@@ -86,6 +84,17 @@ class TableServer:
         flags = 0x8180 | (0x0200 if truncated else 0) | self.rcode
         counts = b"\0\1" + len(found).to_bytes(2, "big") + b"\0\0\0\0"
         return query[:2] + flags.to_bytes(2, "big") + counts + query[12 : at + 5] + records
+
+
+def _both() -> tuple[socket.socket, socket.socket]:
+    """Return a UDP and a TCP socket of one port; that a free one is free for both is not said."""
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()
 
 
 @contextmanager
