@@ -5,14 +5,14 @@ import json
 from tests.cli.conftest import CommandLine
 from tests.client.scripted import Answer
 
-INFO = {"folder": "/c", "entries": 3, "files": 2, "bytes": 1536, "limit": 4096}
+INFO = {"folder": "/c", "entries": 3, "files": 2, "bytes": 1536, "git_bytes": 512, "limit": 4096}
 
 
 def test_info_is_a_list_of_fields(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/cache"] = Answer(INFO)
     shown = cli("cache", "info").out
-    assert "entries  3\n" in shown
-    assert "bytes    1.5 KiB\nlimit    4.0 KiB\n" in shown
+    assert "entries    3\n" in shown
+    assert "bytes      1.5 KiB\ngit_bytes  512 B\nlimit      4.0 KiB\n" in shown
     assert json.loads(cli("cache", "info", "--json").out)["limit"] == 4096
 
 

@@ -13,7 +13,7 @@ from tests.cli.typist import PATIENCE_S, Typist
 from tests.client.scripted import Answer, Attached, Peer
 
 PIN = {"name": "a", "version": "1", "file": "", "url": "", "digests": []}
-PINNED = {"registries": [{"manager": "npm", "hosts": ["r.test"], "artifacts": [PIN]}]}
+PINNED = {"registries": [{"manager": "npm", "hosts": ["r.test"], "artifacts": [PIN], "held": True}]}
 ASKED = "POST /v1/policy/artifacts"
 
 
@@ -118,4 +118,15 @@ def test_where_nothing_is_pinned_nothing_is_started(cli: CommandLine) -> None:
     other = {"manager": "deb", "hosts": ["r.test"], "artifacts": [PIN]}
     cli.script.answers[ASKED] = Answer({"registries": [other]})
     assert "deb is not warmed yet: skipped" in cli("cache", "warm").err
+
+
+@pytest.mark.parametrize("artifacts", [[PIN], []])
+def test_git_is_warmed_where_lock_files_hold_it(cli: CommandLine, artifacts: list[object]) -> None:
+    git = {"manager": "git", "hosts": ["g.test"], "artifacts": artifacts, "held": False}
+    cli.script.answers[ASKED] = Answer({"registries": [git]})
+    done = cli("cache", "warm")
+    assert done.status == 0
+    assert "there is nothing to fetch" in done.err
+    said = "git is warmed where lockfile_enforcement has mode: deny_unknown: skipped"
+    assert (said in done.err) is bool(artifacts)
     assert not any(request.target == "/v1/runs" for request in cli.daemon.requests)

@@ -39,17 +39,22 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.pages: dict[str, Any] = {}
         self.asked: list[tuple[str, str]] = []
+        self.bodies: list[tuple[bytes, str]] = []
         self._monkeypatch = monkeypatch
         self._capsys = capsys
         monkeypatch.setattr(warm_inside, "ask", self._ask)
 
-    def _ask(self, url: str, accept: str) -> Answer:
+    def _ask(self, url: str, accept: str, body: bytes | None = None, **fields: str) -> Answer:
         self.asked.append((url, accept))
+        if body is not None:
+            self.bodies.append((body, fields.get("Git_Protocol", "")))
         found = self.pages.get(url)
         if found is None:
             raise HTTPError(url, 403, "lockfile_violation: no", None, None)  # type: ignore[arg-type]
         if isinstance(found, OSError):
             raise found
+        if isinstance(found, list):  # one answer after the other
+            return Answer(found.pop(0))
         return Answer(found if isinstance(found, bytes) else json.dumps(found).encode())
 
     def warm(self, *registries: dict[str, Any], every: bool = False) -> list[dict[str, Any]]:
@@ -273,3 +278,49 @@ def test_it_runs_alone_with_an_isolated_interpreter() -> None:
         {"packages": 0},
         {"done": True},
     ]
+
+
+X, Y = "a" * 40, "b" * 40
+TALK = "https://g.test/team/lib.git/git-upload-pack"
+FIRST = "https://g.test/team/lib.git/info/refs?service=git-upload-pack"
+LISTED = f"0032{X} HEAD\n003d{Y} refs/heads/main\n003d{X} refs/heads/other\n0000".encode()
+
+
+def lib(*urls: str) -> dict[str, Any]:
+    pins = [pin("g.test/team/lib", X, url=url) for url in urls or ("https://g.test/team/lib.git",)]
+    return {"manager": "git", "hosts": ["g.test"], "artifacts": pins}
+
+
+def test_commits_of_git_are_fetched_together_and_each_by_itself(world: World) -> None:
+    world.pages |= {FIRST: b"000eversion 2\n0000", TALK: [LISTED, *[b"pack"] * 9]}
+    said = world.warm(lib())
+    labels = [f"g.test/team/lib{each}" for each in ("", f" {'a' * 12}", f" {'b' * 12}")]
+    ways = ("", " (depth 1)", " (version 0)")
+    assert fetched(said) == sorted(f"{label}{way}" for label in labels for way in ways)
+    assert [asked for asked, _ in world.asked[:2]] == [FIRST, FIRST]
+    assert [protocol for _, protocol in world.bodies[:4]] == ["version=2"] * 3 + [""]
+    assert world.bodies[0][0].startswith(b"0014command=ls-refs\n0001")
+    assert said[-2:] == [{"through": "g.test/team/lib"}, {"done": True}]
+
+
+def test_of_one_commit_there_is_one_question_in_three_forms(world: World) -> None:
+    new = "c" * 64
+    listed = f"004a{new} HEAD\n0000".encode()
+    world.pages |= {FIRST: b"0019object-format=sha256\n", TALK: [listed, *[b"pack"] * 3]}
+    assert len(fetched(world.warm(lib()))) == 3
+    assert all(b"object-format=sha256" in body for body, _ in world.bodies)
+
+
+def test_what_a_git_host_refuses_is_named(world: World) -> None:
+    gone = b"0030ERR upload-pack: not our ref aaaaaaaaaaaaaaa\n"
+    one = f"0032{X} HEAD\n0000".encode()
+    world.pages |= {FIRST: b"000eversion 2\n0000", TALK: [one, gone, b"pack", b"pack"]}
+    said = world.warm(lib())
+    why = "upload-pack: not our ref aaaaaaaaaaaaaaa"
+    assert {"failed": "g.test/team/lib aaaaaaaaaaaa", "why": why} in said
+    world.pages[TALK] = [b"0000"]
+    none = {"failed": "g.test/team/lib", "why": "its host shows no branch of it"}
+    assert none in world.warm(lib())
+    del world.pages[FIRST]
+    refused = {"failed": "g.test/team/lib", "why": "lockfile_violation: no"}
+    assert refused in world.warm(lib())

@@ -301,7 +301,7 @@ def test_tags_that_would_come_along_are_not_asked_for() -> None:
     assert b"include-tag" not in new.body
     old = decide_talk(held_talk(held(pin())), pkt(f"want {A} include-tag ofs-delta\n", 0, "done\n"))
     assert isinstance(old, Grant)
-    assert old.body == pkt(f"want {A} ofs-delta\n", 0, "done\n")
+    assert old.body == pkt(f"want {A} no-progress\n", 0, "done\n")
     loose = decide_talk(held_talk(held(mode="off")), fetch(f"want {A}", "include-tag", "done"))
     assert isinstance(loose, Grant)
     assert b"include-tag" in loose.body

@@ -87,12 +87,12 @@ class Registries:
         files = (self.world.home.cache / "cleanroom/content").glob("**/*")
         return any(file.read_bytes().startswith(begin) for file in files if file.is_file())
 
-    def warm(self, policy: str, lock: str) -> tuple[int, str, str]:
+    def warm(self, policy: str, lock: str, name: str = "") -> tuple[int, str, str]:
         """Fetch all that a lock file pins; return the command line's status, output and errors."""
         folder = self.world.home.home / unique("warm")
         folder.mkdir()
         (folder / "cleanroom.yaml").write_text(policy)
-        (folder / _lock_of(policy)).write_text(lock)
+        (folder / (name or _lock_of(policy))).write_text(lock)
         process = self.world.command("cache", "warm", "-C", str(folder))
         out, err = process.communicate(timeout=120)
         return process.returncode, out.decode(), err.decode()

@@ -6,6 +6,7 @@ installs it though the branch is elsewhere by now, from its host and then withou
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ import pytest
 from tests.escape.git_internet import GitInternet, git_hosts
 from tests.escape.registry_world import Registries, registries
 from tests.escape.test_registries_git import Repository, git
-from tests.escape.test_registries_git_locked import STRICT
+from tests.escape.test_registries_git_locked import POLICY, STRICT
 from tests.escape.test_registries_programs import folders_of
 
 pytestmark = pytest.mark.escape
@@ -164,6 +165,21 @@ path = "main.rs"
 lib = { git = "URL", branch = "main" }
 """
 
+_NIGHT: Final = (
+    "POETRY_VIRTUALENVS_IN_PROJECT=1 PDM_CHECK_UPDATE=0 PYTHONPATH=/night/python python3 -m"
+)
+_PROJECT: Final = """\
+[project]
+name = "work"
+version = "1.0"
+requires-python = ">=3.9"
+dependencies = ["lib @ git+URL@main"]
+[tool.poetry]
+package-mode = false
+[tool.pdm]
+distribution = false
+"""
+
 # The command of each, and its files, the lock file last.
 CLIENTS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
     "npm": ("npm ci --no-audit", {"package.json": _NEEDS, "package-lock.json": _NPM}),
@@ -200,8 +216,18 @@ CLIENTS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
         "cargo fetch --locked",
         {"main.rs": "fn main() {}\n", "Cargo.toml": _CARGO_NEEDS, "Cargo.lock": _CARGO},
     ),
+    "poetry": (
+        f"{_NIGHT} poetry install -n && test -e .venv/lib/python3*/site-packages/lib.py",
+        {"pyproject.toml": _PROJECT, "poetry.lock": ""},
+    ),
+    "pdm": (
+        f"{_NIGHT} pdm sync && test -e .venv/lib/python3*/site-packages/lib.py",
+        {"pyproject.toml": _PROJECT, "pdm.lock": ""},
+    ),
 }
-NIGHT: Final = ("pnpm", "yarn 1", "yarn 4")  # as npm does
+# Those whose lock file has a digest of the project in it: they write it themselves.
+LOCKING: Final = {"poetry": f"{_NIGHT} poetry lock -n", "pdm": f"{_NIGHT} pdm lock"}
+NIGHT: Final = ("pnpm", "yarn 1", "yarn 4", *LOCKING)  # as npm does; the last are large
 
 
 @pytest.fixture(scope="module")
@@ -227,18 +253,23 @@ class Library(Repository):
         git(self.tree, "push", "-q", str(self.bare), "main")
 
 
-@pytest.mark.parametrize(
-    "client",
-    [pytest.param(each, marks=[pytest.mark.nightly] if each in NIGHT else []) for each in CLIENTS],
-)
-def test_a_client_installs_the_commit_that_its_lock_file_names(
-    outside: Registries, client: str
-) -> None:
+def lock(outside: Registries, client: str, files: dict[str, str], lib: Library) -> None:
+    """Have a client write its lock file; it pins a commit that its branch has left by now."""
+    *_, locked = files
+    written = {name: text for name, text in files.items() if text}
+    program = f"FILES = {written!r}\nLINE = {LOCKING[client]!r}\n{PRELUDE}"
+    program += f"if not result[0]:\n    result[1] = open('/tmp/work/{locked}').read()\n"
+    policy = POLICY.replace("MODE", "off").replace("EXCEPTIONS", "")
+    said = outside.world.run(policy, program, *flags_of(client))
+    assert said.result[0] == 0, said.result[1]
+    assert lib.last in said.result[1]
+    outside.script.asked.clear()
+    files[locked] = said.result[1].replace(lib.last, lib.pinned)
+
+
+def commits(outside: Registries, lib: Library, client: str) -> tuple[str, str, dict[str, str], str]:
+    """Return a client's policy, program and files, and its lock file's name."""
     line, texts = CLIENTS[client]
-    if client == "cargo" and not Path("/usr/bin/cargo").exists():
-        pytest.skip("this machine lacks cargo")
-    flags = folders_of(line)
-    lib = Library()
     ssh = lib.url.replace("https://", "ssh://git@")
     words = {"URL": lib.url, "SSH": ssh, "COMMIT": lib.pinned}
     files = {
@@ -246,10 +277,49 @@ def test_a_client_installs_the_commit_that_its_lock_file_names(
         for name, text in texts.items()
     }
     *_, locked = files
+    if client in LOCKING:
+        lock(outside, client, files, lib)
     policy = STRICT.replace("package-lock.json", locked)
-    program = f"FILES = {files!r}\nLINE = {line!r}\n{PRELUDE}"
+    return policy, f"FILES = {files!r}\nLINE = {line!r}\n{PRELUDE}", files, locked
+
+
+def flags_of(client: str) -> tuple[str, ...]:
+    """Return the folders that it needs; skip one that the machine lacks."""
+    if client == "cargo" and not Path("/usr/bin/cargo").exists():
+        pytest.skip("this machine lacks cargo")
+    return folders_of(CLIENTS[client][0])
+
+
+EACH: Final = [
+    pytest.param(each, marks=[pytest.mark.nightly] if each in NIGHT else []) for each in CLIENTS
+]
+
+
+@pytest.mark.parametrize("client", EACH)
+def test_a_client_installs_the_commit_that_its_lock_file_names(
+    outside: Registries, client: str
+) -> None:
+    flags = flags_of(client)
+    lib = Library()
+    policy, program, files, locked = commits(outside, lib, client)
     for more in ((), ("--offline",)):
         said = outside.world.run(policy, program, *flags, *more, files={locked: files[locked]})
         assert said.result[0] == 0, said.result[1]
-        assert not said.denials()
+        assert not said.denials(), said.denials()
     assert not [each for each in outside.script.asked if lib.last in each.head]
+
+
+@pytest.mark.parametrize("client", EACH)
+def test_a_client_installs_it_offline_from_a_cache_that_was_warmed(
+    outside: Registries, client: str
+) -> None:
+    """Nobody asked before but `cache warm`, which knows of the lock file alone."""
+    flags = flags_of(client)
+    lib = Library()
+    policy, program, files, locked = commits(outside, lib, client)
+    status, out, err = outside.warm(policy, files[locked], locked)
+    assert (status, out.partition(",")[0]) == (0, "1 package: 3 files"), err
+    shutil.rmtree(lib.bare)
+    said = outside.world.run(policy, program, *flags, "--offline", files={locked: files[locked]})
+    assert said.result[0] == 0, said.result[1]
+    assert not said.denials()

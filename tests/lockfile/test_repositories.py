@@ -13,6 +13,7 @@ from cleanroom.lockfile.repositories import (
     canonical_repository,
     commit_in,
     repository_at,
+    url_of,
     whole_commit,
 )
 
@@ -68,6 +69,26 @@ def test_what_is_no_address_of_a_repository_has_no_name(address: str) -> None:
 )
 def test_the_words_of_clients_for_hosts_are_known(address: str, host: str) -> None:
     assert repository_at(address) == f"{host}/team/lib"
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("git+https://me:token@Code.Example:8443/te%61m/lib?rev=main#abc", "/te%61m/lib"),
+        ("git+ssh://git@code.example/team/lib.git", "/team/lib.git"),
+        ("git@code.example:team/lib.git", "/team/lib.git"),
+        ("https://code.example/team/lib/", "/team/lib"),
+        ("code.example:team/lib", "/team/lib"),
+        ("https://code.example", ""),
+        ("lib", ""),
+    ],
+)
+def test_where_a_repository_is_asked_for_has_the_path_as_it_is_written(
+    address: str, url: str
+) -> None:
+    assert url_of(address) == (f"https://code.example{url}" if url else "")
+    assert url_of("github:team/lib") == url_of("github:team/lib.git")
+    assert url_of("github:team/lib") == "https://github.com/team/lib.git"
 
 
 def test_only_a_whole_commit_is_one() -> None:
@@ -131,7 +152,8 @@ LOCKED = [
 def test_a_commit_that_a_lock_file_names_is_a_pin_of_git(name: str, text: str) -> None:
     reading = read_lockfile(name, text)
     [pin] = reading.pins
-    expected = Pin(Ecosystem.GIT, "code.example/team/lib", C, digests=(f"git:{C}",), line=pin.line)
+    digests = (f"git:{C}",)
+    expected = Pin(Ecosystem.GIT, "code.example/team/lib", C, "", URL, digests, pin.line)
     assert pin == expected
     [entry] = reading.unpinned  # of the registry's packages it is none
     assert (entry.reason, entry.line) == (GIT_HELD, pin.line)

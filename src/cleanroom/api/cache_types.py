@@ -11,12 +11,16 @@ from cleanroom.api.message import Message
 
 
 class CacheInfo(Message, frozen=True):
-    """What the cache holds. `files` have different bytes; several `entries` may lead to one."""
+    """What the cache holds. `files` have different bytes; several `entries` may lead to one.
+
+    `git_bytes`: how much of `bytes` are packs and branches of git repositories.
+    """
 
     folder: str
     entries: int
     files: int
     bytes: int
+    git_bytes: int
     limit: int
 
 
@@ -64,11 +68,12 @@ class PinnedArtifact(Message, frozen=True):
 
 
 class PinnedRegistry(Message, frozen=True):
-    """One enabled registry with all that may be fetched of it."""
+    """One enabled registry with all that lock files pin of it. `held`: nothing else is had."""
 
     manager: str
     hosts: list[str]
     artifacts: list[PinnedArtifact]
+    held: bool
 
 
 class PinnedArtifacts(Message, frozen=True):

@@ -179,6 +179,14 @@ class Index:
         entries = self._all("SELECT count(*) FROM entries")[0][0]
         return Info(entries, blobs, size, limit)
 
+    def bytes_of_git(self) -> int:
+        """Return how much is kept of git repositories, whose answers have forms of their own."""
+        size: int = self._all(
+            "SELECT coalesce(sum(size), 0) FROM blobs WHERE sha256 IN"
+            " (SELECT sha256 FROM entries WHERE form = 'git' OR form LIKE 'git %')"
+        )[0][0]
+        return size
+
     # --- inside ---------------------------------------------------------------------------
 
     @contextmanager

@@ -145,6 +145,10 @@ class Store:
         """Return what is kept."""
         return self._index.info(self._limit)
 
+    def bytes_of_git(self) -> int:
+        """Return how much of it came from git hosts."""
+        return self._index.bytes_of_git()
+
     def verify(self) -> Checked:
         """Read every blob; remove those that are not what their name says."""
         right, damaged = 0, []

@@ -46,7 +46,7 @@ def info(options: argparse.Namespace, shell: Shell) -> int:
     with shell.connect(options) as connection:
         found = connection.call(Call("show_cache"))
     if not options.json:
-        sizes = {name: size_text(found.number(name)) for name in ("bytes", "limit")}
+        sizes = {name: size_text(found.number(name)) for name in ("bytes", "git_bytes", "limit")}
         found = Reply({**found.fields, **sizes})
     shell.fields(found, as_json=options.json)
     return 0

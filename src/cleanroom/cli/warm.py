@@ -31,7 +31,7 @@ MIB: Final = 1024 * 1024
 _SHOWN: Final = 20  # failures
 _LINE: Final = 64 * 1024  # of what the program says; it runs among hostile files
 _NO_PYTHON: Final = 127
-_MANAGERS: Final = ("npm", "pypi", "cargo", "go")  # that the program knows
+_MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")  # that the program knows
 _PROGRAM: Final = Path(__file__).with_name("warm_inside.py")  # read, not imported: it is for inside
 
 
@@ -97,10 +97,15 @@ def _wanted(pinned: Reply, shell: Shell) -> list[dict[str, object]]:
     """Return the registries that the program can ask; name the others."""
     wanted = []
     for registry in pinned.items("registries"):
-        if registry.text("manager") in _MANAGERS:
+        manager = registry.text("manager")
+        if manager == "git" and registry.items("artifacts") and not registry.flag("held"):
+            # Branches are where their host has them then, so what clients ask for is not known.
+            mode = "lockfile_enforcement has mode: deny_unknown"
+            shell.screen.warn(f"cleanroom: git is warmed where {mode}: skipped")
+        elif manager in _MANAGERS:
             wanted.append(registry.fields)
         elif registry.items("artifacts"):
-            shell.screen.warn(f"cleanroom: {registry.text('manager')} is not warmed yet: skipped")
+            shell.screen.warn(f"cleanroom: {manager} is not warmed yet: skipped")
     return wanted
 
 

@@ -35,6 +35,7 @@ CPU = {"x86_64": "x64", "aarch64": "arm64"}.get(MACHINE, MACHINE)
 LIBC = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
 LINUX = "manylinux" if LIBC == "glibc" else "musllinux"
 MINOR = sys.version_info[1]
+GIT_ERROR = re.compile(rb"[0-9a-f]{4}ERR ([^\n]{0,1000})")  # answered in 200
 ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 
 _saying = threading.Lock()
@@ -48,10 +49,11 @@ def say(**fields: object) -> None:
         sys.stdout.flush()
 
 
-def ask(url: str, accept: str) -> Any:  # noqa: ANN401 -- what urlopen returns
+def ask(url: str, accept: str, body: bytes | None = None, **fields: str) -> Any:  # noqa: ANN401 -- what urlopen returns
     """Begin a request; its answer is a context manager. Raises OSError, ValueError."""
     # Whatever its scheme: a sandbox may read its own files, and the gateway judges all else.
-    request = Request(url, headers={"Accept": accept})  # noqa: S310
+    named = {name.replace("_", "-"): value for name, value in fields.items()}
+    request = Request(url, body, headers={"Accept": accept, **named})  # noqa: S310
     return urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
 
 
@@ -60,18 +62,22 @@ def why_not(error: Exception) -> str:
     return str(getattr(error, "reason", "") or error)
 
 
-def fetch(label: str, *urls: str) -> None:
+def fetch(label: str, *urls: str, body: bytes | None = None, **fields: str) -> None:
     """Have a file come through the cache, from the first address that has it, and say so."""
     failures = []
     for url in urls:
         try:
-            with ask(url, "*/*") as answer:
-                size = sum(len(data) for data in iter(lambda: answer.read(CHUNK), b""))
+            with ask(url, "*/*", body, **fields) as answer:
+                begin = answer.read(CHUNK)
+                size = len(begin) + sum(map(len, iter(lambda: answer.read(CHUNK), b"")))
         except (OSError, ValueError) as error:
             failures.append(why_not(error))
-        else:
+            continue
+        no_pack = GIT_ERROR.match(begin)
+        if not no_pack:
             say(fetched=label, bytes=size)
             return
+        failures.append(no_pack[1].decode(errors="replace"))
     say(failed=label, why=failures[0])
 
 
@@ -273,9 +279,74 @@ def go_path(text: str) -> str:
     return re.sub("[A-Z]", lambda found: f"!{found[0].lower()}", text)
 
 
+# --- git ------------------------------------------------------------------------------------
+
+# As decide/fresh.py has every client ask that has nothing of a repository yet: these answers are
+# found again by all of them.
+NEW = {"Git_Protocol": "version=2"}
+TALK = {"Content_Type": "application/x-git-upload-pack-request"}
+LIST = ("peel", "symrefs", "ref-prefix HEAD", "ref-prefix refs/heads/", "ref-prefix refs/tags/")
+OID = re.compile(rb"[0-9a-f]{4}([0-9a-f]{40}(?:[0-9a-f]{24})?) ")
+
+
+def git(registry: dict[str, Any], name: str, pins: list[Any], *, every: bool) -> None:
+    """Fetch the pinned commits of a repository: together as clones do, and each by itself."""
+    del registry, every
+    for url in sorted({pin["url"] for pin in pins}):
+        commits = branches(name, url)
+        if commits:
+            for wants in sorted({tuple(commits), *((each,) for each in commits)}):
+                label = name if len(wants) > 1 else f"{name} {wants[0][:12]}"
+                where = f"{url}/git-upload-pack"
+                fetch(label, where, body=fetch_body(wants), **TALK, **NEW)
+                shallow = fetch_body(wants, "deepen 1")
+                fetch(f"{label} (depth 1)", where, body=shallow, **TALK, **NEW)
+                fetch(f"{label} (version 0)", where, body=old_fetch_body(wants), **TALK)
+
+
+def branches(name: str, url: str) -> list[str]:
+    """Have a repository's lists of branches come; return all commits that they show."""
+    try:
+        first = b""
+        for protocol in ({}, NEW):
+            with ask(f"{url}/info/refs?service=git-upload-pack", "*/*", None, **protocol) as answer:
+                first = answer.read()
+        form = ("object-format=sha256",) if b"object-format=sha256" in first else ()
+        body = packets("command=ls-refs", *form, None, *LIST) + b"0000"
+        with ask(f"{url}/git-upload-pack", "*/*", body, **TALK, **NEW) as answer:
+            listed = answer.read()
+    except (OSError, ValueError) as error:
+        say(failed=name, why=why_not(error))
+        return []
+    found = sorted({each.decode() for each in OID.findall(listed)})
+    if not found:
+        say(failed=name, why="its host shows no branch of it")
+    return found
+
+
+def fetch_body(wants: tuple[str, ...], *more: str) -> bytes:
+    """Return a request for all of these commits; `more` is how much of them."""
+    form = ("object-format=sha256",) if len(wants[0]) > 40 else ()
+    lines = ("no-progress", *(f"want {each}" for each in wants), *more, "done")
+    return packets("command=fetch", *form, None, *lines) + b"0000"
+
+
+def old_fetch_body(wants: tuple[str, ...]) -> bytes:
+    """Return it as versions 0 and 1 of the protocol have it, for Cargo's own client."""
+    form = " object-format=sha256" if len(wants[0]) > 40 else ""
+    first = f"want {wants[0]} no-progress{form} side-band-64k"
+    return packets(first, *(f"want {each}" for each in wants[1:])) + b"0000" + packets("done")
+
+
+def packets(*lines: str | None) -> bytes:
+    """Return git's packets; None parts a message."""
+    made = [f"{len(each) + 5:04x}{each}\n" if each is not None else "0001" for each in lines]
+    return "".join(made).encode()
+
+
 # --- all of it ------------------------------------------------------------------------------
 
-MANAGERS = {"npm": npm, "pypi": pypi, "cargo": cargo, "go": go}
+MANAGERS = {"npm": npm, "pypi": pypi, "cargo": cargo, "go": go, "git": git}
 
 
 def packages_of(wanted: dict[str, Any]) -> list[tuple[dict[str, Any], str, list[Any]]]:

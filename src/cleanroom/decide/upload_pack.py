@@ -16,6 +16,7 @@ from typing import Final
 
 from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal
 from cleanroom.decide.commits import UNLOCKED, Commit, Commits
+from cleanroom.decide.fresh import fresh_fetch, whole_list
 from cleanroom.decide.model import Deny
 from cleanroom.decide.packets import DELIM, FLUSH, Packet, encode_packet, read_packets
 from cleanroom.errors import Code
@@ -78,11 +79,12 @@ def decide_talk(grant: Grant, body: bytes) -> Grant | Refusal:
     if isinstance(read, str):
         return _refuse(grant, read)
     is_fetch = not is_v2 or packets[0] == b"command=fetch"
-    if is_fetch and grant.commits is not None and grant.commits.others is None:
-        read = _without_tags(read)
-        why = _unheld(read, grant.commits)
+    if grant.commits is not None and grant.commits.others is None:
+        read = _without_tags(read) if is_fetch else whole_list(read)
+        why = _unheld(read, grant.commits) if is_fetch else None
         if why:
             return _unlocked(grant, *why)
+    read = fresh_fetch(read) if is_fetch else read
     canonical = b"".join(map(encode_packet, read))
     lines = [each for each in read if isinstance(each, bytes)]
     wants = _wants(lines)

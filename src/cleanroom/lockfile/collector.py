@@ -17,7 +17,7 @@ from cleanroom.lockfile.model import (
     Unpinned,
 )
 from cleanroom.lockfile.names import is_web, pypi_name, pypi_version
-from cleanroom.lockfile.repositories import commit_in, repository_at, whole_commit
+from cleanroom.lockfile.repositories import commit_in, repository_at, url_of, whole_commit
 
 _WORD: Final = re.compile(r"[!-~]+")
 _PYPI_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -91,7 +91,7 @@ class Collector:
         name, oid = repository_at(address), whole_commit(commit) or commit_in(address)
         if name and oid:
             digests = (f"git:{oid}",)
-            pin = Pin(Ecosystem.GIT, name, oid, digests=digests, line=entry.line)
+            pin = Pin(Ecosystem.GIT, name, oid, "", url_of(address), digests, entry.line)
             self._pins.setdefault((name, oid, entry.line), pin)
         self.unpinned(entry, GIT_HELD if name and oid else GIT)
 

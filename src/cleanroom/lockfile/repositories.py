@@ -24,12 +24,25 @@ _FORGES: Final = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "
 
 def repository_at(address: str) -> str:
     """Return "HOST/PATH" of an address, without its query and fragment; "" if it has none."""
+    return canonical_repository(_place_of(address))
+
+
+def url_of(address: str) -> str:
+    """Return where clients ask for the repository of an address; "" if it has none.
+
+    By https whatever is written, but with the path as it is: hosts may know it by that alone.
+    """
+    host, _, path = _place_of(address).partition("/")
+    return f"https://{host.lower().rstrip('.')}/{path.rstrip('/')}" if host and path else ""
+
+
+def _place_of(address: str) -> str:
     plain = address.removeprefix("git+").partition("#")[0].partition("?")[0]
     short = _SHORT.fullmatch(plain)
     if short is not None:
-        return canonical_repository(f"{_FORGES[short[1]]}/{short[2]}")
+        return f"{_FORGES[short[1]]}/{short[2].removesuffix('.git')}.git"
     found = _URL.fullmatch(plain) or _SCP.fullmatch(plain)
-    return canonical_repository(f"{found[1]}/{found[2]}") if found is not None else ""
+    return f"{found[1]}/{found[2]}" if found is not None else ""
 
 
 def canonical_repository(text: str) -> str:

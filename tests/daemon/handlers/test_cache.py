@@ -42,6 +42,7 @@ def test_the_cache_is_shown_verified_and_pruned(short_path: Path) -> None:
                 "entries": 0,
                 "files": 0,
                 "bytes": 0,
+                "git_bytes": 0,
                 "limit": 1 << 30,
             }
             right, damaged = keep(daemon, b"right", b"damaged")
@@ -64,6 +65,31 @@ def test_the_cache_is_shown_verified_and_pruned(short_path: Path) -> None:
             with pytest.raises(BlockingIOError):
                 link.theirs.recv(MAX_PACKET_BYTES)
             link.close()
+
+    play(conversation())
+
+
+def test_what_git_takes_is_counted_checked_and_pruned_like_all_else(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            keep(daemon, b"a package")
+            store = daemon.host.content.store()
+            packs = []
+            for number, content in enumerate((b"a pack", b"another pack", b"a list")):
+                room = store.spool()
+                os.write(room, content)
+                form = ("git version=2", f"git {A}", "git")[number]
+                key = Key("git.example", f"/{number}", form)
+                packs.append(store.keep(key, room, Fields(), ()).sha256)
+                os.close(room)
+            shown = (await daemon.ask("GET", "/v1/cache"))[1]
+            assert (shown["bytes"], shown["git_bytes"]) == (33, 24)
+            folder = daemon.host.paths.content / "cas" / "sha256"
+            (folder / packs[1][:2] / packs[1]).write_bytes(b"another PACK")
+            verified = (await daemon.ask("POST", "/v1/cache/verify"))[1]
+            assert verified == {"right": 3, "damaged": [packs[1]]}
+            pruned = (await daemon.ask("POST", "/v1/cache/prune", {"keep_bytes": 0}))[1]
+            assert (pruned["removed_bytes"], pruned["left"]["git_bytes"]) == (21, 0)
 
     play(conversation())
 
@@ -91,6 +117,7 @@ def test_what_lock_files_pin_is_listed(short_path: Path) -> None:
             assert status == 200
             (registry,) = found["registries"]
             assert (registry["manager"], registry["hosts"]) == ("pypi", ["index.example"])
+            assert registry["held"] is True
             (foo,) = registry["artifacts"]
             assert foo == {
                 "name": "foo",

@@ -81,6 +81,7 @@ def pinned_artifacts(policy: CompiledPolicy) -> PinnedArtifacts:
                     )
                     for pin in registry.artifact_allowlist
                 ],
+                held=registry.lockfile.enabled and registry.lockfile.mode == "deny_unknown",
             )
             for registry in policy.registries
             if registry.enabled
@@ -95,6 +96,7 @@ def _info(call: Call, store: Store) -> CacheInfo:
         entries=found.entries,
         files=found.blobs,
         bytes=found.bytes,
+        git_bytes=store.bytes_of_git(),
         limit=found.limit,
     )
 
