@@ -27,11 +27,12 @@ class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
     registry's request was answered whole.
     `rule` is the rule's text and `rule_line` its line in the policy file (0: no line).
 
-    Of packages, `artifact` says which ("left-pad 1.3.0"), `strength` and `pin` what it is held to
-    ("lockfile", "package-lock.json:12"), and when it was served `cache` says where it came from
-    ("hit", "miss", "stale"; "direct": the store failed), `digest` what it is ("sha256:<hex>"),
-    `address` who was dialled for it ("" if nobody was). `mirror` is who is asked instead of `name`,
-    by the operator's word, and `storage` the host that it had the bytes at.
+    Of packages, `registry` says whose they are ("npm"), `artifact` which ("left-pad 1.3.0"),
+    `strength` and `pin` what it is held to ("lockfile", "package-lock.json:12"), and when it was
+    served `cache` says where it came from ("hit", "miss", "stale"; "direct": the store failed),
+    `digest` what it is ("sha256:<hex>"), `address` who was dialled for it ("" if nobody was).
+    `mirror` is who is asked instead of `name`, by the operator's word, and `storage` the host that
+    it had the bytes at.
     """
 
     phase: str
@@ -59,6 +60,7 @@ class NetworkEvent(msgspec.Struct, frozen=True, array_like=True):
     digest: str = ""
     mirror: str = ""
     storage: str = ""
+    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ sandbox:
       - {host: a.example, inspect: true}
 registries:
   npm: {enable: true, allowed_hosts: [a.example], cache_ref: other}
-  git: {enable: true, allowed_hosts: [a.example], cooldown: 7d}
+  git: {enable: true, allowed_hosts: [b.example], cooldown: 7d}
 """
 
 

@@ -5,11 +5,10 @@ import pytest
 from cleanroom.decide.artifact import (
     Grant,
     Refusal,
-    Registries,
     decide_request,
-    make_registries,
     warns_of,
 )
+from cleanroom.decide.registries import Registries, make_registries
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
@@ -168,7 +167,7 @@ def test_other_modes_let_it_pass_and_one_says_so(lockfile: LockfilePolicy, *, wa
     registries = _registries(MS, lockfile=lockfile)
     grant = _granted(registries, "/left-pad/-/left-pad-1.3.0.tgz")
     assert (grant.strength, grant.digests) == ("unlocked", ())
-    assert bool(warns_of(registries[NPM], grant)) is warned
+    assert bool(warns_of(registries[NPM][""], grant)) is warned
 
 
 def test_under_warn_a_pin_still_holds() -> None:
@@ -176,7 +175,7 @@ def test_under_warn_a_pin_still_holds() -> None:
     registries = _registries(MS, lockfile=lockfile)
     grant = _granted(registries, "/ms/-/ms-2.1.3.tgz")
     assert grant.digests == (SHA512,)
-    assert warns_of(registries[NPM], grant) == ""
+    assert warns_of(registries[NPM][""], grant) == ""
 
 
 def _exception(purl: str, expires: str = TODAY, digest: str | None = None) -> RegistryException:

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
+from cleanroom.decide.artifact import Grant, Refusal, decide_request
+from cleanroom.decide.registries import make_registries
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,

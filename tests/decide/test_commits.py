@@ -2,8 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from cleanroom.decide.artifact import Grant, Refusal, decide_request, make_registries
+from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.commits import UNLOCKED, Commit, Commits, Named, commits_of, index_commits
+from cleanroom.decide.exception import index_excepted
+from cleanroom.decide.grammar import GRAMMARS
+from cleanroom.decide.registries import make_registries
 from cleanroom.errors import Code
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy
 from tests.decide.git_policies import HOST, LOCK, A, B, C, git, held, pin
@@ -14,7 +17,8 @@ REFS = "/info/refs?service=git-upload-pack"
 
 
 def of(policy: RegistryPolicy, path: str = "team/lib") -> Commits:
-    return commits_of(policy, index_commits(policy), HOST, path, TODAY)
+    excepted = index_excepted(policy, GRAMMARS["git"])
+    return commits_of(policy, index_commits(policy), excepted, f"{HOST}/{path}", TODAY)
 
 
 @pytest.mark.parametrize("path", ["team/lib", "team/lib.git"])
@@ -71,7 +75,8 @@ def test_no_request_looks_at_all_commits_of_a_lock_file() -> None:
         name: Named(named.digest, Unseen(named.by_name))
         for name, named in index_commits(policy).items()
     }
-    commits = commits_of(policy, locked, HOST, "team/lib", TODAY)
+    excepted = index_excepted(policy, GRAMMARS["git"])
+    commits = commits_of(policy, locked, excepted, f"{HOST}/team/lib", TODAY)
     assert not commits.is_none
     assert commits.find(A) == Commit(A, "lockfile", f"{LOCK}:97")
     assert commits.find(C) == Commit(C, "exception", f"exceptions: {PURL}@{C}")

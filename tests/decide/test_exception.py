@@ -1,6 +1,6 @@
 import pytest
 
-from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
+from cleanroom.decide.exception import digests_of, index_excepted
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.question import Artifact
 from cleanroom.policy.model import RegistryException, RegistryPolicy
@@ -35,14 +35,33 @@ def test_an_exception_is_a_package_url_of_its_manager(
     manager: str, purl: str, name: str, version: str
 ) -> None:
     policy, grammar = _policy(manager, purl), GRAMMARS[manager]
-    assert exception_of(policy, grammar, name, version, TODAY)
-    assert excepted_names(policy, grammar, TODAY) == {name}
-    assert len(excepted_versions(policy, grammar, name, TODAY)) == 1
-    assert exception_of(policy, grammar, f"{name}x", version, TODAY) is None
-    assert exception_of(policy, grammar, name, version, "2027-01-16") is None
+    spelt, excepted = grammar.version(version), index_excepted(policy, grammar)
+    assert excepted.find(name, spelt, TODAY)
+    assert excepted.names(TODAY) == {name}
+    assert len(excepted.versions(name, TODAY)) == 1
+    assert excepted.find(f"{name}x", spelt, TODAY) is None
+    assert excepted.find(name, spelt, "2027-01-16") is None
+    assert excepted.names("2027-01-16") == set()
     for other in GRAMMARS.values():
         if other is not grammar:
-            assert exception_of(policy, other, name, version, TODAY) is None
+            assert index_excepted(policy, other).names(TODAY) == set()
+
+
+def test_of_several_exceptions_the_first_that_speaks_of_it_counts() -> None:
+    policy = _policy("npm", "pkg:npm/a@1.0.0", "pkg:npm/a@2.0.0", "pkg:npm/a", "pkg:npm/b@1.0.0")
+    excepted = index_excepted(policy, GRAMMARS["npm"])
+    found = [excepted.find("a", version, TODAY) for version in ("1.0.0", "2.0.0", "3.0.0")]
+    assert found == list(policy.exceptions[:3])
+    assert excepted.find("b", "2.0.0", TODAY) is None
+    assert excepted.versions("a", TODAY) == {"1.0.0", "2.0.0", ""}
+
+
+def test_a_repository_is_excepted_by_its_host_and_path() -> None:
+    policy = _policy("git", f"pkg:generic/x?vcs_url=git+https://a.example/b/c@{'a' * 40}")
+    excepted = index_excepted(policy, GRAMMARS["git"])
+    assert excepted.of("a.example/b/c", TODAY) == [("a" * 40, policy.exceptions[0])]
+    vague = index_excepted(_policy("git", "pkg:generic/x"), GRAMMARS["git"])
+    assert vague.names(TODAY) == set()
 
 
 def test_a_digest_of_a_go_module_is_that_of_its_zip_file() -> None:

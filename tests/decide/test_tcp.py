@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from cleanroom.decide.address import Guard, make_guard
-from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.tcp import (
     decide_connection,
@@ -17,7 +16,6 @@ from cleanroom.decide.tcp import (
 )
 from cleanroom.policy.hosts import InvalidHostError
 from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, SecretBinding
-from cleanroom.policy.opened import registry_of
 from tests.decide.policies import policy, rule
 
 EXAMPLE = policy("a.test:443", "203.0.113.0/24:22", "2001:db8::/32:22")
@@ -119,13 +117,16 @@ def test_a_connection_goes_on_only_if_all_that_is_judged_on_it_is_the_same(
     assert not is_judged_alike(new, WHOLE, "never.test", "198.18.0.17", 443)
 
 
-def test_a_connection_to_a_host_of_two_registries_is_judged_by_the_one_that_answers() -> None:
+def test_a_connection_to_a_host_of_two_registries_is_judged_by_both() -> None:
+    npm = replace(NPM, allowed_hosts=("npm.test/npm",))
     git = RegistryPolicy("git", enabled=True, allowed_hosts=("npm.test",))
-    both = replace(WHOLE, registries=(NPM, git))
-    answering = make_registries(both)["npm.test"].policy
-    assert registry_of(both, "npm.test") == answering
-    [other] = [each for each in both.registries if each != answering]
-    less = replace(both, registries=(other, replace(answering, cooldown_s=1)))
-    assert not is_judged_alike(both, less, "npm.test", "198.18.0.16", 443)
-    silent = replace(both, registries=(replace(other, cooldown_s=1), answering))
-    assert is_judged_alike(both, silent, "npm.test", "198.18.0.16", 443)
+    both = replace(WHOLE, registries=(git, npm))
+    for less in (
+        (replace(git, fallback="direct"), npm),
+        (git, replace(npm, cooldown_s=1)),
+        (git,),
+        (npm,),
+    ):
+        new = replace(both, registries=less)
+        assert not is_judged_alike(both, new, "npm.test", "198.18.0.16", 443)
+    assert is_judged_alike(both, replace(both), "npm.test", "198.18.0.16", 443)

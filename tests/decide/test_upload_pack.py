@@ -9,9 +9,9 @@ from cleanroom.decide.artifact import (
     Grant,
     Refusal,
     decide_request,
-    make_registries,
     warns_of,
 )
+from cleanroom.decide.registries import make_registries
 from cleanroom.decide.upload_pack import PACK, TALK, advertised, decide_talk
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
@@ -308,8 +308,9 @@ def test_tags_that_would_come_along_are_not_asked_for() -> None:
 
 
 def test_it_is_said_that_branches_are_not_the_hosts() -> None:
-    registry = make_registries(held(pin()))["git.test"]
-    page = decide_request({"git.test": registry}, "git.test", "GET", PAGE, "2027-01-15")
+    registries = make_registries(held(pin()))
+    registry = registries["git.test"][""]
+    page = decide_request(registries, "git.test", "GET", PAGE, "2027-01-15")
     branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))
     fetched = decide_talk(held_talk(held(pin())), fetch(f"want {A}", "done"))
     loose = decide_talk(held_talk(held(mode="off")), pkt("command=ls-refs", 1, "peel", 0))

@@ -255,3 +255,27 @@ def test_one_sandbox_reads_only_so_many_pages_at_once(
     world.room.turn_until(are_over)
     assert [taker.body for taker in takers] == [b"x"] * 6
     assert not dates._counts
+
+
+@pytest.mark.parametrize("sites", [(f"{HOST}/api/npm",), ("a.example", f"{HOST}/api/npm")])
+def test_a_date_is_asked_for_below_the_site_of_the_file(
+    world: World, sites: tuple[str, ...]
+) -> None:
+    world.upstream.answers(f"/api/npm{_PATH}", Reply(b"x"))
+    world.upstream.answers("/api/npm/ms", _page(_OLD))
+    changes = {"path": f"/api/npm{_PATH}", "prefix": "/api/npm", "hosts": sites}
+    grant = dataclasses.replace(artifact(b"x", cooldown_s=_DAY_S), **changes)  # type: ignore[arg-type]
+    assert world.get(want(grant)).body == b"x"
+
+
+def test_the_date_of_a_site_is_none_of_another(world: World) -> None:
+    for prefix, date in (("/a", _OLD), ("/b", _LATE)):
+        world.upstream.answers(f"{prefix}{_PATH}", Reply(b"x"))
+        world.upstream.answers(f"{prefix}/ms", _page(date))
+        changes = {
+            "path": f"{prefix}{_PATH}",
+            "prefix": prefix,
+            "hosts": (f"{HOST}/a", f"{HOST}/b"),
+        }
+        grant = dataclasses.replace(artifact(b"x", cooldown_s=_DAY_S), **changes)  # type: ignore[arg-type]
+        assert (world.get(want(grant)).deny is None) is (prefix == "/a")

@@ -120,6 +120,17 @@ def test_an_answer_says_whether_another_host_sent_it(scene: Scene) -> None:
         assert taken.answer.sender == sender
 
 
+def test_an_answer_says_which_site_of_a_host_sent_it(scene: Scene) -> None:
+    scene.serve((redirect(b"/own/left-pad"),), (OK, redirect(b"/left-pad")), (OK,))
+    taken = scene.fetch()
+    assert taken.answer
+    assert taken.answer.sender == "npm.test/own"
+    back = replace(WANT, grant=replace(GRANT, path="/own/left-pad", prefix="/own"))
+    taken = scene.fetch(back)
+    assert taken.answer
+    assert taken.answer.sender == "npm.test"
+
+
 @pytest.mark.parametrize(
     "location",
     [

@@ -125,7 +125,9 @@ class Doors:
     def judge_redirect(self, want: Want, host: str, target: str) -> Grant | Refusal:
         if host not in HOSTS:
             return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, f"{host} is no registry"))
-        return replace(want.grant, path=target, name=target.strip("/").lower())
+        own = "/own" if target.startswith("/own/") else ""  # a site of its own
+        name = target.removeprefix(own).strip("/").lower()
+        return replace(want.grant, path=target, name=name, prefix=own)
 
 
 class Scene:

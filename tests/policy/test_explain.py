@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from cleanroom.decide.artifact import make_registries
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.explain import explain
 from cleanroom.policy.model import (
@@ -214,19 +213,3 @@ secrets:
         f"{host} but for what a secret may push",
         f"{forge}, to push branches agent/*, in git's requests (line 4)",
     )
-
-
-def test_a_host_of_two_registries_is_said_to_be_of_one() -> None:
-    text = """\
-version: 1
-registries:
-  npm: {enable: true, allowed_hosts: [forge.example, npm.example]}
-  git: {enable: true, allowed_hosts: [forge.example]}
-  pypi: {enable: false, allowed_hosts: [npm.example]}
-"""
-    policy = compiled(text)
-    said = "forge.example is in allowed_hosts of git and of npm: "
-    assert [note for note in explain(policy).notes if "allowed_hosts of" in note] == [
-        f"{said}its requests are read as those of npm alone"
-    ]
-    assert make_registries(policy)["forge.example"].policy.manager == "npm"

@@ -9,7 +9,7 @@ from cleanroom.policy.opened import (
     is_told,
     opened_names,
     opens_all,
-    registry_of,
+    registries_of,
 )
 from tests.decide.policies import policy, rule
 
@@ -37,9 +37,9 @@ def test_rules_registries_and_secrets_name_what_is_opened() -> None:
 def test_a_registry_that_is_not_enabled_opens_nothing() -> None:
     off = with_registries(replace(NPM, enabled=False))
     assert opened_names(off) == ()
-    assert registry_of(off, "npm.test") is None
-    assert registry_of(with_registries(NPM), "npm.test") == NPM
-    assert registry_of(with_registries(NPM), "x.npm.test") is None
+    assert registries_of(off, "npm.test") == ()
+    assert registries_of(with_registries(NPM), "npm.test") == (NPM,)
+    assert registries_of(with_registries(NPM), "x.npm.test") == ()
 
 
 def test_a_connection_is_opened_for_its_rule_its_registry_or_its_secret() -> None:

@@ -105,3 +105,32 @@ def test_lock_files_that_are_off_need_no_name() -> None:
     assert said_of("version: 1\nregistries: {npm: {lockfile_enforcement: {mode: 'off'}}}") == []
     off = "{enabled: true, mode: 'off'}"
     assert said_of(f"version: 1\nregistries: {{npm: {{lockfile_enforcement: {off}}}}}") == []
+
+
+SHARED = """\
+version: 1
+registries:
+  npm: {enable: true, allowed_hosts: [%s]}
+  git:
+    enable: %s
+    allowed_hosts: [%s]
+"""
+
+
+def test_a_host_of_two_registries_has_a_path_for_one_of_them() -> None:
+    npm, git = parse_policy(
+        SHARED % ("Forge.Example/api/Npm/", "true", "forge.example"), PATH
+    ).registries
+    assert npm.allowed_hosts == ("forge.example/api/Npm",)
+    assert git.allowed_hosts == ("forge.example",)
+
+
+@pytest.mark.parametrize(
+    ("npm", "git"), [("forge.example", "forge.example"), ("forge.example/a", "forge.example/A")]
+)
+def test_two_registries_at_one_place_are_an_error(npm: str, git: str) -> None:
+    [problem] = problems_in(SHARED % (npm, "true", git))
+    assert problem.line == 5
+    assert problem.message == f"cannot have {git} in allowed_hosts of npm and of git"
+    assert problem.hint == f"write what one's addresses begin with, as {git}/PATH"
+    assert problems_in(SHARED % (npm, "false", git)) == ()

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cleanroom.decide.exception import exception_of
+from cleanroom.decide.exception import index_excepted
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import READERS
@@ -116,7 +116,7 @@ def test_what_is_too_young_is_named_as_an_exception_names_it(
     assert policy.exceptions[0].purl == purl
     name, _, version = artifact.rpartition(" ")
     grammar = GRAMMARS[manager]
-    assert exception_of(policy, grammar, name, grammar.version(version), "2027-01-15") is not None
+    assert index_excepted(policy, grammar).find(name, grammar.version(version), "2027-01-15")
 
 
 def test_an_exception_for_what_is_no_word_is_not_written_out() -> None:

@@ -39,6 +39,9 @@ DENIED = "\nsandbox: {network: {default: deny, deny: [{host: %s}]}}"
 ALLOWED = "\nsandbox: {network: {default: deny, allow: [{host: %s}]}}"
 LOCK = "lockfile_enforcement: {enabled: true, mode: %s, lockfiles: [%s]}"
 
+TWO = "version: 1\nregistries: {npm: {enable: %s, allowed_hosts: [%s]}, git: {%s}}"
+GIT = "enable: true, allowed_hosts: [r.example]"
+
 # old, new, what is said of the step from old to new; the way back must say nothing.
 WIDER = [
     (NOTHING, network("{host: a.example}"), ["host a.example on port 80, 443"]),
@@ -305,3 +308,21 @@ def test_a_host_that_loses_its_registry_and_keeps_a_rule_is_asked_for(rule: str,
     assert texts(held, held.replace("enable: true", "enable: false")) == said
     assert texts(held, npm(hosts="[index.example]") + allowed) == said
     assert texts(held, npm(hosts="[index.example]")) == []
+
+
+@pytest.mark.parametrize(
+    "less", [TWO % ("false", "r.example/npm", GIT), TWO % ("true", "s.example", GIT)]
+)
+def test_what_another_registry_has_as_no_path_of_it_is_named_any_more_is_wider(less: str) -> None:
+    both = TWO % ("true", "r.example/npm, s.example", GIT)
+    assert texts(both, less) == ["registry git of r.example/npm, past npm"]
+
+
+def test_a_site_that_goes_with_nobody_to_have_it_is_not_wider() -> None:
+    both = TWO % ("true", "r.example/npm, s.example", GIT)
+    assert texts(both, TWO % ("true", "s.example", "enable: false")) == []
+    assert texts(TWO % ("true", "r.example/a, r.example", ""), npm()) == []
+    # Another manager's site is one of its allowed_hosts; that says it.
+    moved = TWO % ("true", "s.example", GIT.replace("]", "/npm]"))
+    before = TWO % ("true", "r.example/npm, s.example", "")
+    assert texts(before, moved) == ["registry git of r.example/npm"]

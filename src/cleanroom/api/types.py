@@ -231,6 +231,7 @@ class Denial(Message, frozen=True):
     reason: str
     count: int = 1
     artifact: str = ""  # of a registry, e.g. "left-pad 1.3.0"
+    registry: str = ""  # e.g. "npm"
 
 
 class Execution(Message, frozen=True):

@@ -133,6 +133,7 @@ def _network(event: NetworkEvent, members: dict[str, Json]) -> None:
     members["bytes_in"] = event.bytes_in
     members["bytes_out"] = event.bytes_out
     members["repeated"] = event.repeated
+    members["registry"] = event.registry
     members["artifact"] = event.artifact
     members["strength"] = event.strength
     members["pin"] = event.pin

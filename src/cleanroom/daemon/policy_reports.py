@@ -23,7 +23,7 @@ from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.policy.explain import explain, first_seen, packages, unpinned_text
 from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind, SecretBinding
-from cleanroom.policy.opened import registry_of
+from cleanroom.policy.opened import registries_of
 from cleanroom.policy.widening import Difference
 
 _UNPINNED: Final = 1000  # entries that a report lists
@@ -90,14 +90,14 @@ def check_of(policy: CompiledPolicy, verdict: Verdict, request: PolicyCheckReque
     line = rule.place_of(request.port).line if rule is not None else 0
     match verdict:
         case Allow():
-            registry = registry_of(policy, rule.value) if rule is not None else None
+            registries = registries_of(policy, rule.value) if rule is not None else ()
             return PolicyCheck(
                 allowed=True,
                 host=request.host,
                 port=request.port,
                 rule=spoken,
                 line=line,
-                registry=packages(policy, registry) if registry is not None else "",
+                registry=" and ".join(packages(policy, each) for each in registries),
             )
         case Deny(code=code, reason=reason):
             return PolicyCheck(

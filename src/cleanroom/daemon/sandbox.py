@@ -240,4 +240,5 @@ def denial_of(event: NetworkEvent) -> Denial:
         reason=event.reason,
         count=1 + event.repeated,
         artifact=event.artifact,
+        registry=event.registry,
     )

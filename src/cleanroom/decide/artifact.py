@@ -5,14 +5,12 @@ day. Out: Grant | Refusal. Never: a file, a clock; an artifact of a host that `a
 not name, whatever a lock file says; a method that writes, where the registry is read-only.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from cleanroom.decide import locked as packages
-from cleanroom.decide.commits import Commits, Locked, commits_of, index_commits
-from cleanroom.decide.exception import digests_of, excepted_names, excepted_versions, exception_of
-from cleanroom.decide.grammar import GRAMMARS, Grammar
+from cleanroom.decide.commits import Commits, commits_of
+from cleanroom.decide.exception import digests_of
 from cleanroom.decide.model import Deny
 from cleanroom.decide.question import (
     PACKAGES,
@@ -24,12 +22,9 @@ from cleanroom.decide.question import (
     Talk,
     Unsound,
 )
+from cleanroom.decide.registries import Found, Registries, Registry, find_registry
 from cleanroom.errors import Code
-from cleanroom.policy.model import (
-    CompiledPolicy,
-    RegistryPolicy,
-    SecretBinding,
-)
+from cleanroom.policy.model import RegistryPolicy
 from cleanroom.policy.patterns import covered
 
 PASSES: Final = "mode: warn lets it pass"  # how a warning ends
@@ -55,13 +50,14 @@ class Grant:
     cooldown_s: int = 0  # 0: its age does not matter
     has_versions: bool = False  # metadata that lists versions, from which young ones are removed
     excepted: tuple[str, ...] = ()  # versions that stay in it, however young
-    hosts: tuple[str, ...] = ()  # of its registry: where its dates are, where redirects may lead
+    hosts: tuple[str, ...] = ()  # sites of its registry: where its dates are, redirects may lead
     fallback: str = "deny"  # "direct": without the store too
     body: bytes = b""  # what is sent to a git host, in its one spelling; it is asked by POST then
     protocol: str = ""  # the Git-Protocol field
     form: str = ""  # of several answers under one path; "": the client's Accept decides
     commits: Commits | None = None  # of a git repository, that may be had
     is_lasting: bool = True  # the answer to this very request never changes, so it may be kept
+    prefix: str = ""  # what the paths of its site begin with
 
     @property
     def label(self) -> str:
@@ -78,69 +74,37 @@ class Refusal:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """One enabled registry, with what its lock files say.
-
-    `commits`: those of git, by repository.
-    `pushed`: the hosts and patterns of repositories that some secret may push to.
-    """
-
-    policy: RegistryPolicy
-    grammar: Grammar
-    locked: packages.Locked
-    pushed: tuple[tuple[str, str], ...] = ()
-    commits: Locked = field(default_factory=dict)
-
-    @property
-    def lockfiles(self) -> str:
-        """The lock files as a sentence names them."""
-        return ", ".join(self.policy.lockfile.lockfiles)
-
-
-Registries = Mapping[str, Registry]  # by host
-
-
-def make_registries(policy: CompiledPolicy) -> Registries:
-    """Index the enabled registries of a policy; to be done once."""
-    return {
-        host: registry
-        for each in policy.registries
-        if each.enabled and (grammar := GRAMMARS.get(each.manager)) is not None
-        for registry in (_open(each, grammar, policy.secrets),)
-        for host in each.allowed_hosts
-    }
-
-
-def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding, ...]) -> Registry:
-    pushed = tuple(
-        (host, name)
-        for secret in secrets
-        if secret.git is not None and secret.git.push is not None
-        for host in secret.allowed_hosts
-        for name in secret.git.repositories
-    )
-    commits = index_commits(policy) if policy.manager == "git" else {}
-    return Registry(policy, grammar, packages.index_locked(policy, grammar), pushed, commits)
-
-
 def decide_request(
     registries: Registries, host: str, method: str, target: str, today: str
 ) -> Grant | Refusal:
     """Judge one request to `host`, a canonical name. `today` is a date in UTC, "2027-01-31"."""
-    registry = registries.get(host)
-    if registry is None:
-        reason = f"{host} is in allowed_hosts of no enabled registry"
-        return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
-    question = registry.grammar.ask(target)
+    found = find_registry(registries, host, target)
+    if not isinstance(found, Found):
+        return _of_none(registries, host, target) if found is None else _unsound(found)
+    registry, question = found.registry, found.ask()
     if isinstance(question, Unsound):
-        reason = f"the request has more than one reading: {question.why}"
-        return Refusal(Deny(Code.PROTOCOL_NOT_ALLOWED, reason), BAD_REQUEST)
+        return _unsound(question)
     verdict = _judge(registry, question, method, host, today)
+    if isinstance(verdict, Grant) and found.prefix:
+        verdict = replace(verdict, prefix=found.prefix)
     is_git = registry.policy.manager == "git"
     if is_git and isinstance(verdict, Grant) and verdict.kind in ("metadata", "talk"):
         return _held(registry, verdict, host, today)
     return verdict
+
+
+def _unsound(question: Unsound) -> Refusal:
+    reason = f"the request has more than one reading: {question.why}"
+    return Refusal(Deny(Code.PROTOCOL_NOT_ALLOWED, reason), BAD_REQUEST)
+
+
+def _of_none(registries: Registries, host: str, target: str) -> Refusal:
+    if host not in registries:
+        reason = f"{host} is in allowed_hosts of no enabled registry"
+        return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
+    named = ", ".join(f"{host}{prefix}" for prefix in sorted(registries[host]))
+    reason = f"of {host} {target.partition('?')[0]} is of no registry: allowed_hosts has {named}"
+    return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason))
 
 
 def _judge(
@@ -185,7 +149,8 @@ def _push(registry: Registry, question: Push, method: str, host: str) -> Grant |
 
 def _held(registry: Registry, grant: Grant, host: str, today: str) -> Grant | Refusal:
     """Hold a repository that is read to its commits; if none is known, it is not asked at all."""
-    commits = commits_of(registry.policy, registry.commits, host, grant.name, today)
+    name = f"{host}/{grant.name}"
+    commits = commits_of(registry.policy, registry.commits, registry.excepted, name, today)
     if commits.is_none:
         reason = f"{grant.name} of {host} is in no lock file: {commits.lockfiles} pins no commit"
         return Refusal(Deny(Code.LOCKFILE_VIOLATION, f"{reason} of it"), label=grant.name)
@@ -223,7 +188,7 @@ def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Ref
     policy = registry.policy
     if not _may_be_asked(registry, question, today):
         return _unlocked(registry, question)
-    excepted = excepted_versions(policy, registry.grammar, question.name, today)
+    excepted = registry.excepted.versions(question.name, today)
     cooldown_s = 0 if "" in excepted or question.of_registry else policy.cooldown_s or 0
     if cooldown_s and not question.versions and not question.of_file:
         reason = f"{question.path} has no dates: under a cooldown only pages with dates are read"
@@ -250,18 +215,18 @@ def _may_be_asked(registry: Registry, question: Metadata, today: str) -> bool:
     name, version = question.name, question.version
     grammar = registry.grammar
     if version:
-        is_excepted = exception_of(policy, grammar, name, version, today) is not None
+        is_excepted = registry.excepted.find(name, grammar.version(version), today) is not None
         return is_excepted or (name, version) in registry.locked.versions
     # Clients look for the module of a package among all the parts of its name.
-    excepted = excepted_names(policy, grammar, today)
+    excepted = registry.excepted.names(today)
     return registry.locked.leads_to(name) or any(
         f"{each}/".startswith(f"{name}/") for each in excepted
     )
 
 
 def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Refusal:
-    policy = registry.policy
-    exception = exception_of(policy, registry.grammar, question.name, question.version, today)
+    policy, version = registry.policy, registry.grammar.version(question.version)
+    exception = registry.excepted.find(question.name, version, today)
     cooldown_s = 0 if exception else policy.cooldown_s or 0
     held = registry.locked.hold(question.name, question.version, question.file)
     digests = held.digests if held is not None else ()

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cleanroom.decide.exception import valid
+from cleanroom.decide.exception import Excepted
 from cleanroom.lockfile.repositories import canonical_repository
-from cleanroom.policy.git_purl import read_git_purl
 from cleanroom.policy.model import RegistryPolicy
 
 
@@ -88,17 +87,16 @@ def index_commits(policy: RegistryPolicy) -> Locked:
     return {name: name_commits(commits) for name, commits in found.items()}
 
 
-def commits_of(policy: RegistryPolicy, locked: Locked, host: str, path: str, today: str) -> Commits:
-    """Return what may be had of the repository at `path` of a host."""
-    name = canonical_repository(f"{host}/{path}")
+def commits_of(
+    policy: RegistryPolicy, locked: Locked, excepted: Excepted, repository: str, today: str
+) -> Commits:
+    """Return what may be had of a repository, as "HOST/PATH"."""
+    name = canonical_repository(repository)
     found: list[Commit] = []
     is_strict = policy.lockfile.enabled and policy.lockfile.mode == "deny_unknown"
     others = None if is_strict else UNLOCKED
-    for each in valid(policy, today):
-        excepted = read_git_purl(each.purl)
-        if excepted is None or excepted[0] != name:
-            continue
-        commit = Commit(excepted[1], "exception", f"exceptions: {each.purl}")
+    for excepted_commit, each in excepted.of(name, today):
+        commit = Commit(excepted_commit, "exception", f"exceptions: {each.purl}")
         if commit.name:
             found.append(commit)
         else:

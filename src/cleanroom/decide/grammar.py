@@ -35,6 +35,7 @@ class Grammar:
     `file`: the file that a pin speaks of, as requests name it; "": any of its version.
     `is_open`: pages about any package may be read. A Go proxy that is asked for a module asks the
     host in the module's name, so that a name can carry data to anybody: only pinned ones are asked.
+    `is_below`: paths begin where the site of the registry ends. A repository's name is all of them.
     """
 
     ask: Callable[[str], Question]
@@ -43,12 +44,13 @@ class Grammar:
     version: Callable[[str], str] = str
     file: Callable[[ArtifactPin], str] = _file_of
     is_open: bool = True
+    is_below: bool = True
 
 
 GRAMMARS: Final[Mapping[str, Grammar]] = {
     "npm": Grammar(ask_npm, PURL_TYPES["npm"]),
     "pypi": Grammar(ask_pypi, PURL_TYPES["pypi"], canonical_name, canonical_version),
     "cargo": Grammar(ask_cargo, PURL_TYPES["cargo"], canonical_crate),
-    "git": Grammar(ask_git, ""),
+    "git": Grammar(ask_git, "", is_below=False),
     "go": Grammar(ask_go, PURL_TYPES["go"], file=_go_file_of, is_open=False),
 }

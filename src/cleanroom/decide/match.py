@@ -15,7 +15,7 @@ from typing import Final
 from cleanroom.decide.model import Allow, Deny, Verdict
 from cleanroom.errors import Code
 from cleanroom.policy.model import CompiledPolicy, NetworkPolicy, Rule, RuleKind
-from cleanroom.policy.opened import registry_of
+from cleanroom.policy.opened import registries_of
 
 Address = IPv4Address | IPv6Address
 _HTTPS_PORT: Final = 443
@@ -30,14 +30,14 @@ def match_name(policy: CompiledPolicy, name: str, port: int) -> Verdict:
     """
     network = policy.network
     exact = _first(network, port, lambda rule: _is_exactly(rule, name))
-    if not isinstance(exact, Deny) and port == _HTTPS_PORT and registry_of(policy, name):
+    if not isinstance(exact, Deny) and port == _HTTPS_PORT and registries_of(policy, name):
         return Allow(Rule(RuleKind.EXACT, name, (_HTTPS_PORT,), inspect=True))
     if exact is not None:
         return exact
     wildcard = _first(network, port, lambda rule: _is_below(rule, name))
     if wildcard is not None:
         return wildcard
-    if registry_of(policy, name):
+    if registries_of(policy, name):
         reason = f"{name} is a host of a registry, which is reached over TLS on port {_HTTPS_PORT}"
         return Deny(Code.PORT_NOT_ALLOWED, reason)
     return _default(name, port, ports_of_name(policy, name))
@@ -67,7 +67,7 @@ def denied_address(policy: CompiledPolicy, address: Address, port: int) -> Deny 
 def ports_of_name(policy: CompiledPolicy, name: str) -> tuple[int, ...]:
     """Return the ports that allow rules name for `name`, sorted; deny rules may take some away."""
     rules = policy.network.allow_rules
-    own = (_HTTPS_PORT,) if registry_of(policy, name) else ()
+    own = (_HTTPS_PORT,) if registries_of(policy, name) else ()
     named = _ports(rule for rule in rules if _is_exactly(rule, name) or _is_below(rule, name))
     return tuple(sorted({*own, *named}))
 

@@ -16,6 +16,7 @@ from cleanroom.decide.artifact import Grant
 from cleanroom.decide.pypi import SIDE_FILES
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import registry_hosts
+from cleanroom.policy.sites import hosts_of
 
 HTTPS_PORT: Final = 443
 # No id of a policy's secret has a colon: what a policy binds and what a mirror needs never meet.
@@ -103,9 +104,11 @@ def make_mirrors(every: Iterable[Mirror]) -> Mirrors:
     return {mirror.host: mirror for mirror in every}
 
 
-def mirrors_of(mirrors: Mirrors, hosts: Iterable[str]) -> Mirrors:
-    """Return those of some hosts."""
-    return {host: mirrors[host] for host in hosts if host in mirrors} if mirrors else NO_MIRRORS
+def mirrors_of(mirrors: Mirrors, sites: Iterable[str]) -> Mirrors:
+    """Return those of some sites' hosts."""
+    if not mirrors:
+        return NO_MIRRORS
+    return {host: mirrors[host] for host in hosts_of(sites) if host in mirrors}
 
 
 def mirrors_for(mirrors: Iterable[Mirror], policy: CompiledPolicy) -> tuple[Mirror, ...]:

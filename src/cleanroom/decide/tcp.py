@@ -13,7 +13,7 @@ from cleanroom.errors import Code
 from cleanroom.policy.hosts import canonical_host
 from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
 from cleanroom.policy.network_reach import looser_flags
-from cleanroom.policy.opened import bindings_of, registry_of
+from cleanroom.policy.opened import bindings_of, registries_of
 
 
 def decide_target(policy: CompiledPolicy, guard: Guard, host_text: str, port: int) -> Verdict:
@@ -69,7 +69,7 @@ def is_judged_alike(
         and isinstance(after, Allow)
         and not looser_flags(before.rule, after.rule)
         and not looser_flags(after.rule, before.rule)
-        and registry_of(old, name) == registry_of(new, name)
+        and registries_of(old, name) == registries_of(new, name)
         and bindings_of(old, name, port) == bindings_of(new, name, port)
         and _denied_blocks(old) == _denied_blocks(new)
     )

@@ -23,6 +23,7 @@ from cleanroom.errors import Code
 from cleanroom.gateway.errand import Errand
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Fetching, Served, Source, Taker, Want
+from cleanroom.policy.sites import split_site
 
 _REMEMBERED: Final = 20_000  # dates
 _READERS: Final = 16  # pages that are read for one sandbox at once, each in memory
@@ -93,10 +94,11 @@ class Wait:
         self._want = want
         self._taker = taker
         self._errand = errand
-        self._hosts = list(want.grant.hosts) or [want.host]
+        own = f"{want.host}{want.grant.prefix}"
+        self._sites = list(want.grant.hosts) or [own]
         if want.grant.manager in ("npm", "go"):  # whose pages are where the files are
-            self._hosts = [want.host]
-        self.page = want.sandbox_id, _page_of(want.grant).path
+            self._sites = [own]
+        self.page = want.sandbox_id, _page_of(want.grant, "").path
         self._page = bytearray()
         self._is_page = False
         self._asking: Fetching | None = None
@@ -168,17 +170,18 @@ class Wait:
             self._judge(date)
 
     def _ask(self) -> None:
-        """Ask the next host of the registry for the page."""
+        """Ask the next site of the registry for the page."""
         if self._is_over:
             return
-        if not self._hosts:
+        if not self._sites:
             label = self._want.grant.label
             reason = f"{label} has no date in its registry, and the policy has a cooldown"
             self._end()
             self._errand.failed(self._deny or Deny(Code.COOLDOWN_ACTIVE, reason))
             return
         self._page.clear()
-        host, grant = self._hosts.pop(0), _page_of(self._want.grant)
+        host, prefix = split_site(self._sites.pop(0))
+        grant = _page_of(self._want.grant, prefix)
         accept = NPM_FORM if grant.manager == "npm" else PYPI_FORM
         page = Want(
             self._want.sandbox_id,
@@ -221,19 +224,25 @@ def _key(want: Want) -> _Key:
     """
     grant = want.grant
     which = grant.file if grant.manager == "pypi" else grant.version
-    return (want.host, *grant.hosts), grant.manager, grant.name, which, want.identity
+    return (
+        (f"{want.host}{grant.prefix}", *grant.hosts),
+        grant.manager,
+        grant.name,
+        which,
+        want.identity,
+    )
 
 
-def _page_of(grant: Grant) -> Grant:
-    """Return the grant of the page that has an artifact's date; it is read, not handed on."""
+def _page_of(grant: Grant, prefix: str) -> Grant:
+    """Return the grant of the page at a site that has an artifact's date; it is not handed on."""
     match grant.manager:
         case "npm":
-            path = f"/{grant.name.replace('/', '%2f')}"
+            path = f"{prefix}/{grant.name.replace('/', '%2f')}"
         case "pypi":
-            path = f"/simple/{canonical_name(grant.name)}/"
+            path = f"{prefix}/simple/{canonical_name(grant.name)}/"
         case "cargo":
-            path = f"/{index_path(grant.name)}"
+            path = f"{prefix}/{index_path(grant.name)}"
         case _:  # Go: each version has a page of its own, beside its files
             path = f"{grant.path.rpartition('.')[0]}.info"
     page = Grant(grant.manager, "metadata", path, name=grant.name, has_versions=True)
-    return replace(page, hosts=grant.hosts, fallback=grant.fallback)
+    return replace(page, hosts=grant.hosts, fallback=grant.fallback, prefix=prefix)

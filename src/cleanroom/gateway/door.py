@@ -13,10 +13,10 @@ from ipaddress import ip_address
 from typing import Final, Protocol
 
 from cleanroom.decide.address import Guard
-from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.match import Address
 from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.registries import make_registries
 from cleanroom.decide.secret import Foreign
 from cleanroom.decide.tcp import decide_connection, decide_dial, is_judged_alike
 from cleanroom.errors import Code
@@ -35,10 +35,11 @@ from cleanroom.gateway.layers.http import HttpLayer
 from cleanroom.gateway.layers.lending import Lending
 from cleanroom.gateway.layers.mirroring import Mirrored, Mirroring
 from cleanroom.gateway.layers.opened import OpenedLayer, Sessions
-from cleanroom.gateway.layers.registry import RegistryLayer, Visit
+from cleanroom.gateway.layers.registry import RegistryLayer
 from cleanroom.gateway.layers.report import verdict_event
 from cleanroom.gateway.layers.tcp import Inner, TcpLayer
 from cleanroom.gateway.layers.tls_session import TlsSession
+from cleanroom.gateway.layers.visit import Visit
 from cleanroom.gateway.layers.watched_relay import WatchedRelay
 from cleanroom.gateway.listener import Listener
 from cleanroom.gateway.minting import Minting
@@ -47,7 +48,7 @@ from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.vault import SandboxSecrets
 from cleanroom.gateway.wire import Answerer, Layer, Target
 from cleanroom.policy.model import CompiledPolicy
-from cleanroom.policy.opened import bindings_of, is_told, registry_of
+from cleanroom.policy.opened import bindings_of, is_told, registries_of
 
 _UNJUDGED_S: Final = 15.0  # for a connection to say what it wants
 _DIAL_S: Final = 15.0  # for an upstream to be found and to answer
@@ -337,7 +338,7 @@ class Door:
         )
         custody = self._custody(target, verified=True)
         inside: Layer = HttpLayer(policy, target, Speech.HTTPS, custody)
-        if registry_of(policy, target.name) is not None:
+        if registries_of(policy, target.name):
             visit = Visit(
                 self._sandbox_id,
                 policy,

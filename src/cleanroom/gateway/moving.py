@@ -59,7 +59,8 @@ def _moved(judge: Judge, want: Want, place: tuple[str, str], location: str) -> W
     same = (grant.manager, grant.kind, grant.name, grant.version)
     if same != (want.grant.manager, want.grant.kind, want.grant.name, want.grant.version):
         return _no(f"{want.host} redirects {want.grant.label} to {grant.label}")
-    return replace(want, host=host, grant=replace(want.grant, path=grant.path))
+    there = replace(want.grant, path=grant.path, prefix=grant.prefix)
+    return replace(want, host=host, grant=there)
 
 
 def heard(want: Want, answer: Answer) -> Answer | Deny:

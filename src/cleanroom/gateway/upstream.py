@@ -181,7 +181,7 @@ class Asking:
 
     def __init__(self, pool: Upstream, want: Want, taker: Taker) -> None:
         self.want = want
-        self._host = want.host  # the first one
+        self._site = _site_of(want)  # the first one
         self._pool = pool
         self._taker = taker
         self._line: Line | None = None
@@ -339,7 +339,7 @@ class Asking:
         if isinstance(said, Deny):
             self.give_up(said)
             return
-        sender = "" if want.host == self._host else want.host
+        sender = "" if _site_of(want) == self._site else _site_of(want)
         self._taker.begun(replace(said, sender=sender))
 
     def _finish(self, line: Line) -> None:
@@ -382,6 +382,10 @@ class Asking:
         self.want = outcome
         self._pool.doors.reactor.soon(self.start)
         return True
+
+
+def _site_of(want: Want) -> str:
+    return f"{want.host}{want.grant.prefix}"
 
 
 def _unreachable(reason: str) -> Deny:

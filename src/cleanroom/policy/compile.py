@@ -27,6 +27,7 @@ from cleanroom.policy.model import (
 )
 from cleanroom.policy.patterns import meet, reduced
 from cleanroom.policy.problems import PolicyErrors, Problem
+from cleanroom.policy.sites import hosts_of
 from cleanroom.policy.written import Policy, SandboxSection
 
 # Part of the hash: a change of what a field means must change every hash.
@@ -125,7 +126,7 @@ def _git_problems(policy: Policy) -> Iterator[Problem]:
         host
         for each in policy.registries
         if each.enabled and each.manager == "git"
-        for host in each.allowed_hosts
+        for host in hosts_of(each.allowed_hosts)
     }
     seen: list[tuple[str, str, str]] = []
     for secret in policy.secrets:

@@ -214,7 +214,6 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
     if policy.source_path and not policy.network.allow_rules and not has_registry:
         yield "sandbox.network allows nothing: every connection is refused"
     yield from _half_denied(policy.network)
-    yield from _shared(policy.registries)
     for registry in policy.registries:
         if not registry.enabled:
             yield f"registries.{registry.manager} is not enabled: its hosts need network rules"
@@ -223,18 +222,6 @@ def _notes(policy: CompiledPolicy, wanted: tuple[Need, ...]) -> Iterator[str]:
         yield from map(unpinned_text, registry.unpinned[:_SHOWN])
         if (rest := len(registry.unpinned) - _SHOWN) > 0:
             yield f"registries.{registry.manager}: {rest} more entries of lock files are not pinned"
-
-
-def _shared(registries: tuple[RegistryPolicy, ...]) -> Iterator[str]:
-    """Name hosts of two registries: a request is read as one of them asks."""
-    owners: dict[str, str] = {}
-    for registry in registries:
-        for host in registry.allowed_hosts if registry.enabled else ():
-            other = owners.get(host)
-            if other is not None:
-                read = f"its requests are read as those of {registry.manager} alone"
-                yield f"{host} is in allowed_hosts of {other} and of {registry.manager}: {read}"
-            owners[host] = registry.manager
 
 
 def _half_denied(network: NetworkPolicy) -> Iterator[str]:

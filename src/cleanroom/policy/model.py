@@ -169,7 +169,10 @@ class UnpinnedArtifact:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPolicy:
-    """One package manager's registry section, and what the lock files say of its artifacts."""
+    """One package manager's registry section, and what the lock files say of its artifacts.
+
+    `allowed_hosts` are sites (policy/sites.py): HOST, or HOST/PATH for what lies below that.
+    """
 
     manager: str
     enabled: bool

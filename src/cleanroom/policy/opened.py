@@ -8,6 +8,7 @@ secret names.
 from dataclasses import dataclass
 
 from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, Rule, RuleKind, SecretBinding
+from cleanroom.policy.sites import hosts_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,15 +34,14 @@ def opened_names(policy: CompiledPolicy) -> tuple[OpenedName, ...]:
 def registry_hosts(policy: CompiledPolicy) -> frozenset[str]:
     """Return the hosts of the enabled registries."""
     enabled = (registry for registry in policy.registries if registry.enabled)
-    return frozenset(host for registry in enabled for host in registry.allowed_hosts)
+    return frozenset(host for registry in enabled for host in hosts_of(registry.allowed_hosts))
 
 
-def registry_of(policy: CompiledPolicy, name: str) -> RegistryPolicy | None:
-    """Return the enabled registry that this name is a host of: of two, the one that answers."""
-    for registry in reversed(policy.registries):  # as make_registries of decide/artifact.py
-        if registry.enabled and name in registry.allowed_hosts:
-            return registry
-    return None
+def registries_of(policy: CompiledPolicy, name: str) -> tuple[RegistryPolicy, ...]:
+    """Return the enabled registries that this name is a host of: each has its own paths."""
+    return tuple(
+        each for each in policy.registries if each.enabled and name in hosts_of(each.allowed_hosts)
+    )
 
 
 def is_opened(policy: CompiledPolicy, rule: Rule, name: str, port: int) -> bool:
@@ -49,9 +49,7 @@ def is_opened(policy: CompiledPolicy, rule: Rule, name: str, port: int) -> bool:
     if not name:
         return False
     return (
-        rule.inspect
-        or registry_of(policy, name) is not None
-        or bool(bindings_of(policy, name, port))
+        rule.inspect or bool(registries_of(policy, name)) or bool(bindings_of(policy, name, port))
     )
 
 

@@ -14,7 +14,7 @@ from cleanroom.policy.model import (
     RegistryPolicy,
 )
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
-from cleanroom.policy.values import choice, duration, flag, host, text
+from cleanroom.policy.values import choice, duration, flag, site, text
 
 MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
 MAX_HOSTS: Final = 64
@@ -107,9 +107,10 @@ _ENABLE = Key(
 )
 _HOSTS = Key(
     "allowed_hosts",
-    ListOf(host(), MAX_HOSTS),
+    ListOf(site(), MAX_HOSTS),
     (),
-    "The registry's hosts; they need no network rule.",
+    "The registry's hosts; they need no network rule. Where a host has several registries, "
+    "HOST/PATH is what each one's addresses begin with.",
     shown="[]",
 )
 _CACHE = Key(
@@ -214,7 +215,22 @@ _ALIASES = {
 
 def _build_registries(fields: Fields) -> tuple[RegistryPolicy, ...]:
     read = (fields.read(key) for key in _REGISTRIES)
-    return tuple(policy for policy in read if policy is not None)
+    policies = tuple(policy for policy in read if policy is not None)
+    _check_sites(fields, policies)
+    return policies
+
+
+def _check_sites(fields: Fields, policies: tuple[RegistryPolicy, ...]) -> None:
+    """SECURITY: a request is of one registry, and no path says of itself which one."""
+    owners: dict[str, str] = {}
+    for policy in policies:
+        for each in policy.allowed_hosts if policy.enabled else ():
+            owner = owners.setdefault(each.lower(), policy.manager)
+            if owner != policy.manager:
+                key = next(key for key in _REGISTRIES if key.name == policy.manager)
+                message = f"cannot have {each} in allowed_hosts of {owner} and of {policy.manager}"
+                hint = f"write what one's addresses begin with, as {each}/PATH"
+                fields.wrong(key, message, hint)
 
 
 REGISTRIES: Final = Key(

@@ -17,6 +17,7 @@ from cleanroom.lockfile.names import host_of, registry_package
 from cleanroom.lockfile.paths import MAX_FILES, beside, matches
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
 from cleanroom.policy.problems import START, PolicyErrors, Problem
+from cleanroom.policy.sites import hosts_of
 from cleanroom.policy.written import Policy
 
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
@@ -157,9 +158,10 @@ def _foreign(pin: Pin, registry: RegistryPolicy) -> str:
     A tarball at an address of its own is an artifact of the registry only at its hosts.
     """
     if pin.ecosystem is Ecosystem.GIT:
-        is_there = pin.name.partition("/")[0] in registry.allowed_hosts
+        is_there = pin.name.partition("/")[0] in hosts_of(registry.allowed_hosts)
         return "" if is_there else _ELSEWHERE
-    if registry.manager != "npm" or not pin.url or host_of(pin.url) in registry.allowed_hosts:
+    hosts = hosts_of(registry.allowed_hosts)
+    if registry.manager != "npm" or not pin.url or host_of(pin.url) in hosts:
         return ""
     return "" if registry_package(pin.url) else _FOREIGN
 

@@ -11,7 +11,7 @@ from typing import Final
 from cleanroom.errors import Code
 from cleanroom.policy.hosts import InvalidHostError, canonical_host, canonical_network
 from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind
-from cleanroom.policy.opened import registry_of
+from cleanroom.policy.opened import registries_of
 from cleanroom.policy.presets import PORT, presets_with
 from cleanroom.policy.suggest_packages import RefusedPackage, advice
 
@@ -46,6 +46,7 @@ class Refusal:
     code: str = Code.HOST_NOT_ALLOWED
     reason: str = ""
     artifact: str = ""  # of a registry
+    registry: str = ""  # which one
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _likewise(code: str, count: int) -> str:
 def _is_allowed(policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> bool:
     """Return whether the file allows it by now: it was edited after the run."""
     _, value = target
-    if port == PORT and registry_of(policy, value) is not None:
+    if port == PORT and registries_of(policy, value):
         return True
     return any(
         port in rule.ports
@@ -138,9 +139,11 @@ def _target(refusal: Refusal) -> tuple[RuleKind, str] | None:
 def _note(refusal: Refusal, policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> str:
     """Return why no rule would help; "" if one would, or nothing needs to be said."""
     kind, value = target
-    registry = registry_of(policy, value)
-    if registry is not None and refusal.code not in _LIFTED:
-        return advice(RefusedPackage(refusal.artifact, refusal.code, refusal.reason), registry)
+    registries = registries_of(policy, value)
+    if registries and refusal.code not in _LIFTED:
+        ours = (each for each in registries if each.manager == refusal.registry)
+        refused = RefusedPackage(refusal.artifact, refusal.code, refusal.reason)
+        return advice(refused, next(ours, registries[0]))
     if refusal.protocol == "udp":
         return f"{value}: UDP other than DNS is never allowed"
     if refusal.code in _NOTES:

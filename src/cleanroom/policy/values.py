@@ -19,6 +19,7 @@ from cleanroom.policy.hosts import (
 from cleanroom.policy.model import RuleKind
 from cleanroom.policy.nodes import Scalar
 from cleanroom.policy.problems import nearest
+from cleanroom.policy.sites import canonical_site
 
 T = TypeVar("T")
 
@@ -146,6 +147,12 @@ def host() -> Leaf[str]:
     """Return the type of one host name, canonical."""
     schema = {"type": "string", "maxLength": MAX_TEXT}
     return Leaf(lambda node: _hostly(canonical_host, node), "host name", schema)
+
+
+def site() -> Leaf[str]:
+    """Return the type of a registry's HOST or HOST/PATH, canonical."""
+    schema = {"type": "string", "maxLength": MAX_TEXT}
+    return Leaf(lambda node: _hostly(canonical_site, node), "HOST, or HOST/PATH", schema)
 
 
 def host_pattern(verb: str) -> Leaf[tuple[RuleKind, str]]:

@@ -21,6 +21,7 @@ from cleanroom.policy.model import (
 )
 from cleanroom.policy.network_reach import Point, allows_name, undenied_blocks, wider_points
 from cleanroom.policy.opened import registry_hosts
+from cleanroom.policy.sites import prefix_of, split_site
 from cleanroom.policy.widening_secrets import widened_secrets
 from cleanroom.policy.widening_values import (
     Change,
@@ -111,6 +112,26 @@ def _registries(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
             yield Change(f"registry {registry.manager} of {', '.join(registry.allowed_hosts)}")
         else:
             yield from _registry(name, known, registry)
+    yield from _places(old, new)
+
+
+def _places(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
+    """Yield sites that another registry has now, as no longer one of them is named by its path."""
+    before, after = _owners(old), _owners(new)
+    for host, sites in before.items():
+        for prefix, manager in sites.items():
+            now = prefix_of(after.get(host, {}), prefix)
+            owner = manager if now is None else after[host][now]
+            if owner != manager and now != prefix:  # else allowed_hosts says so
+                yield Change(f"registry {owner} of {host}{prefix}, past {manager}")
+
+
+def _owners(policy: CompiledPolicy) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for registry in policy.registries:
+        for host, prefix in map(split_site, registry.allowed_hosts if registry.enabled else ()):
+            found.setdefault(host, {})[prefix] = registry.manager
+    return found
 
 
 def _registry(name: str, old: RegistryPolicy, new: RegistryPolicy) -> Iterator[Change]:

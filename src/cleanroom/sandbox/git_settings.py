@@ -13,6 +13,7 @@ from typing import Final
 from cleanroom.decide.match import match_name
 from cleanroom.decide.model import Allow
 from cleanroom.policy.model import CompiledPolicy
+from cleanroom.policy.sites import hosts_of
 from cleanroom.sandbox.environment import Environment
 from cleanroom.sandbox.git_credentials import git_credentials
 
@@ -41,7 +42,7 @@ def _addresses(policy: CompiledPolicy) -> Iterator[tuple[str, str]]:
     for registry in policy.registries:
         if registry.manager != "git" or not registry.enabled:
             continue
-        for host in registry.allowed_hosts:
+        for host in hosts_of(registry.allowed_hosts):
             if not isinstance(match_name(policy, host, _SSH_PORT), Allow):
                 for address in _SSH:
                     yield f"url.https://{host}/.insteadOf", address.format(host=host)

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.decide.artifact import make_registries
 from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
+from cleanroom.decide.registries import make_registries
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.custody import Watched
 from cleanroom.gateway.layers.lending import Lending
 from cleanroom.gateway.layers.mirroring import Mirrored, Mirroring
-from cleanroom.gateway.layers.registry import RegistryLayer, Visit
+from cleanroom.gateway.layers.registry import RegistryLayer
+from cleanroom.gateway.layers.visit import Visit
 from cleanroom.gateway.source import Answer, Served
 from cleanroom.gateway.wire import (
     Abort,

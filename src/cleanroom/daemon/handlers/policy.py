@@ -216,4 +216,5 @@ def _refusal(denial: Denial, guard: Guard) -> Refusal:
         code=refused.code if refused else denial.code,
         reason=refused.reason if refused else denial.reason,
         artifact=denial.artifact,
+        registry=denial.registry,
     )

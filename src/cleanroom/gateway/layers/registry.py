@@ -9,11 +9,11 @@ What is allowed is a Fetch: cache or upstream answer it, this layer frames the a
 request at a time; while it is answered the sandbox is not read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from cleanroom.decide.artifact import Grant, Refusal, Registries, decide_request, warns_of
+from cleanroom.decide.artifact import Grant, Refusal
 from cleanroom.decide.http import decide_host_header
 from cleanroom.decide.mirror import NO_MIRRORS
 from cleanroom.decide.model import Allow, Deny
@@ -25,20 +25,13 @@ from cleanroom.gateway.http1.heads import parse_request as parse
 from cleanroom.gateway.http1.write import answer_head
 from cleanroom.gateway.layers.custody import Custody, Untouched
 from cleanroom.gateway.layers.http import MAX_PATH
-from cleanroom.gateway.layers.http_denial import (
-    BAD_REQUEST,
-    cargo_denial,
-    denial_response,
-    git_denial,
-    plain_denial,
-    status_of,
-)
+from cleanroom.gateway.layers.http_denial import BAD_REQUEST, status_of
 from cleanroom.gateway.layers.lending import Lending, Search
-from cleanroom.gateway.layers.mirroring import Mirroring
 from cleanroom.gateway.layers.push import PushLayer, pushing
 from cleanroom.gateway.layers.report import Told, verdict_event
 from cleanroom.gateway.layers.routing import names_second_host
 from cleanroom.gateway.layers.upload import Upload, UploadError
+from cleanroom.gateway.layers.visit import Visit
 from cleanroom.gateway.source import Answer, Credential, Served, Want
 from cleanroom.gateway.wire import (
     Abort,
@@ -62,25 +55,8 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
-from cleanroom.policy.model import CompiledPolicy
 
 _HTTPS_PORT: Final = 443
-_DENIALS: Final = {"git": plain_denial, "go": plain_denial, "cargo": cargo_denial}
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Who asks, and by which policy it is judged. `today` returns the date in UTC.
-
-    `offline`: nothing may be asked of an upstream.
-    """
-
-    sandbox_id: str
-    policy: CompiledPolicy
-    registries: Registries
-    today: Callable[[], str]
-    offline: bool = False
-    mirroring: Mirroring | None = None  # None: the operator has no mirrors
 
 
 @dataclass(slots=True)
@@ -152,10 +128,7 @@ class RegistryLayer:
         refusal = self._objection(request) or self._violation(request, raw)
         if refusal is not None:
             return self._refuse(refusal, request)
-        visit = self._visit
-        verdict = decide_request(
-            visit.registries, self._target.name, request.method, request.target, visit.today()
-        )
+        verdict = self._visit.judge(self._target.name, request)
         if isinstance(verdict, Refusal):
             return self._refuse(verdict, request)
         if verdict.kind == "push":
@@ -229,7 +202,7 @@ class RegistryLayer:
         self._asked = _Asked(request, grant, search=search)
         self._is_last = self._is_last or not request.persistent
         told = self._told(request, grant)
-        told["reason"] = self._warning(grant)
+        told["reason"] = visit.warning(self._target.name, grant)
         event = verdict_event(self._target, Protocol.HTTPS, self._allow, **told)
         return [Pause(Side.SANDBOX), Report(event), *_held(len(grant.body)), Fetch(want)]
 
@@ -256,17 +229,11 @@ class RegistryLayer:
         return None
 
     def _refuse(self, refusal: Refusal, request: RequestHead | None) -> list[Command]:
-        registry = self._visit.registries.get(self._target.name)
-        manager = registry.policy.manager if registry is not None else ""
-        write = _DENIALS.get(manager, denial_response)
-        method = request.method if request is not None else ""
-        if (manager, method, refusal.deny.code) == ("git", "POST", Code.LOCKFILE_VIOLATION):
-            write = git_denial
-        head_only = method == "HEAD"
-        answer = write(refusal.deny, status=refusal.status, head_only=head_only)
+        deny, status = refusal.deny, refusal.status
+        answer = self._visit.denial(self._target.name, request, deny, status)
         told = self._told(request, None)
         told["artifact"] = refusal.label
-        report = Report(verdict_event(self._target, Protocol.HTTPS, refusal.deny, **told))
+        report = Report(verdict_event(self._target, Protocol.HTTPS, deny, **told))
         return [report, Send(Side.SANDBOX, answer), *self._over(Finish())]
 
     # --- the answer --------------------------------------------------------------------------
@@ -356,13 +323,10 @@ class RegistryLayer:
         told = _told_of(request, grant)
         if request is not None:
             told["path"] = self._custody.shown(request.target.partition("?")[0])[:MAX_PATH]
+            told["registry"] = self._visit.manager(self._target.name, request.target)
         if self._visit.mirroring is not None:
             told["mirror"] = self._visit.mirroring.label(self._target.name)
         return told
-
-    def _warning(self, grant: Grant) -> str:
-        registry = self._visit.registries.get(self._target.name)
-        return warns_of(registry, grant) if registry is not None else ""
 
     def _over(self, command: Command) -> list[Command]:
         self._is_over = True

@@ -26,6 +26,7 @@ class Told(TypedDict, total=False):
     digest: str
     mirror: str
     storage: str
+    registry: str
 
 
 def verdict_event(

@@ -44,7 +44,7 @@ from cleanroom.gateway.wire import (
     Target,
 )
 from cleanroom.policy.model import CompiledPolicy
-from cleanroom.policy.opened import is_opened, is_told, registry_of
+from cleanroom.policy.opened import is_opened, is_told, registries_of
 
 HttpFactory = Callable[[CompiledPolicy, Target], Layer]
 # The layer of a connection whose TLS is opened; None: nobody can open it; Deny: not now.
@@ -166,7 +166,7 @@ class TcpLayer:
             what = f"on port {self._target.port} only TLS and HTTP pass, and this is neither"
             return self._refuse(_no_protocol(f"{what}; allow another port for it"))
         if speech is Speech.HTTP:
-            if registry_of(self._policy, self._target.name):
+            if registries_of(self._policy, self._target.name):
                 return self._refuse(_no_protocol("a registry is asked over TLS only"))
             return self._hand_to(self._make.http(self._policy, self._target))
         self._stage = _Stage.HELLO

@@ -1,0 +1,110 @@
+"""The registries of a policy, indexed: which of them a request belongs to, and what it asks there.
+
+In: a compiled policy; a request's host and target. Out: one registry, with the target as its
+grammar reads it. Never: two registries for one request; a path that is of one registry here, and of
+another for a server that reads it otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cleanroom.decide import locked as packages
+from cleanroom.decide.commits import Locked, index_commits
+from cleanroom.decide.exception import Excepted, index_excepted
+from cleanroom.decide.grammar import GRAMMARS, Grammar
+from cleanroom.decide.question import Question, Unsound, read_path
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, SecretBinding
+from cleanroom.policy.sites import is_respelt, prefix_of, split_site
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One enabled registry, with what its lock files and its exceptions say.
+
+    `commits`: those of git, by repository.
+    `pushed`: the hosts and patterns of repositories that some secret may push to.
+    """
+
+    policy: RegistryPolicy
+    grammar: Grammar
+    locked: packages.Locked
+    excepted: Excepted
+    pushed: tuple[tuple[str, str], ...] = ()
+    commits: Locked = field(default_factory=dict)
+
+    @property
+    def lockfiles(self) -> str:
+        """The lock files as a sentence names them."""
+        return ", ".join(self.policy.lockfile.lockfiles)
+
+
+# By host, then by what the paths of a site begin with; "" is the whole host.
+Registries = Mapping[str, Mapping[str, Registry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The registry that a request is of. `target` is what its grammar reads.
+
+    `prefix` is what the paths of its site begin with, `before` what was taken off the target.
+    """
+
+    registry: Registry
+    target: str
+    prefix: str = ""
+    before: str = ""
+
+    def ask(self) -> Question:
+        """Return what the registry is asked for, with its whole path."""
+        question = self.registry.grammar.ask(self.target)
+        if isinstance(question, Unsound) or not self.before:
+            return question
+        return replace(question, path=f"{self.before}{question.path}")
+
+
+def make_registries(policy: CompiledPolicy) -> Registries:
+    """Index the enabled registries of a policy; to be done once."""
+    found: dict[str, dict[str, Registry]] = {}
+    for each in policy.registries:
+        grammar = GRAMMARS.get(each.manager) if each.enabled else None
+        if grammar is None:
+            continue
+        registry = _open(each, grammar, policy.secrets)
+        for host, prefix in map(split_site, each.allowed_hosts):
+            # No policy that was parsed has two registries at one site.
+            found.setdefault(host, {})[prefix] = registry
+    return found
+
+
+def find_registry(registries: Registries, host: str, target: str) -> Found | Unsound | None:
+    """Return the registry that has a path of a host: that of the longest site that it lies below.
+
+    None: no registry has it.
+    """
+    sites = registries.get(host, {})
+    if list(sites) == [""]:
+        return Found(sites[""], target)
+    path = read_path(target)
+    if isinstance(path, Unsound):
+        return path
+    if is_respelt(sites, path):
+        return Unsound("its path is that of another registry but for capital letters")
+    prefix = prefix_of(sites, path)
+    if prefix is None:
+        return None
+    if not prefix or not sites[prefix].grammar.is_below:
+        return Found(sites[prefix], target, prefix)
+    return Found(sites[prefix], path.removeprefix(prefix) or "/", prefix, before=prefix)
+
+
+def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding, ...]) -> Registry:
+    pushed = tuple(
+        (host, name)
+        for secret in secrets
+        if secret.git is not None and secret.git.push is not None
+        for host in secret.allowed_hosts
+        for name in secret.git.repositories
+    )
+    commits = index_commits(policy) if policy.manager == "git" else {}
+    locked = packages.index_locked(policy, grammar)
+    return Registry(policy, grammar, locked, index_excepted(policy, grammar), pushed, commits)
