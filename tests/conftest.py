@@ -13,7 +13,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -52,13 +52,17 @@ ACCEPTED_SKIP = re.compile(r"^(Skipped: )?this machine lacks ")
 
 @dataclass(frozen=True)
 class Home:
-    """A person's empty home with its XDG folders; `environment` points every program at it."""
+    """A person's empty home with its XDG folders; `environment` points every program at it.
+
+    `variables`: what they have set besides.
+    """
 
     home: Path
     runtime: Path
     state: Path
     cache: Path
     config: Path
+    variables: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -71,6 +75,7 @@ class Home:
             "XDG_STATE_HOME": str(self.state),
             "XDG_CACHE_HOME": str(self.cache),
             "XDG_CONFIG_HOME": str(self.config),
+            **self.variables,
         }
 
 
@@ -94,11 +99,10 @@ def short_path() -> Iterator[Path]:
 
 def new_home(folder: Path) -> Home:
     """Make an empty home below a short folder."""
-    folders = {name: folder / name[0] for name in ("home", "runtime", "state", "cache")}
-    made = Home(config=folder / "x", **folders)
-    for part in (*folders.values(), made.config):
+    parts = [folder / name for name in ("h", "r", "s", "c", "x")]
+    for part in parts:
         part.mkdir(mode=0o700)
-    return made
+    return Home(*parts)
 
 
 @pytest.fixture

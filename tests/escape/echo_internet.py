@@ -17,19 +17,15 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import quote
 
-from cleanroom.policy.agent_recipes import RECIPES
 from tests.escape.egress_world import Arrival
 from tests.escape.tls_internet import TlsInternet
 from tests.gateway.certificates import authority, server
+from tests.recipes import EVERY
 
 # The first is where the secret may go; the others are allowed too, one of them relayed.
 NAMES: Final = ("good.test", "other.test", "relayed.test")
 # What the recipes of coding agents reach.
-AGENT_HOSTS: Final = tuple(
-    dict.fromkeys(
-        host for recipe in RECIPES.values() for each in recipe.credentials for host in each.hosts
-    )
-)
+AGENT_HOSTS: Final = tuple(dict.fromkeys(host for _, each in EVERY for host in each.hosts))
 _EVERY: Final = (*NAMES, *AGENT_HOSTS)
 ROOTS: Final = authority(*_EVERY)
 MINTED: Final = "minted-0123456789abcdefABCDEF"

@@ -13,10 +13,12 @@ import pytest
 
 from cleanroom.policy.agent_recipes import Credential, Recipe
 from tests.escape import test_secrets
-from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.echo_internet import AGENT_HOSTS, ROOTS, EchoInternet
 from tests.escape.egress_world import PUBLIC, World
+from tests.escape.logins import log_in, log_out
 from tests.escape.traces import Searched
+from tests.escape.worlds import new_world
+from tests.recipes import EVERY, secret_id
 
 pytestmark = pytest.mark.escape
 
@@ -29,7 +31,7 @@ VALUE = "sk-real-" + os.urandom(17).hex()  # no other run of the tests has it
 def shared_world(programs: Path) -> Iterator[World]:
     """One daemon whose operator says nothing of secrets."""
     assert programs.is_dir()
-    with agent_world(EchoInternet, ROOTS.certificate) as world:
+    with new_world("", EchoInternet, ROOTS.certificate) as world:
         yield world
 
 
@@ -43,21 +45,12 @@ def world(shared_world: World) -> Iterator[World]:
     log_out(shared_world)
 
 
-def named(each: object) -> str:
-    return each.secret_id if isinstance(each, Credential) else ""
-
-
-@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=named)
+@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=secret_id)
 def test_an_agents_request_arrives_with_the_value_in_its_header(
     world: World, recipe: Recipe, credential: Credential
 ) -> None:
-    # In the last place where the value may be: a login file, else a variable.
-    if credential.login is not None:
-        path, pointer = credential.login
-        told = {pointer: f"told-{name}" for name, pointer in credential.told}
-        log_in(world, path, {pointer: VALUE, **told})
-    else:
-        VARIABLES[(credential.variable, *credential.outside)[-1]] = VALUE
+    told = {name: f"told-{name}" for name, _ in credential.told}
+    log_in(world, credential, VALUE, **told)
     environment = (*recipe.environment, *credential.environment)
     files = [each.path for each in credential.files]
     texts = {name: ("Bearer " if name == "Authorization" else "") for name in credential.fields}
@@ -105,7 +98,7 @@ def test_without_a_login_nothing_starts(world: World) -> None:
 
 
 def test_other_hosts_stay_closed_and_nothing_of_the_recipe_is_approved(world: World) -> None:
-    VARIABLES["GEMINI_API_KEY"] = VALUE
+    world.home.variables["GEMINI_API_KEY"] = VALUE
     program = f"{TOOLS}\nresult = [ask('api.openai.com')[0], sorted(os.environ)]"
     said = world.run("version: 1\n", program, "--agent", "gemini")
     assert said.result[0] == 0
@@ -116,7 +109,7 @@ def test_other_hosts_stay_closed_and_nothing_of_the_recipe_is_approved(world: Wo
 
 
 def test_what_an_earlier_command_left_in_the_volume_leads_nowhere(world: World) -> None:
-    VARIABLES["OPENAI_API_KEY"] = VALUE
+    world.home.variables["OPENAI_API_KEY"] = VALUE
     work = world.home.home / "left"
     work.mkdir()
 

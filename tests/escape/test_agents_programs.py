@@ -13,12 +13,15 @@ from typing import Final
 
 import pytest
 
+from cleanroom.decide.echo import Echoes, Word
 from cleanroom.policy.agent_recipes import Credential, Recipe
 from tests.conftest import ROOT
-from tests.escape.agent_world import EVERY, VARIABLES, agent_world, log_in, log_out
 from tests.escape.egress_world import PUBLIC, World
+from tests.escape.logins import log_in, log_out
 from tests.escape.vendor_internet import NAMES, ROOTS, VendorInternet
 from tests.escape.vendor_words import ACCOUNT, DONE
+from tests.escape.worlds import new_world
+from tests.recipes import EVERY, secret_id
 
 pytestmark = [pytest.mark.escape, pytest.mark.nightly]
 
@@ -45,7 +48,7 @@ def shared_world(programs: Path) -> Iterator[World]:
     assert programs.is_dir()
     if not (FETCHED / ".ready").exists():
         pytest.skip("this machine lacks what `make nightly` fetches: agents")
-    with agent_world(VendorInternet, ROOTS.certificate, f"tools: [{FETCHED}]\n") as world:
+    with new_world(f"tools: [{FETCHED}]\n", VendorInternet, ROOTS.certificate) as world:
         yield world
 
 
@@ -66,44 +69,8 @@ def typed(world: World, work: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-def give(world: World, credential: Credential, value: str) -> None:
-    """Have the person logged in: by a file if the recipe reads one."""
-    if credential.login is not None:
-        path, pointer = credential.login
-        log_in(world, path, {pointer: value} | {each: ACCOUNT for _, each in credential.told})
-    else:
-        VARIABLES[(credential.variable, *credential.outside)[-1]] = value
-
-
-def named(each: object) -> str:
-    return each.secret_id if isinstance(each, Credential) else ""
-
-
-def test_the_versions_are_those_that_the_recipes_name() -> None:
-    wanted = json.loads((ROOT / "tools/clients/agents/package.json").read_text())["dependencies"]
-    for recipe, _ in RUN:
-        package, _, _ = PROGRAMS[recipe.name].rpartition("/")
-        version = next(wanted[name] for name in wanted if package.startswith(name))
-        assert version.removesuffix("-linux-x64") == recipe.version
-
-
-@pytest.mark.parametrize(("recipe", "credential"), RUN, ids=named)
-def test_a_vendors_program_does_a_task(
-    world: World, recipe: Recipe, credential: Credential
-) -> None:
-    value = f"{BEGINNING.get(credential.secret_id, 'sk-')}real-0123456789abcdefghijABCDEFGHIJ"
-    give(world, credential, value)
-    work = world.home.home / credential.secret_id
-    subprocess.run(["/usr/bin/git", "init", "-q", str(work)], check=True)
-    _, *words = shlex.split(recipe.command)
-    program = str(FETCHED / "node_modules" / PROGRAMS[recipe.name])
-    result = world.home.home / f"{credential.secret_id}.json"
-    flags = ("--agent", recipe.name, "--result-file", str(result))
-    status, out, err = typed(world, work, "exec", *flags, "--", program, *words)
-    assert status == 0, out + err
-    assert DONE in out
-
-    # Each request carries the value once, in a field of the recipe, and no other place has it.
+def arrives_in_its_field(world: World, credential: Credential, value: str) -> None:
+    """Each request carries the value once, in a field of the recipe, and no other place has it."""
     fields = {name.lower() for name in credential.fields}
     asked = [each for each in VendorInternet.asked if each.fields]
     assert asked
@@ -114,6 +81,38 @@ def test_a_vendors_program_does_a_task(
         assert len(places) == 1, each
         assert fields.issuperset(places)
     assert not any(value in json.dumps(each.body) for each in VendorInternet.asked)
+    # Nor have the bytes that arrived, in any form; messages of a WebSocket are masked in these.
+    received = b"".join(bytes(each.received) for each in world.reached(port=443))
+    assert received.count(value.encode()) == len(asked)
+    without = received.replace(value.encode(), b"")
+    assert Echoes([Word(value.encode(), b"found")]).replace(without) == without
+
+
+def test_the_versions_are_those_that_the_recipes_name() -> None:
+    wanted = json.loads((ROOT / "tools/clients/agents/package.json").read_text())["dependencies"]
+    for recipe, _ in RUN:
+        package, _, _ = PROGRAMS[recipe.name].rpartition("/")
+        version = next(wanted[name] for name in wanted if package.startswith(name))
+        assert version.removesuffix("-linux-x64") == recipe.version
+
+
+@pytest.mark.parametrize(("recipe", "credential"), RUN, ids=secret_id)
+def test_a_vendors_program_does_a_task(
+    world: World, recipe: Recipe, credential: Credential
+) -> None:
+    value = f"{BEGINNING.get(credential.secret_id, 'sk-')}real-0123456789abcdefghijABCDEFGHIJ"
+    log_in(world, credential, value, **{name: ACCOUNT for name, _ in credential.told})
+    work = world.home.home / credential.secret_id
+    subprocess.run(["/usr/bin/git", "init", "-q", str(work)], check=True)
+    _, *words = shlex.split(recipe.command)
+    program = str(FETCHED / "node_modules" / PROGRAMS[recipe.name])
+    result = world.home.home / f"{credential.secret_id}.json"
+    flags = ("--agent", recipe.name, "--result-file", str(result))
+    status, out, err = typed(world, work, "exec", *flags, "--", program, *words)
+    assert status == 0, out + err
+    assert DONE in out
+
+    arrives_in_its_field(world, credential, value)
     assert value not in out + err + world.read_audit()
 
     # What else it looked for stayed closed.

@@ -66,11 +66,30 @@ def _choose(stream: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLC
     stream.context = server(name or NAMES[0], *NAMES)
 
 
+class _Heard(ssl.SSLSocket):
+    """One whose every byte, as it was within TLS, is kept."""
+
+    received = bytearray()
+
+    def recv_into(
+        self,
+        buffer: Any,  # noqa: ANN401 -- collections.abc.Buffer begins with 3.12
+        nbytes: int | None = None,
+        flags: int = 0,
+    ) -> int:
+        """Implement SSLSocket."""
+        count = super().recv_into(buffer, nbytes, flags)
+        self.received += memoryview(buffer)[:count]
+        return count
+
+
 def _serve(raw: socket.socket, address: tuple[str, int], arrival: Arrival) -> None:
     listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     listening.sni_callback = _choose
+    listening.sslsocket_class = _Heard
     raw.settimeout(120)
     with contextlib.suppress(OSError), listening.wrap_socket(raw, server_side=True) as stream:
+        cast("_Heard", stream).received = arrival.received
         _Conversation(stream, address, cast("Any", None))
     arrival.is_closed = True
 

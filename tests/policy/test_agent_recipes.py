@@ -7,8 +7,7 @@ import pytest
 
 from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe, Way
 from cleanroom.policy.agents import files_of
-
-EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
+from tests.recipes import EVERY, secret_id
 
 
 def test_every_recipe_says_what_a_person_needs() -> None:
@@ -20,7 +19,7 @@ def test_every_recipe_says_what_a_person_needs() -> None:
         assert recipe.credentials
 
 
-@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=secret_id)
 def test_files_are_directly_in_the_home_and_can_be_read(
     recipe: Recipe, credential: Credential
 ) -> None:

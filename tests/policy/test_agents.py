@@ -6,7 +6,7 @@ import pytest
 
 from cleanroom.decide.secret import TOKEN_HEADERS
 from cleanroom.errors import UserError
-from cleanroom.policy.agent_recipes import RECIPES, Credential, Recipe
+from cleanroom.policy.agent_recipes import Credential, Recipe
 from cleanroom.policy.agents import (
     added,
     files_of,
@@ -20,12 +20,12 @@ from cleanroom.policy.explain import explain
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors
 from cleanroom.policy.widening import difference
+from tests.recipes import EVERY, secret_id
 
-EVERY = [(recipe, each) for recipe in RECIPES.values() for each in recipe.credentials]
 HEAD = "version: 1\nsandbox:\n  network:\n    allow: [{host: a.example}]\n"
 
 
-@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("recipe", "credential"), EVERY, ids=secret_id)
 def test_a_recipe_adds_its_hosts_and_one_binding(recipe: Recipe, credential: Credential) -> None:
     policy = parse_policy(HEAD, "cleanroom.yaml")
     written = compile_policy(policy)
