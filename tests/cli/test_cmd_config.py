@@ -13,6 +13,8 @@ REPORT = {
 
 def test_settings_with_and_without_their_origin(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/config"] = Answer(REPORT)
-    assert cli("config", "show").out == "daemon.autostart: true\n"
-    assert cli("config", "show", "--origin").out == "daemon.autostart: true  # default\n"
+    assert cli("config", "show").out == "# /c/config.yaml\ndaemon.autostart: true\n"
+    assert cli("config", "show", "--origin").out == (
+        "# /c/config.yaml\ndaemon.autostart: true  # default\n"
+    )
     assert json.loads(cli("config", "show", "--json").out) == {"version": 1, **REPORT}

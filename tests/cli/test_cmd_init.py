@@ -141,7 +141,10 @@ def test_what_is_configured_for_cargo_and_go_is_used(
         '[source.crates-io]\nreplace-with = "own"\n'
         '[source.own]\nregistry = "sparse+https://own.example/i/"\n'
     )
-    assert "name that host too" in cli("init", "--print", "--offline").err
+    assert (
+        "config.json was not asked: add the host of its `dl`"
+        in cli("init", "--print", "--offline").err
+    )
     facts = cli.daemon.sent("POST", "/v1/policy/init").json()
     assert facts["defaults"] == {}
     assert facts["configured"] == {"cargo": ["own.example"], "go": ["mine.example"]}

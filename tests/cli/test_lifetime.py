@@ -58,7 +58,7 @@ def test_stop_takes_several_or_all_that_live(cli: CommandLine) -> None:
     assert cli("stop", "--all").out == "a stopped\nb stopped\n"
     cli.script.answers["GET /v1/sandboxes"] = Answer({"sandboxes": []})
     done = cli("stop", "--all")
-    assert (done.status, done.out) == (0, "")
+    assert (done.status, done.out, done.err) == (0, "", "no sandbox lives\n")
 
 
 def test_stop_wants_names_or_all_and_not_both(cli: CommandLine) -> None:

@@ -180,8 +180,11 @@ def test_an_idle_daemon_takes_changed_settings_and_others_are_left_alone(home: H
         assert third.peer_pid() == new
     assert len(said) == 3
     file.write_text("limits:\n  sandboxs: 3\n")
-    with pytest.raises(RemoteError, match=r"config\.yaml:2:3"):
+    with pytest.raises(RemoteError, match=r"config\.yaml:2:3") as caught:
         connect(caller(home, said))
+    assert [(each.line, each.hint) for each in caught.value.placed] == [
+        (2, "did you mean 'sandboxes'?")
+    ]
     os.waitpid(new, 0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cleanroom.api.types import RunOptions
+from cleanroom.backends.base import Probe
 from cleanroom.daemon.backends import Backends, Place
 from cleanroom.errors import CleanroomError, Code
 from cleanroom.policy.compile import compile_nothing, compile_policy
@@ -65,6 +66,26 @@ def test_a_host_that_is_not_ready_says_the_repair_and_is_asked_again() -> None:
     assert "apt-get install bubblewrap" in message
     backend.ready = True
     assert asyncio.run(backends.that_proves(compile_nothing(), RunOptions())).missing == []
+
+
+def test_of_a_host_that_is_not_ready_only_what_stops_it_is_said() -> None:
+    class Unready(FakeBackend):
+        def __init__(self) -> None:
+            super().__init__()
+            self.missing = {"limit_cpu": "no control group", "userns": "they are switched off"}
+
+        async def probe(self) -> Probe:
+            return Probe(
+                ready=False, runtime="", capabilities=frozenset(), missing=dict(self.missing)
+            )
+
+    backend = Unready()
+    backends = Backends({"local": backend}, works)
+    _, message = refused(backends.that_proves(compile_nothing(), RunOptions()))
+    assert message == "cannot start sandboxes on 'local': userns: they are switched off"
+    backend.missing = {"limit_cpu": "no control group"}
+    _, message = refused(backends.that_proves(compile_nothing(), RunOptions()))
+    assert message == "cannot start sandboxes on 'local': limit_cpu: no control group"
 
 
 def test_a_probe_is_remembered_until_it_is_asked_for_anew() -> None:

@@ -53,5 +53,6 @@ def test_text_of_the_file_is_shown_escaped_and_short() -> None:
 
 def test_the_nearest_known_word_is_suggested_else_all_of_them() -> None:
     assert nearest("Hots", ["host", "ports"]) == "did you mean 'host'?"
+    assert nearest("hosts", ["ports", "allowed_hosts"]) == "did you mean 'allowed_hosts'?"
     assert nearest("zzz", ["host", "ports"]) == "known here: host, ports"
     assert nearest("h" * 1000, ["host"]) == "known here: host"

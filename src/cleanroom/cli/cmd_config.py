@@ -1,6 +1,6 @@
 """`cleanroom config show`: the settings in force, and where each comes from.
 
-In: flags. Out: one line a setting. Never: a file written.
+In: flags. Out: the path of the file as a comment, one line a setting. Never: a file written.
 """
 
 import argparse
@@ -28,6 +28,7 @@ def show(options: argparse.Namespace, shell: Shell) -> int:
     if options.json:
         shell.screen.json(report.fields)
         return 0
+    shell.screen.out(plain(f"# {report.text('path')}"))
     for setting in report.items("values"):
         origin = f"  # {setting.text('origin')}" if options.origin else ""
         shell.screen.out(plain(f"{setting.text('key')}: {setting.text('value')}{origin}"))

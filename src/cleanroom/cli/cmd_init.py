@@ -118,7 +118,11 @@ def _cargo_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
     index = named or cargo_index(shell.environ)
     answered = [] if offline or not index else crate_hosts(index)
     if index and not answered:
-        shell.screen.say("note: the index was not asked where its crates are: name that host too")
+        why = "was not asked" if offline else "cannot be read"
+        shell.screen.say(
+            f"note: {index.rstrip('/')}/config.json {why}:"
+            " add the host of its `dl` to registries.cargo.allowed_hosts"
+        )
     return list(dict.fromkeys([*_hosts([index]), *answered]))
 
 

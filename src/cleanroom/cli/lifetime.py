@@ -76,6 +76,8 @@ def stop(options: argparse.Namespace, shell: Shell) -> int:
         if options.all:
             living = pages(connection, Call("list_sandboxes"), "sandboxes")
             words = [sandbox.text("id") for sandbox in living]
+            if not words:
+                shell.screen.say("no sandbox lives")
 
         def stop_one(word: str) -> None:
             sandbox = connection.call(Call("stop_sandbox", {"sandbox_id": word}))

@@ -20,6 +20,7 @@ from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.secrets import add_secret_flag, secret_options
 from cleanroom.cli.shell import Shell, add_daemon_flags
+from cleanroom.cli.sizes import size_text
 from cleanroom.client.attach import Left
 from cleanroom.client.calls import Call
 from cleanroom.client.facts import client_facts
@@ -27,7 +28,6 @@ from cleanroom.client.interrupts import Interrupts
 from cleanroom.client.reply import Reply
 from cleanroom.client.sources import given_secrets
 
-MIB: Final = 1024 * 1024
 _SHOWN: Final = 20  # failures
 _LINE: Final = 64 * 1024  # of what the program says; it runs among hostile files
 _NO_PYTHON: Final = 127
@@ -60,7 +60,10 @@ def warm(options: argparse.Namespace, shell: Shell) -> int:
         pinned = connection.call(Call("pinned_artifacts", body={"policy": policy}))
         wanted = _wanted(pinned, shell)
         if not any(registry["artifacts"] for registry in wanted):
-            shell.screen.say("there is nothing to fetch: no enabled registry has pins")
+            shell.screen.say(
+                "there is nothing to fetch: cleanroom.yaml enables no registry with a lock file"
+                " that pins (docs/registries.md; `cleanroom init --print` writes one)"
+            )
             return 0
         request: dict[str, object] = {
             "workspace": workspace.root,
@@ -170,7 +173,7 @@ class WarmReport:
             self._screen.warn(f"cleanroom: not fetched: {plain(what)}: {plain(why)}")
         if (rest := len(self.failures) - _SHOWN) > 0:
             self._screen.warn(f"cleanroom: not fetched: {rest} more")
-        files, size = counted(self._files, "file"), f"{self._bytes / MIB:.1f} MiB"
+        files, size = counted(self._files, "file"), size_text(self._bytes)
         self._screen.out(f"{counted(self._through, 'package')}: {files}, {size}")
 
     def _take(self, line: bytes) -> None:
@@ -190,7 +193,7 @@ class WarmReport:
 
     def _progress(self) -> None:
         if self._on_terminal and not self._screen.quiet:
-            size = f"{self._bytes / MIB:.1f} MiB"
+            size = size_text(self._bytes)
             text = f"{self._through} of {self._packages} packages, {size}"
             os.write(2, f"\r\x1b[K{text}".encode())
 

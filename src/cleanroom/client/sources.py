@@ -75,6 +75,6 @@ def no_source(secret_id: str, variable: str = "") -> Refused:
     """Return the error for a secret that nobody says where to find; `variable` is looked at."""
     message = f"cannot use the secret '{secret_id}': nothing says where its value is"
     hint = f"set {variable}, or " if variable else ""
-    hint += f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml before the daemon starts"
-    hint += " (cleanroom config show)"
+    hint += f"--secret {secret_id}=VARIABLE, or `secrets:` in config.yaml"
+    hint += " (its path: cleanroom config show)"
     return Refused(Code.SECRET_UNAVAILABLE, message, hint)

@@ -112,6 +112,8 @@ class Backends:
 
 
 def _not_ready(name: str, probe: Probe) -> Refused:
-    listed = "; ".join(f"{step}: {why}" for step, why in probe.missing.items())
+    lacking = dict(probe.missing)  # a capability that is lacking stops only who needs it
+    stops = {step: why for step, why in lacking.items() if step not in set(Capability)} or lacking
+    listed = "; ".join(f"{step}: {why}" for step, why in stops.items())
     message = f"cannot start sandboxes on '{name}': {listed or 'its probe failed'}"
     return Refused(Code.BACKEND_UNAVAILABLE, message, "run: cleanroom doctor")

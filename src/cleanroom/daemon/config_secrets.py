@@ -45,7 +45,9 @@ def _build(fields: Fields) -> SecretSource:
     if len(said) != 1:
         names = ", ".join(key.name for key in _PROVIDERS)
         fields.spot.wrong(
-            fields.place, f"cannot find {fields.spot.name}: it has one of {names}", "name one"
+            fields.place,
+            f"cannot tell where {fields.spot.name} comes from: it has one of {names}",
+            "name one",
         )
         return SecretSource("env", ())
     hosts = fields.read(_HOSTS)

@@ -16,6 +16,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+import msgspec
+
+from cleanroom.api.problem import problem_of
 from cleanroom.audit.log import AuditLog
 from cleanroom.backends.host import read_host
 from cleanroom.backends.namespaces import NamespacesBackend
@@ -29,6 +32,7 @@ from cleanroom.daemon.logs import log_to_stderr
 from cleanroom.daemon.mounts import Closed
 from cleanroom.daemon.parts import Lost, RecordEvent
 from cleanroom.daemon.paths import Paths, make_private, paths_of
+from cleanroom.daemon.routes import placed
 from cleanroom.daemon.serve import Listening, serve
 from cleanroom.daemon.server import socket_path
 from cleanroom.daemon.volumes import Volumes
@@ -135,7 +139,7 @@ def serve_process(
             run_daemon(listen, idle_exit_s, started_by, lambda: _tell(ready_fd, ready=True))
         )
     except CleanroomError as error:
-        _tell(ready_fd, code=error.code, detail=error.message, hint=error.hint)
+        _tell(ready_fd, **msgspec.to_builtins(problem_of(error, errors=placed(error))))
         _log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_status
     return 0

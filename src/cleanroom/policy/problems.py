@@ -101,7 +101,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the known word closest to `word`, or all of them if few."""
     words = list(known)
     if len(word) <= QUOTED_CHARACTERS:
-        close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+        parts = [each for each in words if word.lower() in each.split("_")]  # hosts: allowed_hosts
+        close = parts or difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
         if close:
             return f"did you mean '{close[0]}'?"
     return f"known here: {', '.join(words)}"
