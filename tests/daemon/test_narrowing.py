@@ -252,10 +252,12 @@ def test_without_a_record_nothing_is_narrowed(
 
 
 @pytest.mark.parametrize("way", ["run", "create"])
+@pytest.mark.parametrize("agent", ["", AGENT])
 def test_a_sandbox_that_is_made_after_a_reload_has_no_older_policy(
-    short_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, agent: str
 ) -> None:
     """Its text came before; while its tools are installed, say, the policy is reloaded."""
+    monkeypatch.setattr(run, "check_given", lambda *_: None)
 
     async def conversation() -> None:
         async with running(setting(short_path)) as daemon:
@@ -267,7 +269,7 @@ def test_a_sandbox_that_is_made_after_a_reload_has_no_older_policy(
                 return await equip(creation, start)
 
             monkeypatch.setattr(daemon.host.mise, "equip", slowly)
-            text = {"path": "cleanroom.yaml", "text": POLICY}
+            text = {"path": "cleanroom.yaml", "text": POLICY, "agent": agent}
             body = {"workspace": HERE, "policy": text}
             path = "/v1/sandboxes"
             if way == "run":

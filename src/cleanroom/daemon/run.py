@@ -73,6 +73,7 @@ async def start_run(request: RunRequest, host: Host, who: str) -> LiveRun:
             who,
             ephemeral=not stays,
             agent=request.policy.agent,
+            written_hash=written.policy_hash,
             reloads=reloads,
             values=values,
         )

@@ -152,6 +152,7 @@ class Creation:
     equipment: Equipment | None = None
     reloads: int = 0  # that there were when its text came
     agent: str = ""  # what `exec --agent` added to the policy
+    written_hash: str = ""  # of the policy without that
     values: Mapping[str, int] = field(default_factory=dict)  # secret -> descriptor, not ours
 
 

@@ -204,8 +204,7 @@ class Sandboxes:
 
     def _check_current(self, wanted: Creation) -> None:
         """SECURITY: a reload holds those that live; one that is made after it has no older text."""
-        policy_hash = wanted.policy.policy_hash
-        if not self.reloads.is_current(wanted.reloads, wanted.workspace, policy_hash):
+        if not self.reloads.is_current(wanted.reloads, wanted.workspace, wanted.written_hash):
             message = "cannot make a sandbox: the policy was reloaded since the run began"
             raise UserError(Code.CONFLICT, message, "run it again, under the policy of now")
 

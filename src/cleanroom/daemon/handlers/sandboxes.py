@@ -55,6 +55,7 @@ async def create(call: Call) -> web.StreamResponse:
             call.who,
             ephemeral=False,
             agent=request.policy.agent,
+            written_hash=written.policy_hash,
             reloads=reloads,
             values=values,
         )
