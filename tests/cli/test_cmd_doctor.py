@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from cleanroom import __version__
 from cleanroom.cli.cmd_doctor import doctor_argv, doctor_parser
 from tests.cli.conftest import CommandLine
 
@@ -15,7 +16,9 @@ def test_flags_are_passed_on() -> None:
     ]
 
 
-def test_it_replaces_this_process(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_says_the_daemon_and_replaces_this_process(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     became: list[object] = []
 
     def execve(path: str, argv: list[str], environ: dict[str, str]) -> None:
@@ -25,4 +28,9 @@ def test_it_replaces_this_process(cli: CommandLine, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.execve", execve)
     with pytest.raises(SystemExit):
         cli("doctor")
+    assert capfd.readouterr().out == f"daemon: {__version__}, pid 1\n"
+    with pytest.raises(SystemExit):
+        cli("doctor", "--json")
+    assert capfd.readouterr().out == ""
+    del became[3:]
     assert became == [sys.executable, "cleanroom.daemon.doctor", cli.daemon.url]

@@ -192,3 +192,17 @@ def test_a_certificate_that_changed_after_it_was_read_is_told(tmp_path: Path) ->
     assert changed_file(config) == ""
     file.write_text("")
     assert changed_file(config) == str(file)
+
+
+def test_a_program_that_was_installed_anew_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "__init__.py"
+    program.write_text("one")
+    monkeypatch.setattr("cleanroom.__file__", str(program))
+    config = load_config(tmp_path / "none.yaml", {})
+    assert changed_file(config) == ""
+    fresh = tmp_path / "fresh"
+    fresh.write_text("one")
+    fresh.replace(program)
+    assert changed_file(config) == str(program)

@@ -39,7 +39,7 @@ class Health(Message, frozen=True):
     sandboxes: int = 0  # that live
     on_demand: bool = False  # a command started it, and another one may replace it
     since: str = ""
-    changed: str = ""  # config.yaml, or a file that it names, if the daemon read another one
+    changed: str = ""  # config.yaml, what it names or the program, if the daemon read another one
 
 
 class Version(Message, frozen=True):

@@ -1,12 +1,14 @@
 """`cleanroom doctor`: what this host can run, and the exact repair of what it cannot.
 
-In: flags. Out: the doctor's own output and status. Never: a daemon; it works where none starts.
+In: flags. Out: the daemon in one line, the doctor's own output and status. Never: a daemon started;
+it works where none starts.
 """
 
 import argparse
 import os
 import sys
 
+from cleanroom.cli.daemon_line import daemon_health, daemon_line
 from cleanroom.cli.group import Sub, run_one
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.shell import Shell
@@ -30,6 +32,8 @@ def doctor_argv(options: argparse.Namespace) -> list[str]:
 
 def doctor(options: argparse.Namespace, shell: Shell) -> int:
     """Become it."""
+    if not options.json:
+        shell.screen.out(f"daemon: {daemon_line(daemon_health(None, shell))}")
     sys.stdout.flush()
     os.execve(sys.executable, doctor_argv(options), dict(shell.environ))  # noqa: S606 -- ours
 

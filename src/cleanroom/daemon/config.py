@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
+import cleanroom
 from cleanroom.api.types import ConfigReport, ConfigValue
 from cleanroom.daemon.config_keys import CONFIG
 from cleanroom.daemon.settings import Settings
@@ -32,31 +33,31 @@ _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 class Config:
     """Settings in force; `path` and `text` are the file's, `origins` says where each was said.
 
-    `trust` are the stamps of the files that `gateway.trust` names, from before they were read.
+    `files` are stamps of what else the daemon was made of: what `gateway.trust` names, the program.
     """
 
     settings: Settings
     path: str
     origins: Mapping[str, str]
     text: str = ""
-    trust: tuple[Stamp, ...] = ()
+    files: tuple[tuple[str, Stamp], ...] = ()
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     """Read the operator's file, if there is one. Raises FileErrors."""
     config = parse_config(_text(path), str(path), environment)
-    return replace(config, trust=tuple(map(_stamp, config.settings.gateway.trust)))
+    files = (*config.settings.gateway.trust, cleanroom.__file__)
+    return replace(config, files=tuple((each, _stamp(each)) for each in files))
 
 
 def changed_file(config: Config) -> str:
-    """Return the file that says something else by now, "" if none: the next daemon reads it."""
+    """Return a file that is another one by now, "" if none: the next daemon reads it."""
     try:
         if _text(Path(config.path)) != config.text:
             return config.path
     except FileErrors:
         return config.path
-    roots = zip(config.settings.gateway.trust, config.trust, strict=False)
-    return next((path for path, stamp in roots if _stamp(path) != stamp), "")
+    return next((path for path, stamp in config.files if _stamp(path) != stamp), "")
 
 
 def _stamp(path: str) -> Stamp:

@@ -23,8 +23,9 @@ read, for no sandbox changes its settings while it lives; a changed file is take
 - `cleanroom serve` is yours: each command says that it began before the change. End it (Ctrl-C,
   `kill`, your service manager: its sandboxes end with it) and start it again.
 
-The same holds for a file that `gateway.trust` names, and for a daemon of another version of
-cleanroom. `cleanroom version` says who started the daemon, when, and whether its settings stand.
+The same holds for a file that `gateway.trust` names, and for a daemon of another version or
+installation of cleanroom. `cleanroom version` says who started the daemon, when, and whether its
+settings stand.
 
 Strongest first: flags of a command, `CLEANROOM_…` variables of the daemon's environment, this
 file, defaults. A daemon that a command starts by itself gets none of these variables: write the
