@@ -1,6 +1,7 @@
-"""The reader of lock files, in a process of its own: `python -m cleanroom.lockfile_main [UID GID]`.
+"""The reader of lock files, in a process of its own: `-m cleanroom.lockfile_main FD [UID GID]`.
 
-In: texts on standard input, as lockfile/lines.py packs them; for a root daemon, whom to become.
+In: a byte on standard input once the texts are there, or its end if they never will be; then the
+texts at FD, as lockfile/lines.py packs them; for a root daemon, whom to become.
 Out: its lines on standard output; exit status 3 if the memory was not enough. Never: a text read
 before it has given up every right; a file, a socket or another process.
 """
@@ -17,16 +18,19 @@ from cleanroom.lockfile.lines import OUT_OF_MEMORY, begin, encode, unpack
 
 def main(arguments: list[str]) -> int:
     """Read what came, in the order of the paths."""
-    uid, gid = (int(text) for text in arguments) if arguments else (None, None)
+    descriptor, *who = map(int, arguments)
+    uid, gid = who or (None, None)
     if uid is None and os.geteuid() == 0:
         sys.stderr.write("cleanroom reader: started as root without a uid to become\n")
         return 1
     importlib.import_module("unicodedata")  # urlsplit's, for some addresses; later is too late
     confine(uid, gid, is_alone=True)
     gc.disable()  # it lives as long as its texts
+    if not os.read(0, 1):
+        return 0  # the daemon that would have had some is gone
     out = sys.stdout.buffer
     try:
-        texts = unpack(sys.stdin.buffer.read())
+        texts = unpack(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
         for path in sorted(texts):
             out.write(begin(path))
             out.flush()  # who ends this process sees where it was

@@ -9,7 +9,7 @@ import pytest
 
 from cleanroom.backends.process import Captured
 from cleanroom.daemon import lock_reader
-from cleanroom.daemon.lock_reader import QUICK, WHOLE, Share, read_apart, read_quickly
+from cleanroom.daemon.lock_reader import QUICK, WHOLE, Readers, Share
 from cleanroom.errors import Fault
 from cleanroom.lockfile.formats import try_to_read
 from cleanroom.lockfile.lines import OUT_OF_MEMORY, Outcome, begin
@@ -24,7 +24,7 @@ TWO = {"a/requirements.txt": PINNED, "b/requirements.txt": "--what"}
 
 def read(texts: Mapping[str, str]) -> Mapping[str, Outcome]:
     """Read them apart."""
-    return asyncio.run(read_apart(texts))
+    return asyncio.run(Readers().read_apart(texts))
 
 
 def plain(outcome: Outcome) -> object:
@@ -83,11 +83,11 @@ def test_one_that_needs_too_much_memory_is_named(
 def test_a_quick_look_ends_without_an_answer(monkeypatch: pytest.MonkeyPatch, share: Share) -> None:
     monkeypatch.setattr(lock_reader, "QUICK", share)
     texts = {"pnpm-lock.yaml": SLOW} if share.memory == QUICK.memory else {"uv.lock": LARGE}
-    assert asyncio.run(read_quickly(texts)) is None
+    assert asyncio.run(Readers().read_quickly(texts)) is None
 
 
 def test_a_quick_look_is_enough_for_most() -> None:
-    found = asyncio.run(read_quickly(TWO))
+    found = asyncio.run(Readers().read_quickly(TWO))
     assert found is not None
     assert {path: plain(each) for path, each in found.items()} == {
         path: plain(each) for path, each in read(TWO).items()
@@ -136,6 +136,6 @@ def test_the_outcomes_are_those_of_the_readers() -> None:
 
 
 def test_roots_reader_is_somebody_of_its_own() -> None:
-    words = lock_reader._launch(0).argv
+    words = lock_reader._launch(0, 7).argv
     who = ("1879048190", "1879048190") if os.geteuid() == 0 else ()
-    assert words[words.index("cleanroom.lockfile_main") + 1 :] == who
+    assert words[words.index("cleanroom.lockfile_main") + 1 :] == ("7", *who)

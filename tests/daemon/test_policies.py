@@ -7,7 +7,7 @@ import pytest
 
 from cleanroom.api.policy_types import PolicyText
 from cleanroom.daemon import policies as module
-from cleanroom.daemon.lock_reader import read_apart
+from cleanroom.daemon.lock_reader import Readers
 from cleanroom.daemon.policies import NO_POLICY, SHADOWED, Compiled, Policies, lockfiles_of
 from cleanroom.lockfile.lines import Outcome
 from cleanroom.policy.problems import PolicyErrors
@@ -121,40 +121,37 @@ def test_those_who_come_together_share_one_compilation() -> None:
     assert len({id(each.policy) for each in asyncio.run(work())}) == 1
 
 
-class Reader:
+class Hindered(Readers):
     """The readers of both lanes: a quick look at a hostile text fails, a long one stands still."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.is_at_work, self.may_end = asyncio.Event(), asyncio.Event()
         self.quick: list[str] = []
         self.slow: list[str] = []
-        monkeypatch.setattr(module, "read_quickly", self.read_quickly)
-        monkeypatch.setattr(module, "read_apart", self.read_slowly)
 
     async def read_quickly(self, texts: Mapping[str, str]) -> Mapping[str, Outcome] | None:
         """Give up on what is hostile."""
         self.quick += texts.values()
         hostile = any(text.startswith("hostile") for text in texts.values())
-        return None if hostile else await read_apart(texts)
+        return None if hostile else await super().read_apart(texts)
 
-    async def read_slowly(self, texts: Mapping[str, str]) -> Mapping[str, Outcome]:
+    async def read_apart(self, texts: Mapping[str, str]) -> Mapping[str, Outcome]:
         """Take as long as the test says."""
         self.slow += texts.values()
         self.is_at_work.set()
         await self.may_end.wait()
-        return await read_apart(texts)
+        return await super().read_apart(texts)
 
 
 HOSTILE = text(REGISTRY, requirements_txt="hostile==1")
 
 
-def test_neither_what_is_known_nor_what_is_new_waits_for_a_hostile_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_neither_what_is_known_nor_what_is_new_waits_for_a_hostile_file() -> None:
     async def work() -> None:
         policies, known = Policies(), text(REGISTRY, requirements_txt=PINNED)
         made = await policies.compile(known)
-        reader = Reader(monkeypatch)
+        policies.readers = reader = Hindered()
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             first = group.create_task(policies.compile(HOSTILE))
             await reader.is_at_work.wait()
@@ -168,11 +165,10 @@ def test_neither_what_is_known_nor_what_is_new_waits_for_a_hostile_file(
     asyncio.run(work())
 
 
-def test_those_who_bring_the_same_slow_file_share_one_long_reading(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_those_who_bring_the_same_slow_file_share_one_long_reading() -> None:
     async def work() -> None:
-        policies, reader = Policies(), Reader(monkeypatch)
+        policies, reader = Policies(), Hindered()
+        policies.readers = reader
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             both = [group.create_task(policies.compile(HOSTILE)) for _ in range(2)]
             await reader.is_at_work.wait()

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from cleanroom.errors import Code
 from cleanroom.policy.compile import compile_nothing, compile_policy
@@ -119,9 +120,9 @@ def with_pins(*pins: ArtifactPin) -> CompiledPolicy:
 def test_what_a_pin_means_is_part_of_the_hash_and_where_it_stands_is_not() -> None:
     pin = ArtifactPin("a", "1", digests=("sha256:00",), source="x:1")
     assert with_pins().policy_hash != with_pins(pin).policy_hash
-    moved = dataclasses.replace(pin, source="x:2")
+    moved = structs.replace(pin, source="x:2")
     assert with_pins(moved).policy_hash == with_pins(pin).policy_hash
-    weaker = dataclasses.replace(pin, strength="first-seen")
+    weaker = structs.replace(pin, strength="first-seen")
     assert with_pins(weaker).policy_hash != with_pins(pin).policy_hash
 
 

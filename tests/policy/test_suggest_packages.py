@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from cleanroom.decide.exception import index_excepted
 from cleanroom.decide.grammar import GRAMMARS
@@ -32,7 +33,7 @@ def pinned(*pins: ArtifactPin) -> RegistryPolicy:
 def test_a_package_is_added_to_the_lock_file_that_pins_most() -> None:
     one = ArtifactPin("ms", "2.1.3", source="package-lock.json:7")
     other = ArtifactPin("ms", "2.1.2", source="yarn.lock:7")
-    assert advice(refused(), pinned(one, replace(one, version="1"), other)) == (
+    assert advice(refused(), pinned(one, structs.replace(one, version="1"), other)) == (
         f"{WHY}; if it should be: npm install --package-lock-only left-pad@1.3.0"
     )
 

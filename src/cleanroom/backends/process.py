@@ -137,29 +137,45 @@ async def capture(launch: Launch, timeout_s: float) -> Captured:
 
 
 async def capture_within(launch: Launch, bounds: Bounds) -> Captured:
-    """Run a short command and keep its output. `stdout` and `stderr` of `launch` are replaced.
+    """Run a short command and keep its output. Raises as `Capture` and its `end`."""
+    return await Capture(launch, bounds).end()
+
+
+class Capture:
+    """A short command that runs, its output kept. Whoever begins it awaits its `end()`.
 
     Output goes to memory, so a command cannot block on a full pipe, and a grandchild that keeps
-    the descriptors open holds up nobody. Raises Fault(runtime_launch_failed) if it does not start
-    or outlives its time; then it has been killed.
+    the descriptors open holds up nobody.
     """
-    with memory_file() as out, memory_file() as err:
-        child = start(replace(launch, stdout=out.fileno(), stderr=err.fileno()))
-        for kind, most in bounds.limits:
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(child.pid, kind, (most, most))
-        try:
-            async with asyncio.timeout(bounds.timeout_s):
-                status = await child.wait()
-        except TimeoutError:
-            message = f"cannot wait for {launch.argv[0]}: it ran longer than {bounds.timeout_s:g} s"
-            raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from None
-        finally:
-            if child.status is None:
-                child.kill()
-                await child.wait()
-        said = (read_memory(each, bounds.output) for each in (out, err))
-        return Captured(status, *said)
+
+    def __init__(self, launch: Launch, bounds: Bounds) -> None:
+        """Begin it; `stdout` and `stderr` are replaced. Raises Fault(runtime_launch_failed)."""
+        self._program, self._bounds = launch.argv[0], bounds
+        with contextlib.ExitStack() as opened:
+            self._out, self._err = (opened.enter_context(memory_file()) for _ in range(2))
+            launch = replace(launch, stdout=self._out.fileno(), stderr=self._err.fileno())
+            self._child = start(launch)
+            for kind, most in bounds.limits:
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(self._child.pid, kind, (most, most))
+            self._files = opened.pop_all()
+
+    async def end(self) -> Captured:
+        """Wait for its end. Raises Fault(runtime_launch_failed) if it took too long."""
+        with self._files:
+            try:
+                async with asyncio.timeout(self._bounds.timeout_s):
+                    status = await self._child.wait()
+            except TimeoutError:
+                longer = f"it ran longer than {self._bounds.timeout_s:g} s"
+                message = f"cannot wait for {self._program}: {longer}"
+                raise Fault(Code.RUNTIME_LAUNCH_FAILED, message) from None
+            finally:
+                if self._child.status is None:
+                    self._child.kill()
+                    await self._child.wait()
+            said = (read_memory(each, self._bounds.output) for each in (self._out, self._err))
+            return Captured(status, *said)
 
 
 def memory_file(content: bytes = b"") -> BinaryIO:

@@ -1,10 +1,12 @@
 """Lock files read apart: each time by a process that has no rights, and an end.
 
 In: texts by path, of which any may be hostile. Out: what each pins, or why it cannot be read.
-Never: a text parsed in the daemon's own process; a reader that outlives its bounds.
+Never: a text parsed in the daemon's own process; a reader that outlives its bounds, that reads for
+two, or that waits on when its daemon is gone.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import cleanroom
-from cleanroom.backends.process import Bounds, Captured, Launch, capture_within, memory_file
+from cleanroom.backends.process import Bounds, Capture, Captured, Launch, memory_file
 from cleanroom.errors import Code, Fault
 from cleanroom.lockfile.lines import OUT_OF_MEMORY, Outcome, Outcomes, WireError, pack
 
@@ -53,39 +55,113 @@ QUICK: Final = Share(1, 512 << 20)  # enough for nearly every lock file there is
 WHOLE: Final = Share(20, 2048 << 20)
 
 
-async def read_quickly(texts: Mapping[str, str]) -> Mapping[str, Outcome] | None:
-    """Return the outcome of each file; None if a quick look was not enough. Raises Fault."""
-    captured = await _read(texts, QUICK)
-    if _why(captured, QUICK):
-        return None
-    return await asyncio.to_thread(_outcomes, texts, captured, QUICK)
+class Readers:
+    """Starts readers; once it is opened, one ahead of the texts it will read (ADR 39)."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._is_needed = False
+        self._spare: _Reader | None = None
+
+    def open(self) -> None:
+        """Keep a spare reader from now on, while lock files are in use."""
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Keep none any more."""
+        self._is_open = False
+        await self._dismiss()
+
+    async def tidy(self) -> None:
+        """End a spare that was of no use since the last time: it costs memory."""
+        if not self._is_needed:
+            await self._dismiss()
+        self._is_needed = False
+
+    def prepare(self) -> None:
+        """See to it that a reader waits, for texts that may come."""
+        self._is_needed = True
+        if not self._is_open or self._spare is not None:
+            return
+        try:
+            self._spare = _Reader(QUICK)
+        except (Fault, OSError) as error:  # who has texts will be told, if it is still so then
+            _log.warning("no reader of lock files waits: %s", error)
+
+    async def read_quickly(self, texts: Mapping[str, str]) -> Mapping[str, Outcome] | None:
+        """Return the outcome of each file; None if a quick look was not enough. Raises Fault."""
+        given = await asyncio.to_thread(pack, texts)
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.give(given):
+            captured = await spare.end()
+        else:
+            if spare is not None:
+                await spare.end()  # somebody has killed it
+            captured = await _read(given, QUICK)
+        if _why(captured, QUICK):
+            return None
+        return await asyncio.to_thread(_outcomes, texts, captured, QUICK)
+
+    async def read_apart(self, texts: Mapping[str, str]) -> Mapping[str, Outcome]:
+        """Return the outcome of each file. Raises Fault(runtime_launch_failed, internal)."""
+        captured = await _read(await asyncio.to_thread(pack, texts), WHOLE)
+        return await asyncio.to_thread(_outcomes, texts, captured, WHOLE)
+
+    async def _dismiss(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await spare.end()
 
 
-async def read_apart(texts: Mapping[str, str]) -> Mapping[str, Outcome]:
-    """Return the outcome of each file. Raises Fault(runtime_launch_failed, internal)."""
-    captured = await _read(texts, WHOLE)
-    return await asyncio.to_thread(_outcomes, texts, captured, WHOLE)
+async def _read(texts: bytes, share: Share) -> Captured:
+    reader = _Reader(share)
+    reader.give(texts)
+    return await reader.end()
 
 
-async def _read(texts: Mapping[str, str], share: Share) -> Captured:
-    given = await asyncio.to_thread(pack, texts)
-    limits = (
-        (resource.RLIMIT_CPU, share.cpu_s),
-        (resource.RLIMIT_AS, share.memory),
-        (resource.RLIMIT_FSIZE, _OUTPUT),
-    )
-    with memory_file(given) as file:
-        bounds = Bounds(_WALL_S, _OUTPUT, limits)
-        return await capture_within(_launch(file.fileno()), bounds)
+class _Reader:
+    """A process that waits for texts, reads them, and ends. Whoever starts it awaits `end()`."""
+
+    def __init__(self, share: Share) -> None:
+        limits = (
+            (resource.RLIMIT_CPU, share.cpu_s),
+            (resource.RLIMIT_AS, share.memory),
+            (resource.RLIMIT_FSIZE, _OUTPUT),
+        )
+        with contextlib.ExitStack() as opened:
+            self._texts = opened.enter_context(memory_file())
+            reading, writing = os.pipe()
+            # A daemon that is killed closes it, too: nothing waits for one that is gone.
+            self._go = opened.enter_context(os.fdopen(writing, "wb", buffering=0))
+            with os.fdopen(reading, "rb", buffering=0):
+                launch = _launch(reading, self._texts.fileno())
+                self._capture = Capture(launch, Bounds(_WALL_S, _OUTPUT, limits))
+            self._files = opened.pop_all()
+
+    def give(self, texts: bytes) -> bool:
+        """Let it read these; False if it has ended before."""
+        self._texts.write(texts)
+        try:
+            self._go.write(b"\n")
+        except BrokenPipeError:
+            return False
+        return True
+
+    async def end(self) -> Captured:
+        """Return how it ended, without texts if it was given none."""
+        with self._files:
+            self._go.close()
+            return await self._capture.end()
 
 
-def _launch(stdin: int) -> Launch:
+def _launch(stdin: int, texts: int) -> Launch:
     who = (str(READER_ID), str(READER_ID)) if os.geteuid() == 0 else ()
     folder = str(Path(cleanroom.__file__).parent.parent)
     return Launch(
-        argv=(sys.executable, "-P", "-s", "-m", "cleanroom.lockfile_main", *who),
+        argv=(sys.executable, "-P", "-s", "-m", "cleanroom.lockfile_main", str(texts), *who),
         environment={"LANG": "C.UTF-8", "PYTHONPATH": folder, **_HUGE_PAGES},
         stdin=stdin,
+        pass_fds=(texts,),
     )
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from cleanroom.api.policy_types import PolicyText
-from cleanroom.daemon.lock_reader import read_apart, read_quickly
+from cleanroom.daemon.lock_reader import Readers
 from cleanroom.lockfile.paths import MAX_BYTES
 from cleanroom.policy.agents import with_agent
 from cleanroom.policy.compile import compile_nothing, compile_policy
@@ -47,6 +47,7 @@ class Policies:
     """The compiler with its cache."""
 
     def __init__(self) -> None:
+        self.readers = Readers()
         self._cache: OrderedDict[bytes, Compiled] = OrderedDict()
         # One reader at a time in each lane. Nobody waits in the first for more than a quick look at
         # each of the texts before; what needs more waits in the second, with its like.
@@ -83,13 +84,15 @@ class Policies:
         async with self._quick_lane:
             if made := self._cache.get(digest):  # who comes late finds what the first has made
                 return made
-            found = await read_quickly(policy.lockfiles)
+            found = await self.readers.read_quickly(policy.lockfiles)
             if found is not None:
-                return await self._make(digest, policy, parsed, found)
+                made = await self._make(digest, policy, parsed, found)
+                self.readers.prepare()
+                return made
         async with self._slow_lane:
             if made := self._cache.get(digest):
                 return made
-            found = await read_apart(policy.lockfiles)
+            found = await self.readers.read_apart(policy.lockfiles)
             return await self._make(digest, policy, parsed, found)
 
     async def _make(

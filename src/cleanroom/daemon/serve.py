@@ -79,6 +79,7 @@ async def _recover(host: Host) -> None:
 
 
 def _begin_chores(host: Host) -> None:
+    host.policies.readers.open()
     host.tasks.start(host.gateways.warm_up(), "gateway warm-up")
     host.tasks.start(host.observability.find_tools(), "find tools")
     host.tasks.start(_clean_for_ever(host), "clean folders")
@@ -88,6 +89,7 @@ async def _clean_for_ever(host: Host) -> None:
     while True:
         await clean_folders(host)
         await clean_outputs(host)
+        await host.policies.readers.tidy()
         await host.observability.prune(RUNS_KEPT)
         await host.store.prune(RECORDS_KEPT)
         limits = host.config.settings.limits
@@ -121,6 +123,7 @@ async def _end(host: Host, server: HttpServer) -> None:
     await _runs_finished(runs)
     await server.stop()
     await host.tasks.close()
+    await host.policies.readers.close()
     await host.gateways.stop()
     try:
         host.journal.daemon("daemon.stopped")

@@ -21,6 +21,9 @@ from cleanroom.lockfile.repositories import commit_in, repository_at, url_of, wh
 
 _WORD: Final = re.compile(r"[!-~]+")
 _PYPI_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Members of an enum are looked up slowly, and there are many pins.
+_PYPI: Final = Ecosystem.PYPI
+_FIRST_SEEN: Final = Strength.FIRST_SEEN
 _WITHOUT_SECRET: Final = re.compile(r"//[^/@\s]*@")
 
 NO_DIGEST: Final = "the lock file has no usable digest of it"
@@ -67,7 +70,7 @@ class Collector:
         url = held.url if is_web(held.url) else ""
         if "@" in url:
             url = _WITHOUT_SECRET.sub("//", url, count=1)
-        is_first_seen = held.strength is Strength.FIRST_SEEN
+        is_first_seen = held.strength is _FIRST_SEEN
         digests = () if is_first_seen else held.digests
         key = (name, version, held.file, url, digests, entry.line, is_first_seen)
         if key not in self._pins:
@@ -101,7 +104,7 @@ class Collector:
         return Reading(self._format, version[:40], pins, unpinned, tuple(self.includes))
 
     def _canonical(self, entry: Entry) -> tuple[str, str]:
-        if self._ecosystem is Ecosystem.PYPI and _PYPI_NAME.fullmatch(entry.name):
+        if self._ecosystem is _PYPI and _PYPI_NAME.fullmatch(entry.name):
             return pypi_name(entry.name), pypi_version(entry.version)
         return entry.name, entry.version
 
@@ -112,10 +115,11 @@ class Collector:
 
 
 def _refuse_odd_words(entry: Entry, held: Held) -> None:
-    words = (entry.name, entry.version, *filter(None, (held.file, held.url)))
-    if all(words) and len(together := "".join(words)) <= LIMITS.word and _WORD.fullmatch(together):
+    name, version, _ = entry
+    together = f"{name}{version}{held.file}{held.url}"
+    if name and version and len(together) <= LIMITS.word and _WORD.fullmatch(together):
         return
-    for word in words:
+    for word in (name, version, *filter(None, (held.file, held.url))):
         if len(word) > LIMITS.word or not _WORD.fullmatch(word):
             message = f"cannot use {word[:40]!a}: it is no name, version or address"
             raise LockfileError(message, entry.line)

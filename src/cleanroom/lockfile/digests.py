@@ -19,6 +19,10 @@ _GO: Final = re.compile(r"h1:[A-Za-z0-9+/]{43}=")
 
 def sri(text: str) -> tuple[str, ...]:
     """Return the digests of an `integrity` value: of its strongest algorithm, as SRI says."""
+    only = _SRI.fullmatch(text)  # nearly all have one: many thousands are asked for
+    if only:
+        digest = _from_base64(only[1], only[2])
+        return (digest,) if digest else ()
     found: dict[str, set[str]] = {}
     for word in text.split():
         match = _SRI.fullmatch(word)
@@ -49,12 +53,12 @@ def hexadecimal(algorithm: str, text: str) -> tuple[str, ...]:
 
 def strong(words: Iterable[str]) -> tuple[str, ...]:
     """Return the digests of "alg:hex" words, without sha1: what Python's formats write."""
-    found: set[str] = set()
+    found: list[str] = []
     for word in words:
         algorithm, _, text = word.partition(":")
         if algorithm != "sha1":
-            found.update(hexadecimal(algorithm, text))
-    return tuple(sorted(found))
+            found += hexadecimal(algorithm, text)
+    return tuple(sorted(set(found)) if len(found) > 1 else found)
 
 
 def without_weak(digests: tuple[str, ...]) -> tuple[str, ...]:

@@ -70,10 +70,10 @@ def pack(texts: Mapping[str, str]) -> bytes:
 
 def unpack(data: bytes) -> dict[str, str]:
     """Return the texts by path."""
-    head, _, _ = data.partition(b"\n")
-    at, texts = len(head) + 1, {}
-    for path, size in msgspec.json.decode(head, type=list[tuple[str, int]]):
-        texts[path] = data[at : at + size].decode("utf-8", "surrogatepass")
+    end, view = data.index(b"\n"), memoryview(data)  # of views: nothing is copied
+    at, texts = end + 1, {}
+    for path, size in msgspec.json.decode(view[:end], type=list[tuple[str, int]]):
+        texts[path] = str(view[at : at + size], "utf-8", "surrogatepass")
         at += size
     return texts
 

@@ -17,9 +17,11 @@ def add_file(entry: Entry, file: trees.Table, found: Collector) -> None:
     named = trees.word(file, "file", line) or trees.word(file, "filename", line)
     named = named or trees.word(file, "name", line)
     name = named or file_of(url) or path.rpartition("/")[2]
-    hashes = trees.part(file, "hashes", line)
-    said = [f"{algorithm}:{trees.word(hashes, algorithm, line)}" for algorithm in hashes]
-    digests = strong([trees.word(file, "hash", line), *said])
+    said = [trees.word(file, "hash", line)]
+    if "hashes" in file:
+        hashes = trees.part(file, "hashes", line)
+        said += [f"{algorithm}:{trees.word(hashes, algorithm, line)}" for algorithm in hashes]
+    digests = strong(said)
     if not name:
         found.unpinned(entry, "a file of it has no name")
     elif path and not url:

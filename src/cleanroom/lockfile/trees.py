@@ -143,7 +143,8 @@ class KeyLines:
 def array_lines(text: str, name: str, count: int) -> Iterator[int]:
     """Yield the line of each `[[name]]` of a TOML text; 1 for all if they cannot be told."""
     header = re.compile(rf"\[\[[ \t]*+{re.escape(name)}[ \t]*+\]\]")
-    starts = [match.start() for match in header.finditer(text) if _begins(text, match.start())]
+    found = (match.start() for match in header.finditer(text))
+    starts = [at for at in found if text[at - 1 : at] == "\n" or _begins(text, at)]
     if len(starts) != count:
         starts = [0] * count
     line, last = 1, 0

@@ -11,7 +11,7 @@ from cleanroom.lockfile.model import Ecosystem, LockfileError, Reading
 from cleanroom.lockfile.python_files import add_files, entry_of
 
 FORMAT: Final = "uv.lock"
-_LOCAL: Final = ("path", "directory", "editable", "virtual")
+_LOCAL: Final = frozenset({"path", "directory", "editable", "virtual"})
 
 
 def read(text: str) -> Reading:
@@ -29,7 +29,7 @@ def read(text: str) -> Reading:
         source = trees.part(package, "source", line)
         if "git" in source:
             found.commit(entry, trees.word(source, "git", line))
-        elif any(kind in source for kind in _LOCAL):
+        elif not _LOCAL.isdisjoint(source):
             found.unpinned(entry, LOCAL, local=True)
         else:
             sdist = [trees.part(package, "sdist", line)] if "sdist" in package else []

@@ -200,10 +200,7 @@ def _rule_meaning(rule: Rule) -> list[object]:
 def _registry_meaning(policy: RegistryPolicy) -> dict[str, object]:
     if not policy.lockfile.enabled:
         policy = dataclasses.replace(policy, lockfile=LockfilePolicy())
-    pins = [
-        (pin.name, pin.version, pin.file, pin.url, pin.digests, pin.strength)
-        for pin in policy.artifact_allowlist
-    ]
+    pins = [pin.meaning for pin in policy.artifact_allowlist]
     fields = dataclasses.asdict(dataclasses.replace(policy, artifact_allowlist=(), unpinned=()))
     del fields["artifact_allowlist"], fields["unpinned"]
     return {**fields, "pins": pins} if pins else fields

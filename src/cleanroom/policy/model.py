@@ -7,6 +7,8 @@ Times are seconds, sizes bytes, lines and columns start at 1.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 
 class Capability(StrEnum):
     """What a backend can be asked to enforce. Policies need them, backends prove them."""
@@ -139,8 +141,7 @@ class RegistryException:
     digest: str | None = None  # "sha256:<hex>"
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactPin:
+class ArtifactPin(msgspec.Struct, frozen=True, gc=False, eq=False):  # many, as lock files' own
     """One artifact that may be fetched, as the lock files pin it.
 
     `name` is canonical (npm as written, PyPI by PEP 503), `file` "" means any file of the version,
@@ -154,7 +155,18 @@ class ArtifactPin:
     url: str = ""
     digests: tuple[str, ...] = ()
     strength: str = "lockfile"
-    source: str = field(default="", compare=False)  # "package-lock.json:12"
+    source: str = ""  # "package-lock.json:12"; no part of what it means
+
+    @property
+    def meaning(self) -> tuple[str, str, str, str, tuple[str, ...], str]:
+        """What equal pins share, wherever they were read."""
+        return self.name, self.version, self.file, self.url, self.digests, self.strength
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArtifactPin) and self.meaning == other.meaning
+
+    def __hash__(self) -> int:
+        return hash(self.meaning)
 
 
 @dataclass(frozen=True, slots=True)

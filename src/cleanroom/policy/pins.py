@@ -6,8 +6,9 @@ names; a policy that enforces lock files of which none is there.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from cleanroom.lockfile.collector import GIT
@@ -23,6 +24,11 @@ from cleanroom.policy.written import Policy
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 _ELSEWHERE: Final = "it is a repository of a host that allowed_hosts does not name"
 _NO_COMMIT: Final = "it comes from a git repository, and no whole commit of it is named"
+
+# Members of an enum are looked up slowly, and there are many pins.
+_GIT: Final = Ecosystem.GIT
+_LOCKFILE: Final = str(Strength.LOCKFILE)
+_FIRST_SEEN: Final = str(Strength.FIRST_SEEN)
 
 _Key = tuple[str, str, str, str]  # name, version, file, URL
 Outcomes = Mapping[str, Reading | LockfileError]
@@ -119,20 +125,21 @@ def _named(registry: RegistryPolicy, found: Outcomes, notes: list[str]) -> list[
 
 
 def _with_pins(registry: RegistryPolicy, readings: Mapping[str, Reading]) -> RegistryPolicy:
-    merged: dict[_Key, tuple[str, set[str]]] = {}
+    merged: dict[_Key, tuple[str, list[tuple[str, ...]]]] = {}
     unpinned: set[UnpinnedArtifact] = set()
+    hosts = frozenset(hosts_of(registry.allowed_hosts))
     for path, reading in sorted(readings.items()):
         for pin in reading.pins:
             if pin.ecosystem != registry.manager:
                 continue
             source = f"{path}:{pin.line}"
-            foreign = _foreign(pin, registry)
+            foreign = _foreign(pin, registry.manager, hosts)
             if foreign:
                 unpinned.add(UnpinnedArtifact(pin.name, pin.version, foreign, source))
             else:
                 # Any of the digests that several entries say of one artifact holds it.
                 key = (pin.name, pin.version, pin.file, pin.url)
-                merged.setdefault(key, (source, set()))[1].update(pin.digests)
+                merged.setdefault(key, (source, []))[1].append(pin.digests)
         for entry in reading.unpinned:
             reason = _unpinned(entry, registry)
             if reason:
@@ -152,21 +159,18 @@ def _unpinned(entry: Unpinned, registry: RegistryPolicy) -> str:
     return entry.reason if entry.ecosystem == registry.manager and not entry.local else ""
 
 
-def _foreign(pin: Pin, registry: RegistryPolicy) -> str:
+def _foreign(pin: Pin, manager: str, hosts: Collection[str]) -> str:
     """Return why what is pinned is not of this registry, "" if it is.
 
     A tarball at an address of its own is an artifact of the registry only at its hosts.
     """
-    if pin.ecosystem is Ecosystem.GIT:
-        is_there = pin.name.partition("/")[0] in hosts_of(registry.allowed_hosts)
-        return "" if is_there else _ELSEWHERE
-    hosts = hosts_of(registry.allowed_hosts)
-    if registry.manager != "npm" or not pin.url or host_of(pin.url) in hosts:
+    if pin.ecosystem is _GIT:
+        return "" if pin.name.partition("/")[0] in hosts else _ELSEWHERE
+    if manager != "npm" or not pin.url or host_of(pin.url) in hosts:
         return ""
     return "" if registry_package(pin.url) else _FOREIGN
 
 
-def _pin(key: _Key, source: str, said: set[str]) -> ArtifactPin:
-    digests = without_weak(tuple(said))
-    strength = Strength.LOCKFILE if digests else Strength.FIRST_SEEN
-    return ArtifactPin(*key, digests, str(strength), source)
+def _pin(key: _Key, source: str, said: list[tuple[str, ...]]) -> ArtifactPin:
+    digests = without_weak(said[0] if len(said) == 1 else tuple(chain.from_iterable(said)))
+    return ArtifactPin(*key, digests, _LOCKFILE if digests else _FIRST_SEEN, source)

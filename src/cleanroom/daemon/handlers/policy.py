@@ -54,7 +54,10 @@ MAX_INIT_BODY = 16 * 1024 * 1024
 async def lockfiles(call: Call) -> web.StreamResponse:
     """Return which lock files a policy names: the client then sends their texts with it."""
     request = await call.read(PolicyRequest)
-    return answer(LockfileNames(patterns=list(lockfiles_of(request.policy))))
+    patterns = lockfiles_of(request.policy)
+    if patterns:
+        call.host.policies.readers.prepare()
+    return answer(LockfileNames(patterns=list(patterns)))
 
 
 async def validate(call: Call) -> web.StreamResponse:
