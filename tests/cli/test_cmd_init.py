@@ -17,11 +17,11 @@ def _managers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cmd_init, "npm_registry", lambda environ: "https://npm.example/")
     monkeypatch.setattr(cmd_init, "yarn_registry", lambda environ: "https://yarn.example/")
     monkeypatch.setattr(
-        cmd_init, "pip_defaults", lambda environ: ("https://pip.example/s", "files.example")
+        cmd_init, "pip_defaults", lambda environ: ("https://pip.example/simple", "files.example")
     )
-    monkeypatch.setattr(cmd_init, "file_hosts", lambda index: ["asked.example"])
+    monkeypatch.setattr(cmd_init, "file_sites", lambda index: ["asked.example"])
     monkeypatch.setattr(cmd_init, "cargo_index", lambda environ: "https://index.example/")
-    monkeypatch.setattr(cmd_init, "crate_hosts", lambda index: ["crates.example"])
+    monkeypatch.setattr(cmd_init, "crate_sites", lambda index: ["crates.example"])
     monkeypatch.setattr(cmd_init, "go_proxies", lambda environ: ["https://proxy.example/"])
 
 
@@ -147,4 +147,18 @@ def test_what_is_configured_for_cargo_and_go_is_used(
     )
     facts = cli.daemon.sent("POST", "/v1/policy/init").json()
     assert facts["defaults"] == {}
-    assert facts["configured"] == {"cargo": ["own.example"], "go": ["mine.example"]}
+    assert facts["configured"] == {"cargo": ["own.example/i"], "go": ["mine.example"]}
+
+
+def test_registries_of_scopes_and_an_index_of_uvs_own_are_beside_the_others(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(cli)
+    (cli.folder / "package-lock.json").touch()
+    (cli.folder / "uv.lock").touch()
+    (cli.folder / ".npmrc").write_text("@own:registry=https://corp.example/repository/own/\n")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://corp.example/repository/pypi/simple/")
+    cli("init", "--print")
+    facts = cli.daemon.sent("POST", "/v1/policy/init").json()
+    assert facts["defaults"]["npm"] == ["npm.example", "corp.example/repository/own"]
+    assert facts["configured"] == {"uv": ["corp.example/repository/pypi", "asked.example"]}

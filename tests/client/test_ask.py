@@ -11,8 +11,8 @@ import pytest
 
 from cleanroom.client.ask import (
     cargo_index,
-    crate_hosts,
-    file_hosts,
+    crate_sites,
+    file_sites,
     go_proxies,
     npm_registry,
     pip_defaults,
@@ -22,6 +22,8 @@ from cleanroom.client.init_facts import host_of
 
 CRATES = {
     "/index/config.json": b'{"dl": "https://crates.example/{crate}/{version}.crate"}',
+    "/corp/i/config.json": b'{"dl": "http://ADDRESS/corp/v1/{crate}"}',
+    "/one/config.json": b'{"dl": "http://ADDRESS/one/crates"}',
     "/odd/config.json": b'{"dl": 1}',
     "/list/config.json": b"[]",
     "/text/config.json": b"no JSON",
@@ -46,12 +48,14 @@ class Index(BaseHTTPRequestHandler):
         if self.path in CRATES:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(CRATES[self.path])
+            self.wfile.write(CRATES[self.path].replace(b"ADDRESS", self.headers["host"].encode()))
             return
         page = (
             '<a href="https://files.example/a/x-1.whl#sha256=0">x</a>'
             '<a href="https://mirror.example:8443/x-1.tar.gz">x</a>'
             '<a href="../../files/x-2.whl">x</a><a href="https://home.example/">home</a>'
+            if "/own/" not in self.path
+            else '<a href="../../packages/a/x-2.whl">x</a>'
         )
         self.send_response(200 if self.path.startswith("/simple/") else 404)
         self.end_headers()
@@ -76,14 +80,19 @@ def index() -> Iterator[str]:
 def test_an_index_names_the_hosts_of_its_files(index: str) -> None:
     own = index.removeprefix("http://")
     for folder in ("simple", "moved"):
-        assert file_hosts(f"{index}/{folder}/") == [own, "files.example", "mirror.example:8443"]
+        assert file_sites(f"{index}/{folder}/") == [own, "files.example", "mirror.example:8443"]
+
+
+def test_files_below_the_path_of_an_index_are_at_its_site(index: str) -> None:
+    own = f"{index.removeprefix('http://')}/simple/own"
+    assert file_sites(f"{index}/simple/own/simple") == [own]
 
 
 def test_an_index_that_does_not_answer_names_none(index: str) -> None:
-    assert file_hosts(f"{index}/absent") == []
-    assert file_hosts(f"{index}/circle") == []
-    assert file_hosts("http://127.0.0.1:1/simple") == []
-    assert file_hosts("nonsense") == []
+    assert file_sites(f"{index}/absent") == []
+    assert file_sites(f"{index}/circle") == []
+    assert file_sites("http://127.0.0.1:1/simple") == []
+    assert file_sites("nonsense") == []
 
 
 def test_pip_knows_its_own_index() -> None:
@@ -109,10 +118,13 @@ def test_a_manager_that_fails_says_nothing(tmp_path: Path) -> None:
 
 
 def test_a_sparse_index_names_the_host_of_its_crates(index: str) -> None:
-    assert crate_hosts(f"{index}/index/") == ["crates.example"]
+    assert crate_sites(f"{index}/index/") == ["crates.example"]
+    own = index.removeprefix("http://")
+    assert crate_sites(f"{index}/corp/i") == [f"{own}/corp/v1"]
+    assert crate_sites(f"{index}/one") == [f"{own}/one"]
     for absent in ("odd", "list", "text", "absent"):
-        assert crate_hosts(f"{index}/{absent}") == []
-    assert crate_hosts("http://127.0.0.1:1/index") == []
+        assert crate_sites(f"{index}/{absent}") == []
+    assert crate_sites("http://127.0.0.1:1/index") == []
 
 
 def test_cargo_says_what_it_could_not_fetch(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from cleanroom.client.init_facts import (
-    configured_hosts,
+    configured_sites,
     git_remotes,
     host_lines,
     host_of,
+    is_below,
     lockfiles,
     managers,
+    scoped_sites,
+    site_of,
 )
 from cleanroom.policy.lock_hosts import hosts_in_lockfile
 
@@ -79,20 +82,74 @@ def test_lock_files_of_projects_below_the_root_are_found(
 )
 def test_yarn_has_a_configuration_of_its_own(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    assert configured_hosts(tmp_path, {}, str(tmp_path)) == {"yarn": ["y.example"]}
+    assert configured_sites(tmp_path, {}, str(tmp_path)) == {"yarn": ["y.example"]}
     (tmp_path / name).write_text("registry x\nnpmRegistryServer: [\n")
-    assert configured_hosts(tmp_path, {}, str(tmp_path)) == {}
+    assert configured_sites(tmp_path, {}, str(tmp_path)) == {}
 
 
 def test_the_projects_own_registry_wins(tmp_path: Path) -> None:
     environ = {"npm_config_registry": "https://user.example/", "PIP_INDEX_URL": "http://i.example/"}
-    assert configured_hosts(tmp_path, environ, str(tmp_path)) == {
+    assert configured_sites(tmp_path, environ, str(tmp_path)) == {
         "npm": ["user.example"],
         "pip": ["i.example:80"],
     }
     (tmp_path / ".npmrc").write_text("registry=https://t:x@project.example/npm/\n")
-    found = configured_hosts(tmp_path, environ, str(tmp_path / "home"))
-    assert found["npm"] == ["project.example"]
+    found = configured_sites(tmp_path, environ, str(tmp_path / "home"))
+    assert found["npm"] == ["project.example/npm"]
+
+
+def test_a_registry_below_a_path_is_named_with_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".config/go").mkdir(parents=True)
+    base = "https://me:secret@corp.example/repository"
+    (home / ".npmrc").write_text(
+        f"registry={base}/npm/\n@own:registry={base}/own\n//corp.example/:_authToken=x\n"
+    )
+    (home / ".config/go/env").write_text(f"GOPROXY={base}/go,direct\n")
+    environ = {
+        "UV_DEFAULT_INDEX": f"{base}/pypi/simple/",
+        "PIP_INDEX_URL": f"{base}/devpi/+simple",
+        "YARN_NPM_REGISTRY_SERVER": f"{base}/yarn",
+    }
+    (tmp_path / ".npmrc").write_text('@theirs:registry = "https://scoped.example/npm"\n')
+    assert configured_sites(tmp_path, environ, str(home)) == {
+        "npm": ["corp.example/repository/npm"],
+        "pip": ["corp.example/repository/devpi"],
+        "uv": ["corp.example/repository/pypi"],
+        "yarn": ["corp.example/repository/yarn"],
+        "go": ["corp.example/repository/go"],
+    }
+    scoped = ["scoped.example/npm", "corp.example/repository/own"]
+    assert scoped_sites(tmp_path, environ, str(home)) == scoped
+
+
+def test_what_is_no_registry_of_a_scope_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".npmrc").write_text("@x:registry=y\n@own:always-auth=true\n")
+    assert scoped_sites(tmp_path, {}, str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://a.example", "a.example"),
+        ("https://a.example/simple/", "a.example"),
+        ("https://a.example/x/simple", "a.example/x"),
+        ("https://a.example/root/pypi/+simple/", "a.example/root/pypi"),
+        ("https://a.example/simpler", "a.example/simpler"),
+        ("https://a.example:8443/npm/", "a.example:8443/npm"),
+        ("nonsense", ""),
+    ],
+)
+def test_the_site_of_a_registry_is_what_its_addresses_begin_with(url: str, site: str) -> None:
+    assert site_of(url) == site
+
+
+def test_a_site_covers_what_is_below_it_by_whole_parts() -> None:
+    assert is_below("a.example/npm/x", "a.example/npm")
+    assert is_below("a.example/npm", "a.example/npm")
+    assert is_below("a.example/npm", "a.example")
+    assert not is_below("a.example/npmx", "a.example/npm")
+    assert not is_below("a.example.evil/npm", "a.example")
 
 
 @pytest.mark.parametrize(

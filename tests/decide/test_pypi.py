@@ -17,6 +17,7 @@ _FILES = "/packages/0e/f9/66"
     ("target", "question"),
     [
         ("/simple/six/", Metadata("six", "/simple/six/")),
+        ("/root/pypi/+simple/Six", Metadata("six", "/root/pypi/+simple/six/")),
         ("/simple/Zope.Interface", Metadata("zope-interface", "/simple/zope-interface/")),
         ("/root/pypi/simple/a_b/", Metadata("a-b", "/root/pypi/simple/a-b/")),
         ("/pypi/Six/json", Metadata("six", "/pypi/Six/json", versions=False)),

@@ -147,6 +147,32 @@ def test_warming_asks_below_the_path(outside: Registries, company: Company) -> N
     assert (status, outside.script.count(company.pad.place)) == (0, 1), (out, err)
 
 
+def test_a_first_policy_has_what_the_clients_are_configured_for(
+    outside: Registries, company: Company
+) -> None:
+    """And npm works by it, with nothing else said."""
+    folder = outside.world.home.home / unique("first")
+    (folder / ".cargo").mkdir(parents=True)
+    wants = {"name": "work", "version": "1.0.0", "dependencies": {company.pad.name: "1.3.0"}}
+    for name, text in {
+        "package.json": json.dumps(wants),
+        "package-lock.json": package_lock({company.pad.name: company.pad.entry}, wants),
+        ".npmrc": f"registry=https://{HOST}/repository/npm/\n",
+        "Cargo.toml": CARGO_TOML.replace("NAME", company.crate.name),
+        "Cargo.lock": company.crate.lock,
+        ".cargo/config.toml": CONFIG,
+    }.items():
+        (folder / name).write_text(text)
+    for words in (("init", "--offline"), ("exec", "--", "npm", "ci")):
+        process = outside.world.command(words[0], "-C", str(folder), *words[1:])
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, (out, err)
+    written = (folder / "cleanroom.yaml").read_text()
+    assert f'- "{HOST}/repository/npm"' in written
+    assert f'- "{HOST}/repository/cargo"' in written
+    assert outside.script.count(company.pad.place) == 1
+
+
 def test_no_spelling_of_a_path_gets_past_the_stricter_registry(company: Company) -> None:
     """PyPI lets everything pass here; npm and Cargo do not, and the server has all of it."""
     file = f"{company.pad.name}-9.9.9.tgz"

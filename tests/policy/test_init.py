@@ -216,7 +216,8 @@ def test_nothing_found_means_nothing_allowed() -> None:
     assert "project:" not in init_policy(facts)
 
 
-HOSTS = st.tuples(st.text(max_size=20))
+PLACES = st.sampled_from(["a.example", "a.example/npm", "A.Example/NPM/", "a.example:443/x/simple"])
+HOSTS = st.lists(st.one_of(st.text(max_size=20), PLACES), max_size=3).map(tuple)
 
 
 @given(
@@ -231,4 +232,77 @@ HOSTS = st.tuples(st.text(max_size=20))
 )
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_whatever_was_found_the_policy_is_right(facts: InitFacts) -> None:
+    compiled(init_policy(facts))
+
+
+NEXUS = "corp.example/repository"
+
+
+def sites(facts: InitFacts) -> dict[str, tuple[str, ...]]:
+    """Return what the policy that is made has of each registry."""
+    return {each.manager: each.allowed_hosts for each in compiled(init_policy(facts)).registries}
+
+
+def test_registries_at_one_host_are_named_with_their_paths() -> None:
+    resolved = f'"resolved": "https://{NEXUS}/npm/a/-/a-1.0.0.tgz"'
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", resolved), ("uv.lock", f'url = "https://{NEXUS}/x"')),
+        managers=("npm", "uv"),
+        configured={"npm": (f"{NEXUS}/npm",), "pip": (f"{NEXUS}/pypi", "files.example")},
+        repositories={"package-lock.json": ("corp.example",)},
+    )
+    assert sites(facts) == {
+        "npm": (f"{NEXUS}/npm",),
+        "pypi": (f"{NEXUS}/pypi", "files.example"),
+        "git": ("corp.example",),
+    }
+    assert allowed(facts) == []
+
+
+def test_a_place_is_of_the_registry_that_was_named_first() -> None:
+    """Two at one place would be an error of the policy."""
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", ""), ("go.sum", ""), ("Cargo.lock", "")),
+        managers=("npm", "go", "cargo"),
+        configured={
+            "npm": ("corp.example",),
+            "go": ("corp.example",),
+            "cargo": ("corp.example", "corp.example/cargo"),
+        },
+    )
+    assert sites(facts) == {"npm": ("corp.example",), "cargo": ("corp.example/cargo",)}
+
+
+def test_a_path_that_no_policy_can_name_is_left_out() -> None:
+    facts = InitFacts(
+        lockfiles=(("go.sum", ""),),
+        managers=("go",),
+        configured={"go": ("proxy.example/a%20b", "https://other.example/x/")},
+    )
+    assert sites(facts) == {"go": ("other.example/x", "proxy.example")}
+
+
+def test_without_a_lock_file_the_host_of_a_site_gets_a_rule() -> None:
+    facts = InitFacts(managers=("npm",), configured={"npm": (f"{NEXUS}/npm", "b.example:8443/x")})
+    assert allowed(facts) == ["b.example:8443", "corp.example:443"]
+
+
+LOCKS = ("package-lock.json", "requirements.txt", "go.sum", "Cargo.lock")
+
+
+@given(
+    st.dictionaries(st.sampled_from(["npm", "pip", "go", "cargo"]), HOSTS),
+    st.lists(st.sampled_from(["a.example", "b.example"]), max_size=2).map(tuple),
+)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_whatever_registries_share_the_policy_is_right(
+    configured: dict[str, tuple[str, ...]], repositories: tuple[str, ...]
+) -> None:
+    text = 'source = "sparse+https://a.example/npm/" --hash=x "resolved": "https://a.example/x"'
+    facts = InitFacts(
+        lockfiles=tuple((name, text) for name in LOCKS),
+        managers=("npm", "pip", "go", "cargo"),
+        configured=configured,
+        repositories={"package-lock.json": repositories},
+    )
     compiled(init_policy(facts))

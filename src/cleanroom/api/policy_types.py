@@ -258,7 +258,7 @@ class PolicyReload(Message, frozen=True):
 
 
 class PolicyInitRequest(Message, frozen=True):
-    """What the client found for a first policy. Hosts only, no credentials, no whole URLs."""
+    """What the client found for a first policy. Hosts and paths, no credentials, no whole URLs."""
 
     project: Word = ""
     lockfiles: dict[str, str] = field(default_factory=dict)  # file name -> text
@@ -267,10 +267,10 @@ class PolicyInitRequest(Message, frozen=True):
     )  # file name -> hosts of git repositories whose commits it names
     configured: dict[str, list[str]] = field(
         default_factory=dict
-    )  # "npm" -> hosts of its configured registries
+    )  # "npm" -> HOST or HOST/PATH of its configured registries
     defaults: dict[str, list[str]] = field(
         default_factory=dict
-    )  # "pip" -> hosts the client uses when nothing is said
+    )  # "pip" -> HOST or HOST/PATH that it uses when nothing is said
     git_remotes: list[Word] = field(default_factory=list)
     managers: list[Word] = field(
         default_factory=list

@@ -14,8 +14,8 @@ from cleanroom.cli.policy_file import write_policy
 from cleanroom.cli.shell import Shell, add_daemon_flags
 from cleanroom.client.ask import (
     cargo_index,
-    crate_hosts,
-    file_hosts,
+    crate_sites,
+    file_sites,
     go_proxies,
     npm_registry,
     pip_defaults,
@@ -25,11 +25,12 @@ from cleanroom.client.calls import Call
 from cleanroom.client.facts import registries
 from cleanroom.client.init_cargo import cargo_configured
 from cleanroom.client.init_facts import (
-    configured_hosts,
+    configured_sites,
     git_remotes,
-    host_of,
     lockfiles,
     managers,
+    scoped_sites,
+    site_of,
 )
 from cleanroom.client.init_git import repositories
 from cleanroom.client.workspace import POLICY_PATHS
@@ -80,20 +81,26 @@ def init(options: argparse.Namespace, shell: Shell) -> int:
 def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object]:
     """Return PolicyInitRequest (api/policy_types.py)."""
     found = managers(root)
-    configured = configured_hosts(root, shell.environ, shell.home)
+    configured = configured_sites(root, shell.environ, shell.home)
     defaults: dict[str, list[str]] = {}
     if set(found) & set(NODE) and "npm" not in configured:
-        defaults["npm"] = [host for host in [host_of(npm_registry(shell.environ))] if host]
+        defaults["npm"] = _sites([npm_registry(shell.environ)])
     if "yarn" in found and "yarn" not in configured:
-        defaults["yarn"] = _hosts([yarn_registry(shell.environ)])
+        defaults["yarn"] = _sites([yarn_registry(shell.environ)])
     if set(found) & set(PYTHON):
-        named = registries(shell.environ, shell.home).get("pip", "")
-        (configured if named else defaults)["pip"] = _pip_hosts(named, shell, offline=offline)
+        said = registries(shell.environ, shell.home)
+        named = said.get("pip", "")
+        (configured if named else defaults)["pip"] = _pip_sites(named, shell, offline=offline)
+        if "uv" in set(found) & set(configured):
+            configured["uv"] = _pip_sites(said["uv"], shell, offline=offline)
     if "cargo" in found:
         index = cargo_configured(root, shell.environ, shell.home)
-        (configured if index else defaults)["cargo"] = _cargo_hosts(index, shell, offline=offline)
+        (configured if index else defaults)["cargo"] = _cargo_sites(index, shell, offline=offline)
     if "go" in found and "go" not in configured:
-        defaults["go"] = _hosts(go_proxies(shell.environ))
+        defaults["go"] = _sites(go_proxies(shell.environ))
+    scoped = scoped_sites(root, shell.environ, shell.home)
+    for sites in (configured, defaults):
+        sites.update({each: [*sites[each], *scoped] for each in ("npm", "yarn") if each in sites})
     return {
         "project": root.name[:128],
         "lockfiles": lockfiles(root),
@@ -105,29 +112,29 @@ def init_request(root: Path, shell: Shell, *, offline: bool) -> dict[str, object
     }
 
 
-def _pip_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
-    """Return the host of the index, and those it serves files from."""
+def _pip_sites(named: str, shell: Shell, *, offline: bool) -> list[str]:
+    """Return the site of the index, and those it serves files from."""
     index, files = (named, "") if named else pip_defaults(shell.environ)
-    answered = [] if offline or not index else file_hosts(index)
-    hosts = [host_of(index), *(answered or [files])]
-    return [host for host in dict.fromkeys(hosts) if host]
+    answered = [] if offline or not index else file_sites(index)
+    sites = [site_of(index), *(answered or [files])]
+    return [site for site in dict.fromkeys(sites) if site]
 
 
-def _cargo_hosts(named: str, shell: Shell, *, offline: bool) -> list[str]:
-    """Return the host of the sparse index, and the one that it serves crates from."""
+def _cargo_sites(named: str, shell: Shell, *, offline: bool) -> list[str]:
+    """Return the site of the sparse index, and the one that it serves crates from."""
     index = named or cargo_index(shell.environ)
-    answered = [] if offline or not index else crate_hosts(index)
+    answered = [] if offline or not index else crate_sites(index)
     if index and not answered:
         why = "was not asked" if offline else "cannot be read"
         shell.screen.say(
             f"note: {index.rstrip('/')}/config.json {why}:"
             " add the host of its `dl` to registries.cargo.allowed_hosts"
         )
-    return list(dict.fromkeys([*_hosts([index]), *answered]))
+    return list(dict.fromkeys([*_sites([index]), *answered]))
 
 
-def _hosts(urls: list[str]) -> list[str]:
-    return [host for host in dict.fromkeys(map(host_of, urls)) if host]
+def _sites(urls: list[str]) -> list[str]:
+    return [site for site in dict.fromkeys(map(site_of, urls)) if site]
 
 
 def parsers() -> tuple[Parser, ...]:

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from cleanroom.client.facts import proxies_in
-from cleanroom.client.init_facts import host_of
+from cleanroom.client.init_facts import host_of, is_below, site_of
 
 TIMEOUT_S: Final = 15.0
 PAGE_LIMIT: Final = 256 * 1024
@@ -87,8 +87,10 @@ def cargo_index(environ: Mapping[str, str]) -> str:
     return found[1] if found else ""
 
 
-def crate_hosts(index: str) -> list[str]:
-    """Return the host that a sparse index serves crates from, by its config.json.
+def crate_sites(index: str) -> list[str]:
+    """Return the site that a sparse index serves crates from, by its config.json.
+
+    At the index's own host it has a path, since that has the index too.
 
     Empty if the index cannot be asked.
     """
@@ -98,8 +100,11 @@ def crate_hosts(index: str) -> list[str]:
     except (OSError, http.client.HTTPException, ValueError, RecursionError):
         return []
     where = said.get("dl") if isinstance(said, dict) else None
-    host = host_of(where) if isinstance(where, str) else ""
-    return [host] if host else []
+    own, crates = site_of(index), where.partition("{")[0] if isinstance(where, str) else ""
+    site, host = site_of(crates), host_of(crates)
+    if not host or is_below(site, own):
+        return [own] if host else []
+    return [site if is_below(own, host) else host]
 
 
 def go_proxies(environ: Mapping[str, str]) -> list[str]:
@@ -129,8 +134,8 @@ def _output(argv: list[str], environ: Mapping[str, str], *, fails: bool = False)
     return said.decode(errors="replace")
 
 
-def file_hosts(index: str, project: str = "pip") -> list[str]:
-    """Return the hosts that an index (PEP 503) serves files from, by the page of one project.
+def file_sites(index: str, project: str = "pip") -> list[str]:
+    """Return the sites that an index (PEP 503) serves files from, by the page of one project.
 
     Empty if the index cannot be asked.
     """
@@ -138,8 +143,10 @@ def file_hosts(index: str, project: str = "pip") -> list[str]:
         url, page = _fetch(f"{index.rstrip('/')}/{project}/")
     except (OSError, http.client.HTTPException, ValueError):
         return []
-    found = (host_of(urljoin(url, file["url"])) for file in _FILE.finditer(page))
-    return sorted({host for host in found if host})
+    own = site_of(index)
+    urls = (urljoin(url, file["url"]) for file in _FILE.finditer(page))
+    found = (own if is_below(site_of(each), own) else host_of(each) for each in urls)
+    return sorted({site for site in found if site})
 
 
 def _fetch(url: str) -> tuple[str, str]:

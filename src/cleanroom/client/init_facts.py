@@ -103,8 +103,8 @@ def host_lines(text: str) -> str:
     return "\n".join(seen.values())
 
 
-def configured_hosts(root: Path, environ: Mapping[str, str], home: str) -> dict[str, list[str]]:
-    """Return manager -> hosts of the registries that the user or the project configured."""
+def configured_sites(root: Path, environ: Mapping[str, str], home: str) -> dict[str, list[str]]:
+    """Return manager -> sites of the registries that the user or the project configured."""
     found = registries(environ, home)
     project = re.search(r"(?m)^\s*registry\s*=\s*(\S+)", read_small(str(root / ".npmrc")))
     if project and (url := without_credentials(project[1].strip("\"'"))):
@@ -113,7 +113,31 @@ def configured_hosts(root: Path, environ: Mapping[str, str], home: str) -> dict[
         yarn = re.search(rf"(?m)^{key}\s*(\S+)", read_small(str(root / name)))
         if yarn and (url := without_credentials(yarn[1].strip("\"'"))):
             found.setdefault("yarn", url)
-    return {manager: [host] for manager, url in found.items() if (host := host_of(url))}
+    return {manager: [site] for manager, url in found.items() if (site := site_of(url))}
+
+
+def scoped_sites(root: Path, environ: Mapping[str, str], home: str) -> list[str]:
+    """Return the sites of the registries that npm has for single scopes, beside the one for all."""
+    named = environ.get("NPM_CONFIG_USERCONFIG") or f"{home}/.npmrc"
+    text = "\n".join(read_small(path) for path in (str(root / ".npmrc"), named))
+    urls = re.findall(r"(?m)^\s*@[^\s:=]+:registry\s*=\s*(\S+)", text)
+    sites = (site_of(without_credentials(url.strip("\"'"))) for url in urls)
+    return [site for site in dict.fromkeys(sites) if site]
+
+
+def site_of(url: str) -> str:
+    """Return host_of(url) with the path that a registry's addresses begin with.
+
+    An index's pages are below `simple`, and its files beside that.
+    """
+    host = host_of(url)
+    path = re.sub(r"(?:^|/)\+?simple$", "", urlsplit(url).path.strip("/")) if host else ""
+    return f"{host}/{path}" if path else host
+
+
+def is_below(site: str, own: str) -> bool:
+    """Tell whether a site lies at another one, or below it."""
+    return f"{site}/".startswith(f"{own}/")
 
 
 def host_of(url: str) -> str:

@@ -53,10 +53,10 @@ def ask_pypi(target: str) -> Question:
 
 def _page(parts: list[str], path: str) -> Question:
     match parts:
-        case [*before, "simple", name] if _is_name(name):
+        case [*before, ("simple" | "+simple") as pages, name] if _is_name(name):
             # Indexes redirect every other spelling to this one.
             return Metadata(
-                canonical_name(name), "/".join(["", *before, "simple", canonical_name(name), ""])
+                canonical_name(name), "/".join(["", *before, pages, canonical_name(name), ""])
             )
         case ["pypi", name, "json"] if _is_name(name):
             return Metadata(canonical_name(name), path, versions=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from cleanroom.policy.hosts import InvalidHostError
 from cleanroom.policy.lock_hosts import (
     Target,
     cargo_hosts,
@@ -20,6 +21,7 @@ from cleanroom.policy.model import Rule, RuleKind
 from cleanroom.policy.parse_registries import MAX_HOSTS
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
 from cleanroom.policy.render import block_rule, quoted_text
+from cleanroom.policy.sites import canonical_site
 from cleanroom.policy.values import MAX_TEXT
 
 SCHEMA_FILE: Final = "cleanroom.schema.json"
@@ -82,16 +84,22 @@ _HTTPS: Final = 443
 
 
 class Reason(NamedTuple):
-    """A target, the fact it comes from, and the registry it would be a host of, or ""."""
+    """A target, the fact it comes from, and the registry it would be a host of, or "".
+
+    `site` is what that registry would name: the host, with what its addresses begin with.
+    """
 
     origin: str
     target: Target
     registry: str
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
 class InitFacts:
     """What the client found. Hosts are `host` or `host:port`; without a port it is 443.
+
+    Those of registries have a path behind them if all their addresses do.
 
     `lockfiles` are (path, text); `managers` are those whose files are in the workspace;
     `configured` and `defaults` map a manager to the hosts of its configured registries and to those
@@ -117,7 +125,7 @@ def init_policy(facts: InitFacts) -> str:
     locked = locked_registries(facts)
     rules: list[Reason] = []
     opened: dict[str, list[Reason]] = {}
-    for each in _reasons(facts):
+    for each in _fitting(facts):
         ours = opened.setdefault(each.registry, [])
         fits = each.registry in locked and each.target[1] == _HTTPS and len(ours) < MAX_HOSTS
         (ours if fits else rules).append(each if each.registry in locked else _loose(each))
@@ -142,7 +150,7 @@ def locked_registries(facts: InitFacts) -> dict[str, list[str]]:
             found.setdefault(_LOCKED[kind], []).append(path)
     if repositories := list(_repositories(facts)):
         found["git"] = repositories
-    reached = {each.registry for each in _reasons(facts) if each.target[1] == _HTTPS}
+    reached = {each.registry for each in _fitting(facts) if each.target[1] == _HTTPS}
     return {name: _named(files) for name, files in found.items() if name in reached}
 
 
@@ -166,13 +174,13 @@ def _registry(name: str, files: Iterable[str], reasons: Iterable[Reason]) -> Ite
     yield "    allowed_hosts:"
     origins: dict[str, str] = {}
     for each in reasons:
-        origins.setdefault(each.target[0], each.origin)
+        origins.setdefault(each.site, each.origin)
     said = ""
-    for host, origin in origins.items():
+    for site, origin in origins.items():
         if origin != said:
             yield f"{_INDENT}# {origin}"
             said = origin
-        yield f"{_INDENT}- {quoted_text(host)}"
+        yield f"{_INDENT}- {quoted_text(site)}"
     yield "    lockfile_enforcement:"
     yield "      enabled: true"
     yield "      mode: deny_unknown  # `warn` lets pass what no lock file pins, and says so"
@@ -185,34 +193,68 @@ def _opening(facts: InitFacts) -> list[str]:
     return [_HEAD, *project, _NETWORK.rstrip("\n")]
 
 
+def _fitting(facts: InitFacts) -> Iterator[Reason]:
+    """Yield the reasons that can stand beside each other: a path is of one registry.
+
+    Where a registry is configured below a path, the host that its lock file names is that too.
+    """
+    owners: dict[str, str] = {}
+    below: set[tuple[str, str]] = set()
+    for each in _reasons(facts):
+        host, slash, _ = each.site.partition("/")
+        if each.registry and each.target[1] == _HTTPS:
+            if not slash and (each.registry, host) in below:
+                continue
+            if owners.setdefault(each.site.lower(), each.registry) != each.registry:
+                continue
+            if slash:
+                below.add((each.registry, host))
+        yield each
+
+
 def _reasons(facts: InitFacts) -> Iterator[Reason]:
     """Yield each target with the fact it comes from."""
     for manager in dict.fromkeys(facts.managers):
-        for origin, hosts in _hosts_of(manager, facts):
+        for origin, sites in _hosts_of(manager, facts):
             registry = _REGISTRIES.get(manager, "")
-            yield from (Reason(origin, target, registry) for target in _targets(hosts))
+            found = ((target_of(each), each) for each in sites)
+            yield from (
+                Reason(origin, target, registry, _site(target, text))
+                for target, text in found
+                if target is not None
+            )
     repositories = _repositories(facts)
     for path, names in repositories.items():
         origin = f"git repositories named in {_one_line(path)}"
-        yield from (Reason(origin, (name, _HTTPS), "git") for name in names)
+        yield from (Reason(origin, (name, _HTTPS), "git", name) for name in names)
     theirs = {name for names in repositories.values() for name in names}
     for path, text in facts.lockfiles:
         for registry, targets in _named_in(path.rpartition("/")[2], text):
             origin = f"packages named in {_one_line(path)}"
             others = (target for target in targets if target[0] not in theirs)
-            yield from (Reason(origin, target, registry) for target in others)
+            yield from (Reason(origin, target, registry, target[0]) for target in others)
+
+
+def _site(target: Target, text: str) -> str:
+    """Return what a registry names of `host[:port]/path`: without the port, which is its own."""
+    path = text.partition("://")[2] or text
+    try:
+        return canonical_site(f"{target[0]}/{path.partition('/')[2]}")
+    except InvalidHostError:
+        return target[0]
 
 
 def _repositories(facts: InitFacts) -> dict[str, list[str]]:
     """Return the hosts of the git repositories whose commits each lock file names.
 
-    A host that packages come from is none: of a host there is one registry.
+    A host that packages come from is none, but where those have a path of their own.
     """
     packages = {
-        host
+        target[0]
         for manager in dict.fromkeys(facts.managers)
-        for _, hosts in _hosts_of(manager, facts)
-        for host, _ in _targets(hosts)
+        for _, sites in _hosts_of(manager, facts)
+        for text in sites
+        if (target := target_of(text)) is not None and _site(target, text) == target[0]
     }
     found: dict[str, list[str]] = {}
     for path, names in facts.repositories.items():
@@ -256,7 +298,7 @@ def _rules(reasons: Iterable[Reason]) -> Iterator[str]:
     """Yield the lines of all rules: one rule a host, under the first reason for it."""
     ports: dict[str, set[int]] = {}
     origins: dict[str, str] = {}
-    for origin, (host, port), _ in reasons:
+    for origin, (host, port), *_ in reasons:
         ports.setdefault(host, set()).add(port)
         origins.setdefault(host, origin)
     said = ""

@@ -38,7 +38,8 @@ _OTHERS: Final = {
     Code.INTEGRITY_MISMATCH: "nothing allows that: find out who changed it",
     Code.OFFLINE_MISS: "or fetch all that is pinned: cleanroom cache warm",
     Code.PUSH_NOT_ALLOWED: "what may be pushed stands in the secret's `git.push` (docs/git.md)",
-    Code.REGISTRY_NOT_ALLOWED: "no rule allows more of a registry",
+    Code.REGISTRY_NOT_ALLOWED: "no rule allows more of a registry; one that begins below a path is "
+    "HOST/PATH in allowed_hosts",
 }
 
 
