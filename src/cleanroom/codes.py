@@ -91,6 +91,13 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         "Try the host outside the sandbox. The operator sets `gateway.proxy` or "
         "`gateway.resolvers` in config.yaml.",
     ),
+    Code.HANDSHAKE_FAILED: Explanation(
+        "A client inside began a TLS handshake with the gateway and did not finish it; nobody was "
+        "refused, and nothing was sent.",
+        "It gave up, as clients do with connections that they no longer need; or it does not "
+        "trust the sandbox's own certificates, or speaks no TLS that the gateway does.",
+        "If a program failed by it: have it use /etc/ssl/certs/ca-certificates.crt.",
+    ),
     Code.REGISTRY_NOT_ALLOWED: Explanation(
         "A registry was asked for something that the policy does not open: another host, or "
         "another service than reading packages.",

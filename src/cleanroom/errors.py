@@ -23,6 +23,7 @@ class Code(StrEnum):
     PROTOCOL_NOT_ALLOWED = "protocol_not_allowed"
     UPSTREAM_CERTIFICATE_INVALID = "upstream_certificate_invalid"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    HANDSHAKE_FAILED = "handshake_failed"
     REGISTRY_NOT_ALLOWED = "registry_not_allowed"
     PUSH_NOT_ALLOWED = "push_not_allowed"
     LOCKFILE_VIOLATION = "lockfile_violation"

@@ -133,6 +133,12 @@ def test_what_no_rule_lifts_is_explained_and_what_is_not_locked_can_be() -> None
 
 
 def test_a_handshake_that_a_client_let_go_of_is_not_what_stopped_it() -> None:
-    let_go = Reply.of({"code": "protocol_not_allowed"})
+    let_go = Reply.of({"code": "handshake_failed", "name": "a", "count": 2})
+    denied = Reply.of({"code": "host_not_allowed", "name": "b"})
     assert after_denials([let_go, Reply.of({"code": "offline_miss"})]).endswith("cache warm")
-    assert after_denials([let_go]).endswith("no use; next: cleanroom explain protocol_not_allowed")
+    assert after_denials([let_go]).endswith(
+        "have allowed that; next: cleanroom explain handshake_failed"
+    )
+    assert denied_summary([let_go]) == "cleanroom: 2 TLS handshakes unfinished (1 host)"
+    said = denied_summary([let_go, denied])
+    assert said == "cleanroom: 1 connection denied (1 host), 2 TLS handshakes unfinished (1 host)"

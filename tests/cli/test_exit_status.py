@@ -29,6 +29,10 @@ def test_statuses(run: dict[str, object], signalled: int, status: int) -> None:
 def test_what_was_denied_counts_if_asked() -> None:
     run = Reply.of({"exit_code": 0, "denied": [{"name": "evil.test"}]})
     assert exit_status(run, 0, fail_on_denied=True) == 1
+    let_go = {"code": "handshake_failed"}  # by a client that gave up
+    for denied, status in ((let_go,), 0), ((let_go, {"code": "host_not_allowed"}), 1):
+        ended = Reply.of({"exit_code": 0, "denied": list(denied)})
+        assert exit_status(ended, 0, fail_on_denied=True) == status
     assert exit_status(run, 0) == 0
 
 

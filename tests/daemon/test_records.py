@@ -10,7 +10,7 @@ from cleanroom.daemon import records
 from cleanroom.daemon.executions import CANCELED, Outcome
 from cleanroom.daemon.parts import Wanted
 from cleanroom.daemon.sandbox import LiveRun
-from cleanroom.errors import Refused
+from cleanroom.errors import Code, Refused
 from tests.daemon.test_store import execution, run, sandbox
 from tests.fake_process import denied
 
@@ -36,11 +36,12 @@ def test_a_new_run_and_its_execution_name_each_other() -> None:
 def test_the_end_is_the_same_in_both() -> None:
     ended = made()
     ended.denied(denied("evil.test", 443))
+    ended.denied(denied("good.test", 443, Code.HANDSHAKE_FAILED))  # by its client
     records.ended(ended, NOW, Outcome("canceled", Exit(None, 15), CANCELED.failure))
     assert (ended.record.exit_code, ended.execution.exit_code) == (143, 143)
     assert ended.execution.signal == 15
     assert ended.record.failure == ended.execution.failure == CANCELED.failure
-    assert len(ended.record.denied) == 1
+    assert len(ended.record.denied) == 2
     assert ("denied", "1") in records.end_details(ended)
     assert ("code", "canceled") in records.end_details(ended)
 

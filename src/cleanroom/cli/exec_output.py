@@ -27,9 +27,12 @@ NOT_THE_POLICY: Final = frozenset(
         Code.OFFLINE_MISS,
         Code.GATEWAY_LOST,
         Code.RESOURCE_LIMIT,
+        Code.HANDSHAKE_FAILED,
     )
 )
 LIFTED: Final = frozenset((Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED))  # by a rule
+DENIED: Final = "denied"
+UNFINISHED: Final = "unfinished"  # by its client
 LONGEST_UTF8: Final = 4
 MOST_PACKAGES: Final = 8  # that the summary names
 
@@ -99,7 +102,7 @@ class PlainReport:
         if message.text("type") == "denied":
             if self._first(f"denied {what_was_denied(message)}"):
                 self._screen.warn(
-                    f"cleanroom: denied {target_text(message)}:"
+                    f"cleanroom: {outcome_of(message)} {target_text(message)}:"
                     f" {message.text('reason')} ({message.text('code')})"
                 )
         elif message.text("type") == "note":
@@ -223,10 +226,12 @@ def denied_summary(denied: list[Reply]) -> str:
     pushed = [denial.text("code", "") == "push_not_allowed" for denial in denied]
     named = [denial.text("artifact", "") for denial in denied]
     said = []
-    if others:
-        count = sum(denial.maybe_number("count") or 1 for denial in others)
-        hosts = {denial.text("name") or denial.text("address") for denial in others}
-        said.append(f"{counted(count, 'connection')} denied ({counted(len(hosts), 'host')})")
+    for outcome, noun in ((DENIED, "connection"), (UNFINISHED, "TLS handshake")):
+        alike = [denial for denial in others if outcome_of(denial) == outcome]
+        if alike:
+            count = sum(denial.maybe_number("count") or 1 for denial in alike)
+            hosts = {denial.text("name") or denial.text("address") for denial in alike}
+            said.append(f"{counted(count, noun)} {outcome} ({counted(len(hosts), 'host')})")
     for is_push, noun in ((False, "package"), (True, "push")):
         which = zip(named, pushed, strict=True)
         names = dict.fromkeys(name for name, is_one in which if name and is_one is is_push)
@@ -237,11 +242,16 @@ def denied_summary(denied: list[Reply]) -> str:
     return f"cleanroom: {', '.join(said)}"
 
 
+def outcome_of(denial: Reply) -> str:
+    """Return what became of a connection that did not pass."""
+    return UNFINISHED if denial.text("code", "") == Code.HANDSHAKE_FAILED else DENIED
+
+
 def after_denials(denied: list[Reply]) -> str:
     """Return what a person, or an agent that reads along, should do now."""
     codes = [denial.text("code", "") for denial in denied]
     # A client that gives up lets go of handshakes too; what it was refused first says more.
-    codes = [code for code in codes if code != Code.PROTOCOL_NOT_ALLOWED] or codes
+    codes = [code for code in codes if code != Code.HANDSHAKE_FAILED] or codes
     if set(codes) == {Code.OFFLINE_MISS}:
         return "it was never fetched here; all that is pinned, at once: cleanroom cache warm"
     if set(codes) <= NOT_THE_POLICY:

@@ -26,7 +26,8 @@ def exit_status(run: Reply, signalled: int, *, fail_on_denied: bool = False) -> 
         return 128 + signalled
     if status is None:
         return LEFT if failure == Code.CANCELED else NOT_RUN
-    return 1 if status == 0 and fail_on_denied and run.items("denied") else status
+    codes = {denial.text("code", "") for denial in run.items("denied")} if fail_on_denied else ()
+    return 1 if status == 0 and set(codes) - {Code.HANDSHAKE_FAILED} else status
 
 
 def execution_status(execution: Reply) -> int:

@@ -5,7 +5,7 @@ In: one line of a stream. Out: one line of text. Never: a control character (the
 
 from datetime import datetime
 
-from cleanroom.cli.exec_output import target_text
+from cleanroom.cli.exec_output import outcome_of, target_text
 from cleanroom.client.reply import Reply
 
 
@@ -46,7 +46,8 @@ def verdict_text(line: Reply) -> str:
         cache = line.text("cache", "")
         carried += f" (cache: {cache})" if cache else ""
         return f"allowed {protocol} {target} by {rule}{place}{carried}"
-    return f"denied {protocol} {target} {line.text('code', '')}: {line.text('reason', '')}"
+    reason = f"{line.text('code', '')}: {line.text('reason', '')}"
+    return f"{outcome_of(line)} {protocol} {target} {reason}"
 
 
 def record_text(record: Reply) -> str:

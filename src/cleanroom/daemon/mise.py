@@ -199,11 +199,11 @@ async def _answer_of(process: Process) -> tuple[bytes, bytes, int]:
 async def _not_installed(plan: MisePlan, run: LiveRun) -> Refused | Fault:
     tools = ", ".join(f"{name} {version}" for name, version in plan.tools)[:200]
     what = f"cannot install the repository's tools ({tools})"
-    if run.denials:
-        refused = ", ".join(sorted({f"{each.name or each.address}" for each in run.denials}))
+    if run.refusals:
+        refused = ", ".join(sorted({f"{each.name or each.address}" for each in run.refusals}))
         message = f"{what}: the policy refuses {refused[:300]}"
         hint = f"run: cleanroom policy suggest --run-id {run.record.id}"
-        return Refused(Code(run.denials[0].code), message, hint)
+        return Refused(Code(run.refusals[0].code), message, hint)
     said = b""
     if run.live is not None:
         reader = run.live.output.reader()

@@ -107,5 +107,5 @@ def end_details(run: LiveRun) -> list[tuple[str, str]]:
         ("state", run.execution.state),
         ("exit_code", "" if code is None else str(code)),
         ("code", failure.code if failure else ""),
-        ("denied", str(sum(denial.count for denial in run.denials))),
+        ("denied", str(sum(denial.count for denial in run.refusals))),
     ]

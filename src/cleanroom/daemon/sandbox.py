@@ -110,6 +110,11 @@ class LiveRun:
         return msgspec.structs.replace(self.record, denied=self.denials, cache=self.cache)
 
     @property
+    def refusals(self) -> list[Denial]:
+        """Return the denials without handshakes that a client let go of."""
+        return [each for each in self.denials if each.code != Code.HANDSHAKE_FAILED]
+
+    @property
     def denials(self) -> list[Denial]:
         """All refusals so far, counted, in the order of their first."""
         return list(self._denials.values())

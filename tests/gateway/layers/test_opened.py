@@ -161,7 +161,7 @@ def test_a_client_that_does_not_trust_the_sandboxs_authority_is_told_of_in_the_a
     with pytest.raises(TlsError):
         talk.go()
     talk.put(SANDBOX, talk.client.take())
-    assert talk.reports == [Verdict("protocol_not_allowed", protocol="tls")]
+    assert talk.reports == [Verdict("handshake_failed", protocol="tls")]
     assert "unknown ca" in talk.reports[0].reason
     assert talk.last == Abort()
 
@@ -169,7 +169,7 @@ def test_a_client_that_does_not_trust_the_sandboxs_authority_is_told_of_in_the_a
 def test_a_client_that_waits_too_long_is_refused() -> None:
     talk = OpenedTalk()
     talk.take(Expired())
-    assert talk.reports == [Verdict("protocol_not_allowed", protocol="tls")]
+    assert talk.reports == [Verdict("handshake_failed", protocol="tls")]
     assert talk.last == Abort()
     talk = OpenedTalk()
     talk.go()

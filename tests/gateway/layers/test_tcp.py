@@ -153,6 +153,8 @@ def test_a_client_that_goes_away_silently_is_no_matter() -> None:
     assert play() >> Opened() >> Ended(SANDBOX) << [Finish()]
     begun = play() >> Opened() >> says(b"GE")
     assert begun >> Ended(SANDBOX) << [Verdict("protocol_not_allowed"), ABORT]
+    begun = play() >> Opened() >> says(HELLO[:9])
+    assert begun >> Ended(SANDBOX) << [Verdict("handshake_failed", protocol="tls"), ABORT]
 
 
 def test_a_server_may_speak_first_on_another_port() -> None:

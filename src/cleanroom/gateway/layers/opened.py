@@ -219,7 +219,7 @@ class OpenedLayer:
     def _expired(self, event: Expired) -> list[Command]:
         if self._stage is _Stage.GREETING:
             reason = "the client did not finish its TLS handshake in time"
-            return self._refuse(Deny(Code.PROTOCOL_NOT_ALLOWED, reason))
+            return self._refuse(Deny(Code.HANDSHAKE_FAILED, reason))
         if self._stage is _Stage.VERIFYING:
             return self._not_verified(TlsError("it did not finish the handshake in time"))
         return self._outward(self._inside.handle(event))
@@ -232,7 +232,7 @@ class OpenedLayer:
             f"the client ended the TLS handshake with the gateway: {error.why}; it gave up,"
             " or does not trust the sandbox's own certificates (/etc/ssl/certs/ca-certificates.crt)"
         )
-        return [*alert, *self._refuse(Deny(Code.PROTOCOL_NOT_ALLOWED, reason))]
+        return [*alert, *self._refuse(Deny(Code.HANDSHAKE_FAILED, reason))]
 
     def _refuse(self, deny: Deny) -> list[Command]:
         report = verdict_event(self._target, Protocol.TLS, deny)

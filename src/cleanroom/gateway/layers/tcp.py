@@ -236,7 +236,9 @@ class TcpLayer:
             # Both know half-closed sides.
             return [Relay()] if self._inner is None else self._inner.handle(event)
         if self._held:
-            return self._refuse(_no_protocol("the client went away within its first message"))
+            is_tls = self._stage in (_Stage.HELLO, _Stage.SNIFFED_HELLO)
+            code = Code.HANDSHAKE_FAILED if is_tls else Code.PROTOCOL_NOT_ALLOWED
+            return self._refuse(Deny(code, "the client went away within its first message"))
         return [Finish()]
 
     def _is_opened(self, allow: Allow) -> bool:
