@@ -14,7 +14,7 @@ APPROVAL = {
     "policy_hash": "sha256:1",
     "approved": True,
     "needed": True,
-    "reason": "cleanroom.yaml reaches more",
+    "reason": "cleanroom.yaml reaches more: host a.example on port 443",
     "reach": ["hosts: a.example:443"],
     "changes": [
         {"effect": "wider", "text": "host a.example on port 443"},
@@ -43,6 +43,15 @@ def test_what_is_approved_is_shown(cli: CommandLine) -> None:
     assert "check" not in body
     assert body["workspace"] == str(cli.folder)
     assert body["policy"] == looked["policy"]
+
+
+def test_several_differences_are_said_once_too(cli: CommandLine) -> None:
+    changes = [{"effect": "wider", "text": each} for each in ("host a", "host b")]
+    said = {"reason": "it reaches more: host a and 1 more", "changes": changes}
+    cli.script.answers[APPROVE] = Answer({**APPROVAL, **said})
+    shown = cli("policy", "approve", "--check").out.splitlines()
+    assert shown[0] == "it reaches more"
+    assert shown[2:4] == ["+ host a", "+ host b"]
 
 
 def test_what_is_shown_cannot_hide_a_line_of_it(cli: CommandLine) -> None:

@@ -80,10 +80,19 @@ def _agree(approval: Reply, options: Options, shell: Shell) -> bool:
 
 def approval_lines(approval: Reply) -> list[str]:
     """Return what a person reads before they agree."""
-    lines = [approval.text("reason")] if approval.flag("needed") else []
+    lines = [_reason(approval)] if approval.flag("needed") else []
     lines += [f"reaches {line}" for line in approval.texts("reach")]
     lines += [f"not approved yet: {line}" for line in approval.texts("secrets")]
     return lines + change_lines(approval)
+
+
+def _reason(approval: Reply) -> str:
+    """Return why it is needed, without the differences, which have lines of their own."""
+    wider = [
+        each.text("text") for each in approval.items("changes") if each.text("effect") == "wider"
+    ]
+    rest = f" and {len(wider) - 1} more" if len(wider) > 1 else ""
+    return approval.text("reason").removesuffix(f": {wider[0]}{rest}" if wider else "")
 
 
 def change_lines(reply: Reply) -> list[str]:
