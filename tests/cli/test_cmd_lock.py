@@ -45,6 +45,9 @@ def test_json_is_the_whole_reading(cli: CommandLine) -> None:
     assert pin["digests"] == [f"sha256:{A}", f"sha256:{B}"]
     assert [entry["local"] for entry in found["unpinned"]] == [False, True]
     assert found["includes"] == ["more.txt"]
+    (cli.folder / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {}}')
+    found = json.loads(cli("lock", "inspect", "--json", "package-lock.json").out)
+    assert (found["version"], found["format_version"]) == (1, "3")
 
 
 def test_an_empty_file_has_no_table(cli: CommandLine) -> None:

@@ -80,6 +80,8 @@ def test_json_has_its_version_first(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert text == '{"version": 1, "a": "é"}\n'
     assert json.loads(text)["version"] == 1
+    Screen({}).json({"version": 3, "a": 1})
+    assert capsys.readouterr().out == '{"version": 1, "a": 1}\n'
 
 
 def test_a_table_is_aligned_and_plain(capsys: pytest.CaptureFixture[str]) -> None:

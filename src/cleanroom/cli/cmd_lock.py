@@ -48,7 +48,9 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
         hint = WRITE_ANEW if known else "name a lock file, or say what it is: --format NAME"
         raise UserError(Code.POLICY_INVALID, message, hint) from None
     if options.json:
-        shell.screen.json({"path": path, **msgspec.to_builtins(reading)})
+        fields = {"path": path, **msgspec.to_builtins(reading)}
+        fields["format_version"] = fields.pop("version")  # that name is the shape's own
+        shell.screen.json(fields)
         return 0
     shell.screen.out(plain(f"{path}: {summary(reading)}"))
     if reading.pins:

@@ -24,7 +24,7 @@ JSON_SHAPES: Final = {
     "policy diff": "A PolicyDiff.",
     "policy approve": "A PolicyApproval.",
     "policy reload": "A PolicyReload; `outcome` is `narrowed`, `same` or `refused`.",
-    "lock inspect": "One object: `path`, `format`, `version`, `pins` (`ecosystem`, `name`, "
+    "lock inspect": "One object: `path`, `format`, `format_version`, `pins` (`ecosystem`, `name`, "
     "`version`, `file`, `url`, `digests`, `line`, `strength`), `unpinned`, `includes`.",
     "policy suggest": "A PolicySuggestion, and `written`.",
     "init": "A PolicyInit, and `path`: what was written, or null.",

@@ -97,7 +97,8 @@ class Screen:
 
     def json(self, fields: Mapping[str, object]) -> None:
         """Write one JSON object with the version of its shape."""
-        text = json.dumps({"version": SCHEMA_VERSION, **fields}, ensure_ascii=False)
+        own = {"version": SCHEMA_VERSION}
+        text = json.dumps(own | dict(fields) | own, ensure_ascii=False)
         # SECURITY: to a terminal these are controls too, and JSON leaves them as they are.
         self.out(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
