@@ -146,6 +146,8 @@ def test_no_path_is_of_another_registry_than_its_site_says(
         "/api/%6epm/ms",
         "/api/npm;x/ms",
         "/api/npm\\ms",
+        "/api./npm/ms",
+        "/api/npm./ms/-/ms-9.9.9.tgz",
         "/api/go.d/nodots/@v/v1.0.0.zip",
         f"/api/npm/{'x' * 2048}",
     ],
@@ -156,6 +158,23 @@ def test_a_path_that_a_server_could_read_as_another_registrys_has_two_readings(
     verdict = ask(target)
     assert isinstance(verdict, Refusal)
     assert (verdict.status, verdict.deny.code) == (BAD_REQUEST, Code.PROTOCOL_NOT_ALLOWED)
+
+
+def test_a_page_is_not_asked_for_by_a_spelling_that_is_another_registrys() -> None:
+    """Indexes have one spelling of a project's name, whoever asks by which."""
+    pypi = dataclasses.replace(PYPI, allowed_hosts=(HOST,))
+    npm = dataclasses.replace(NPM, allowed_hosts=(f"{HOST}/simple/the-npm",))
+    assert granted("/simple/other_npm", pypi, npm).path == "/simple/other-npm/"
+    verdict = ask("/simple/the_npm", pypi, npm)
+    assert isinstance(verdict, Refusal)
+    assert verdict.status == BAD_REQUEST
+    assert "another registry" in verdict.deny.reason
+
+
+def test_a_grant_says_what_is_beside_its_registry() -> None:
+    others = tuple(site for each in EVERY if each is not NPM for site in each.allowed_hosts)
+    assert granted("/api/npm/ms").beside == tuple(each for each in others if HOST in each)
+    assert granted("/api/npm/ms", NPM).beside == ()
 
 
 def test_what_no_site_has_is_refused_and_said() -> None:

@@ -212,3 +212,30 @@ def test_a_redirect_leads_to_no_other_registry_of_the_host(company: Company) -> 
     assert [each.path for each in company.outside.script.asked] == [here]
     company.outside.script.answers(f"{HOST}{here}", Reply(b"", 302, (f"Location: {own}",)))
     assert company.run(program, mode='"off"').result[0] == 200
+
+
+WHOLE: Final = f"""\
+version: 1
+sandbox: {{network: {{default: deny, allow: []}}}}
+registries:
+  pypi:
+    enable: true
+    allowed_hosts: [{HOST}]
+    lockfile_enforcement: {{enabled: true, mode: "off", lockfiles: [requirements.txt]}}
+"""
+
+
+def test_what_another_division_of_the_host_brought_is_judged_by_ones_own(company: Company) -> None:
+    """To a policy that gives all of the host to PyPI, the same redirect stays where it is."""
+    outside, file = company.outside, f"{company.pad.name}-9.9.9.tgz"
+    here, there = (
+        f"/repository/pypi/packages/{file}",
+        f"/repository/npm/{company.pad.name}/-/{file}",
+    )
+    outside.script.answers(f"{HOST}{here}", Reply(b"", 302, (f"Location: {there}",)))
+    outside.script.answers(f"{HOST}{there}", Reply(b"evil"))
+    program = f"{FETCH}\nresult = fetch({HOST!r}, {here!r})"
+    files = {"requirements.txt": company.project.lock}
+    assert outside.world.run(WHOLE, program, files=files).result[0] == 200
+    assert company.run(program, mode='"off"').result[0] == 403
+    assert outside.world.run(WHOLE, program, "--offline", files=files).result[0] == 200

@@ -158,6 +158,20 @@ def test_what_is_kept_from_elsewhere_is_for_policies_that_name_where_it_came_fro
     assert world.get(want(both, offline=True)).body == b"own"
 
 
+def test_of_one_host_it_is_for_policies_whose_registry_has_the_path_that_it_came_from(
+    world: World,
+) -> None:
+    """Another policy may divide the host otherwise."""
+    host = page().hosts[0]
+    world.upstream.answers("/ms", Reply(b"brought", sender=f"{host}/npm/ms"), Reply(b"own"))
+    assert world.get(want(page())).body == b"brought"
+    world.settle()
+    assert world.get(want(page(), "sbx-b", offline=True)).body == b"brought"
+    divided = replace(page(), beside=(f"{host}/npm",))
+    assert world.get(want(divided, "sbx-b", offline=True)).deny is not None
+    assert world.get(want(divided, "sbx-b")).body == b"own"
+
+
 def test_an_artifact_without_a_digest_is_so_too_and_a_pinned_one_is_for_all(world: World) -> None:
     world.upstream.answers(_PATH, Reply(_BYTES, sender="elsewhere.example"))
     loose, pinned = artifact(None), artifact(_BYTES)

@@ -61,7 +61,7 @@ def test_a_redirect_of_a_mirror_is_followed_at_the_mirror(scene: Scene) -> None:
     taken = scene.fetch(MIRRORED)
     assert taken.body == b"hello"
     assert taken.answer is not None
-    assert taken.answer.sender == ""
+    assert taken.answer.sender == "npm.test/Left-Pad", "its public name"
     assert [each.partition(b" HTTP")[0] for each in registry.requests] == [
         b"GET /api/npm/left-pad",
         b"GET /api/npm/Left-Pad",

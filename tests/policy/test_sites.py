@@ -1,7 +1,14 @@
 import pytest
 
 from cleanroom.policy.hosts import InvalidHostError
-from cleanroom.policy.sites import canonical_site, hosts_of, is_respelt, prefix_of, split_site
+from cleanroom.policy.sites import (
+    canonical_site,
+    hosts_of,
+    is_own,
+    is_respelt,
+    prefix_of,
+    split_site,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +82,27 @@ def test_other_capitals_are_no_other_site(path: str) -> None:
 def test_a_prefix_may_have_capitals() -> None:
     assert not is_respelt(["/Npm", ""], "/Npm/X")
     assert is_respelt(["/Npm", ""], "/npm/X")
+
+
+@pytest.mark.parametrize("path", ["/npm./x", "/npm/own.../x", "/Npm./x", "/npm/own."])
+def test_dots_at_the_end_of_a_part_are_no_other_site(path: str) -> None:
+    assert is_respelt(["/npm", "/npm/own", ""], path)
+    assert not is_respelt(["/npm", "/npm/own", ""], path.replace(".", ".x"))
+
+
+@pytest.mark.parametrize(
+    ("place", "is_it"),
+    [
+        ("a.example/npm/x", True),
+        ("a.example/npm/own/x", False),
+        ("a.example/npm/Own/x", False),
+        ("a.example/npm/own", False),
+        ("a.example/x", False),
+        ("b.example/x", True),
+        ("b.example", True),
+        ("c.example/npm/x", False),
+    ],
+)
+def test_a_place_is_of_one_of_the_sites_or_of_one_beside_them(place: str, is_it: bool) -> None:  # noqa: FBT001
+    sites, beside = ("a.example/npm", "b.example"), ("a.example/npm/own", "c.example")
+    assert is_own(sites, beside, place) is is_it

@@ -25,7 +25,7 @@ class Key:
 class Fields:
     """What the upstream said of it: kept, and sent again with it.
 
-    `sender` is the site that it really came from, if a redirect led to another one; "" if not.
+    `sender` is HOST/PATH that it really came from, if a redirect led there; "" if not.
     """
 
     content_type: str = ""

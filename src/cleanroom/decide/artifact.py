@@ -51,6 +51,7 @@ class Grant:
     has_versions: bool = False  # metadata that lists versions, from which young ones are removed
     excepted: tuple[str, ...] = ()  # versions that stay in it, however young
     hosts: tuple[str, ...] = ()  # sites of its registry: where its dates are, redirects may lead
+    beside: tuple[str, ...] = ()  # sites of other registries at their hosts
     fallback: str = "deny"  # "direct": without the store too
     body: bytes = b""  # what is sent to a git host, in its one spelling; it is asked by POST then
     protocol: str = ""  # the Git-Protocol field
@@ -81,12 +82,12 @@ def decide_request(
     found = find_registry(registries, host, target)
     if not isinstance(found, Found):
         return _of_none(registries, host, target) if found is None else _unsound(found)
-    registry, question = found.registry, found.ask()
+    registry, question = found.registry, found.ask(host)
     if isinstance(question, Unsound):
         return _unsound(question)
     verdict = _judge(registry, question, method, host, today)
-    if isinstance(verdict, Grant) and found.prefix:
-        verdict = replace(verdict, prefix=found.prefix)
+    if isinstance(verdict, Grant) and (found.prefix or registry.beside):
+        verdict = replace(verdict, prefix=found.prefix, beside=registry.beside)
     is_git = registry.policy.manager == "git"
     if is_git and isinstance(verdict, Grant) and verdict.kind in ("metadata", "talk"):
         return _held(registry, verdict, host, today)

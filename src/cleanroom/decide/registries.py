@@ -13,14 +13,15 @@ from cleanroom.decide.commits import Locked, index_commits
 from cleanroom.decide.exception import Excepted, index_excepted
 from cleanroom.decide.grammar import GRAMMARS, Grammar
 from cleanroom.decide.question import Question, Unsound, read_path
-from cleanroom.policy.model import CompiledPolicy, RegistryPolicy, SecretBinding
-from cleanroom.policy.sites import is_respelt, prefix_of, split_site
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
+from cleanroom.policy.sites import hosts_of, is_own, is_respelt, prefix_of, split_site
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
     """One enabled registry, with what its lock files and its exceptions say.
 
+    `beside`: the sites of other registries at its hosts.
     `commits`: those of git, by repository.
     `pushed`: the hosts and patterns of repositories that some secret may push to.
     """
@@ -29,6 +30,7 @@ class Registry:
     grammar: Grammar
     locked: packages.Locked
     excepted: Excepted
+    beside: tuple[str, ...] = ()
     pushed: tuple[tuple[str, str], ...] = ()
     commits: Locked = field(default_factory=dict)
 
@@ -54,12 +56,18 @@ class Found:
     prefix: str = ""
     before: str = ""
 
-    def ask(self) -> Question:
+    def ask(self, host: str) -> Question:
         """Return what the registry is asked for, with its whole path."""
         question = self.registry.grammar.ask(self.target)
-        if isinstance(question, Unsound) or not self.before:
+        if not isinstance(question, Unsound) and self.before:
+            question = replace(question, path=f"{self.before}{question.path}")
+        if isinstance(question, Unsound) or not self.registry.beside:
             return question
-        return replace(question, path=f"{self.before}{question.path}")
+        # SECURITY: a page is asked for by its own spelling, which is not the one it was found by.
+        place = f"{host}{question.path.partition('?')[0]}"
+        if is_own(self.registry.policy.allowed_hosts, self.registry.beside, place):
+            return question
+        return Unsound("the page's own address is that of another registry")
 
 
 def make_registries(policy: CompiledPolicy) -> Registries:
@@ -69,7 +77,7 @@ def make_registries(policy: CompiledPolicy) -> Registries:
         grammar = GRAMMARS.get(each.manager) if each.enabled else None
         if grammar is None:
             continue
-        registry = _open(each, grammar, policy.secrets)
+        registry = _open(each, grammar, policy)
         for host, prefix in map(split_site, each.allowed_hosts):
             # No policy that was parsed has two registries at one site.
             found.setdefault(host, {})[prefix] = registry
@@ -88,7 +96,7 @@ def find_registry(registries: Registries, host: str, target: str) -> Found | Uns
     if isinstance(path, Unsound):
         return path
     if is_respelt(sites, path):
-        return Unsound("its path is that of another registry but for capital letters")
+        return Unsound("its path is that of another registry but for capital letters or dots")
     prefix = prefix_of(sites, path)
     if prefix is None:
         return None
@@ -97,14 +105,20 @@ def find_registry(registries: Registries, host: str, target: str) -> Found | Uns
     return Found(sites[prefix], path.removeprefix(prefix) or "/", prefix, before=prefix)
 
 
-def _open(policy: RegistryPolicy, grammar: Grammar, secrets: tuple[SecretBinding, ...]) -> Registry:
+def _open(policy: RegistryPolicy, grammar: Grammar, whole: CompiledPolicy) -> Registry:
+    hosts = hosts_of(policy.allowed_hosts)
+    others = (each for each in whole.registries if each.enabled and each is not policy)
+    beside = tuple(
+        site for each in others for site in each.allowed_hosts if split_site(site)[0] in hosts
+    )
     pushed = tuple(
         (host, name)
-        for secret in secrets
+        for secret in whole.secrets
         if secret.git is not None and secret.git.push is not None
         for host in secret.allowed_hosts
         for name in secret.git.repositories
     )
     commits = index_commits(policy) if policy.manager == "git" else {}
     locked = packages.index_locked(policy, grammar)
-    return Registry(policy, grammar, locked, index_excepted(policy, grammar), pushed, commits)
+    excepted = index_excepted(policy, grammar)
+    return Registry(policy, grammar, locked, excepted, beside, pushed, commits)

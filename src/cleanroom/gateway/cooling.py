@@ -245,4 +245,5 @@ def _page_of(grant: Grant, prefix: str) -> Grant:
         case _:  # Go: each version has a page of its own, beside its files
             path = f"{grant.path.rpartition('.')[0]}.info"
     page = Grant(grant.manager, "metadata", path, name=grant.name, has_versions=True)
-    return replace(page, hosts=grant.hosts, fallback=grant.fallback, prefix=prefix)
+    page = replace(page, hosts=grant.hosts, beside=grant.beside, prefix=prefix)
+    return replace(page, fallback=grant.fallback)

@@ -26,6 +26,7 @@ from cleanroom.gateway.source import Answer, Served, Taker, Want
 from cleanroom.gateway.spool import Body, Stamp
 from cleanroom.gateway.store_wire import Found, Stored
 from cleanroom.gateway.views import Views
+from cleanroom.policy.sites import is_own
 
 FRESH_S: Final = 60.0  # metadata is not asked for again before
 
@@ -178,7 +179,8 @@ class Errand:
 
     def _may_have(self, sender: str) -> bool:
         """SECURITY: where another's policy let a redirect lead, and no pin says what it brings."""
-        return bool(self._want.grant.digests) or not sender or sender in self._want.grant.hosts
+        grant = self._want.grant
+        return bool(grant.digests) or not sender or is_own(grant.hosts, grant.beside, sender)
 
     def _miss(self) -> None:
         shared = self._cache.flying(self._berth)

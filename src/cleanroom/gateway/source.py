@@ -77,7 +77,7 @@ class Answer:
     status: int
     fields: tuple[tuple[str, str], ...]
     length: int | None
-    sender: str = ""  # the site that sent it, if a redirect led to another one
+    sender: str = ""  # HOST/PATH that sent it, if a redirect led to another one
 
     def field(self, name: str) -> str:
         """Return the first value of a field, "" if there is none."""

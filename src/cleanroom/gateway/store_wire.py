@@ -21,7 +21,7 @@ class Packet(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unk
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What the upstream said of what it sent, and its host if that is not the one asked for."""
+    """What the upstream said of what it sent, and where from if a redirect led there."""
 
     content_type: str = ""
     etag: str = ""

@@ -181,7 +181,7 @@ class Asking:
 
     def __init__(self, pool: Upstream, want: Want, taker: Taker) -> None:
         self.want = want
-        self._site = _site_of(want)  # the first one
+        self._spot = _spot_of(want)  # the first one
         self._pool = pool
         self._taker = taker
         self._line: Line | None = None
@@ -339,7 +339,7 @@ class Asking:
         if isinstance(said, Deny):
             self.give_up(said)
             return
-        sender = "" if _site_of(want) == self._site else _site_of(want)
+        sender = "" if _spot_of(want) == self._spot else _spot_of(want)
         self._taker.begun(replace(said, sender=sender))
 
     def _finish(self, line: Line) -> None:
@@ -384,8 +384,8 @@ class Asking:
         return True
 
 
-def _site_of(want: Want) -> str:
-    return f"{want.host}{want.grant.prefix}"
+def _spot_of(want: Want) -> str:
+    return f"{want.host}{want.grant.path}"
 
 
 def _unreachable(reason: str) -> Deny:

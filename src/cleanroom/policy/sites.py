@@ -1,7 +1,8 @@
 """Sites of registries: HOST, or HOST/PATH where one host has several registries.
 
 In: text of a policy; the path of a request, in its one reading. Out: the one spelling; which site a
-path is of. Never: a path that is of one site as it is written and of another in other capitals.
+path is of. Never: a path that is of one site as it is written, and of another for a server that
+minds no capitals, or no dots at the end of a part.
 """
 
 import re
@@ -52,12 +53,29 @@ def prefix_of(prefixes: Iterable[str], path: str) -> str | None:
     return max(found, key=len, default=None)
 
 
+def is_own(sites: Iterable[str], beside: Iterable[str], place: str) -> bool:
+    """Tell whether HOST/PATH is of one of some sites, and of none of those beside them."""
+    own = frozenset(sites)
+    host, path = split_site(place)
+    there = {
+        prefix: site for site in (*own, *beside) for at, prefix in (split_site(site),) if at == host
+    }
+    found = prefix_of(there, path)
+    return found is not None and there[found] in own and not is_respelt(there, path)
+
+
 def is_respelt(prefixes: Iterable[str], path: str) -> bool:
-    """Tell whether a path is of another site for a server that does not mind capitals.
+    """Tell whether a path is of another site for a server that minds no capitals, or no last dots.
 
     SECURITY: such a server would give what the stricter of two registries holds back.
     """
     known = tuple(prefixes)
     found = prefix_of(known, path)
-    lowered = prefix_of(map(str.lower, known), path.lower())
-    return lowered != (None if found is None else found.lower())
+    return prefix_of(map(_folded, known), _folded(path)) != (
+        None if found is None else _folded(found)
+    )
+
+
+def _folded(path: str) -> str:
+    """Return a path as servers of some systems read it: no capitals, no dots at a part's end."""
+    return "/".join(part.rstrip(".") for part in path.lower().split("/"))
