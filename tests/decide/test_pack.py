@@ -3,8 +3,10 @@ from collections.abc import Generator
 
 import pytest
 
-from cleanroom.decide.pack import what_came
+from cleanroom.decide.objects import Asked, Budget
+from cleanroom.decide.pack import BAD, Held, what_came
 from cleanroom.decide.upload_pack import PACK, TALK
+from tests.decide.packs import BLOB, COMMIT, TREE, commit, entry, name, pack, tree
 from tests.decide.test_upload_pack import pkt
 
 CONTENT = b"PACK" + bytes(range(200)) * 3
@@ -15,11 +17,11 @@ def bands(data: bytes, size: int = 50) -> list[bytes]:
     return [b"\x01" + data[at : at + size] for at in range(0, len(data), size)]
 
 
-def came(answer: bytes, algorithm: str = "sha1") -> str:
+def came(answer: bytes, algorithm: str = "sha1", held: Held | None = None) -> str:
     def read(at: int, size: int) -> bytes:
         return answer[at : at + size]
 
-    following: Generator[None, None, str] = what_came(read, len(answer), algorithm)
+    following: Generator[None, None, str] = what_came(read, len(answer), algorithm, held)
     found: list[str] = []
 
     def follow() -> Generator[None, None, None]:
@@ -81,3 +83,53 @@ def test_what_is_no_pack_says_why(answer: bytes, words: str) -> None:
 )
 def test_what_a_host_says_without_a_pack_is_talk(answer: bytes) -> None:
     assert came(answer) == TALK
+
+
+FILE = b"a file\n" * 500
+FILES = tree(("100644 a", name(BLOB, FILE)))
+OLDER = commit(name(TREE, FILES))
+LAST = commit(name(TREE, FILES), name(COMMIT, OLDER))
+WHOLE = (entry(COMMIT, LAST), entry(TREE, FILES), entry(BLOB, FILE))
+PINNED = name(COMMIT, LAST)
+
+
+def held(*, has_some: bool = False) -> Held:
+    return Held(Asked(frozenset({PINNED}), has_some), Budget())
+
+
+def answered(*entries: bytes, before: tuple[str | bytes | int, ...] = ()) -> bytes:
+    return pkt(*before, "packfile\n", *bands(pack(*entries), 7), 0)
+
+
+def test_a_pack_that_is_held_has_what_was_asked_for() -> None:
+    whole = (*WHOLE, entry(COMMIT, OLDER))
+    assert came(answered(*whole), held=held()) == PACK
+    old = pkt("NAK\n", *bands(pack(*whole)), 0)
+    assert came(old, held=held()) == PACK
+    assert came(answered(*WHOLE), held=held()).startswith(
+        f"{BAD}lacks {name(COMMIT, OLDER).hex()[:12]}"
+    )
+    assert came(answered(*WHOLE)) == PACK  # it is whole, which is all that others ask for
+    more = entry(BLOB, b"more")
+    assert came(answered(*whole, more), held=held()).endswith("for which nobody asked")
+
+
+def test_a_pack_for_one_who_has_some_is_not_for_others() -> None:
+    assert came(answered(*WHOLE), held=held(has_some=True)) == TALK
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_pack_without_history_says_where_it_is_cut(end: str) -> None:
+    cut = ("shallow-info\n", f"shallow {PINNED.hex()}{end}", 1)
+    assert came(answered(*WHOLE, before=cut), held=held()) == PACK
+    other = ("shallow-info\n", f"shallow {PINNED.hex()[1:]}", 1)
+    assert came(answered(*WHOLE, before=other), held=held()).startswith(BAD)
+
+
+def test_beside_a_pack_that_is_held_there_is_little() -> None:
+    whole = (*WHOLE, entry(COMMIT, OLDER))
+    notes = pkt("packfile\n", *[b"\x02" + b"x" * 60_000] * 2, *bands(pack(*whole)), 0)
+    assert came(notes) == PACK
+    assert came(notes, held=held()) == "a pack with too much beside it"
+    note = pkt("packfile\n", b"\x02" + b"x" * 60_000, b"\x01", *bands(pack(*whole)), 0)
+    assert came(note, held=held()) == PACK

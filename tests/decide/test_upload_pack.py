@@ -11,8 +11,9 @@ from cleanroom.decide.artifact import (
     decide_request,
     warns_of,
 )
+from cleanroom.decide.objects import Asked
 from cleanroom.decide.registries import make_registries
-from cleanroom.decide.upload_pack import PACK, TALK, advertised, decide_talk
+from cleanroom.decide.upload_pack import PACK, TALK, advertised, asked_of, decide_talk
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     CompiledPolicy,
@@ -293,6 +294,26 @@ def test_a_pinned_commit_may_be_had_in_part_and_deepened() -> None:
     assert isinstance(
         decide_talk(held_talk(held(pin())), fetch(f"want {A}", f"shallow {B}")), Grant
     )
+
+
+@pytest.mark.parametrize("line", [f"have {B}", f"shallow {A}"])
+def test_what_an_answer_must_be_is_what_was_asked(line: str) -> None:
+    wanted = frozenset({bytes.fromhex(A)})
+    new = decide_talk(held_talk(held(pin())), fetch(f"want {A}", "thin-pack", "done"))
+    old = decide_talk(held_talk(held(pin())), pkt(f"want {A} thin-pack\n", 0, "done\n"))
+    assert isinstance(new, Grant)
+    assert isinstance(old, Grant)
+    assert asked_of(new) == asked_of(old) == Asked(wanted)
+    some = decide_talk(held_talk(held(pin())), fetch(f"want {A}", line, "thin-pack", "done"))
+    assert isinstance(some, Grant)
+    assert asked_of(some) == Asked(wanted, has_some=True)
+    assert b"thin-pack" not in some.body  # which could not be read without what the client has
+    branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))
+    loose = decide_talk(held_talk(held(mode="off")), fetch(f"want {A}", line, "thin-pack"))
+    assert isinstance(branches, Grant)
+    assert isinstance(loose, Grant)
+    assert asked_of(branches) is asked_of(loose) is asked_of(talk()) is None
+    assert b"thin-pack" in loose.body
 
 
 def test_tags_that_would_come_along_are_not_asked_for() -> None:

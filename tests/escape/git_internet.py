@@ -18,7 +18,14 @@ from typing import IO, ClassVar, Final
 
 from tests.conftest import remove_tree
 from tests.escape.egress_world import Arrival
-from tests.escape.registry_internet import PRIVATE, RegistryInternet, Request, Script, _choose
+from tests.escape.registry_internet import (
+    PRIVATE,
+    RegistryInternet,
+    Reply,
+    Request,
+    Script,
+    _choose,
+)
 
 _GIT: Final = shutil.which("git") or "git"
 HALVES: Final = "/halves/"  # answers below it are cut in the middle, framed as if they were whole
@@ -29,6 +36,7 @@ class GitInternet(RegistryInternet):
 
     folder = Path("/nowhere")
     private: ClassVar[dict[str, str]] = {}  # by repository: the Authorization that opens it
+    packs: ClassVar[dict[str, bytes]] = {}  # by repository: the pack that is sent instead of git's
 
     def _accept(self, listening: socket.socket) -> None:
         if listening.getsockname()[1] != 443:
@@ -50,6 +58,7 @@ def git_hosts() -> Iterator[Path]:
         yield folder
     finally:
         GitInternet.private.clear()
+        GitInternet.packs.clear()
         remove_tree(folder)
 
 
@@ -74,12 +83,25 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
             wanted = GitInternet.private.get(target[1:].partition(".git")[0] + ".git", "")
             if wanted and fields.get("authorization") != wanted:
                 scripted, reply = True, PRIVATE
+            pack = GitInternet.packs.get(target[1:].removesuffix("/git-upload-pack"))
+            if pack is not None and b"command=fetch" in body:
+                scripted, reply = True, Reply(_banded(pack))
             if scripted:
                 for piece in reply.pieces(method):
                     stream.sendall(piece)
             else:
                 stream.sendall(_git(request, fields, body, folder))
     raw.close()
+
+
+def _banded(pack: bytes) -> bytes:
+    """Return a pack as version 2 answers a fetch."""
+    parts = [pack[at : at + 60_000] for at in range(0, len(pack), 60_000)]
+    return (
+        b"000dpackfile\n"
+        + b"".join(b"%04x\x01%b" % (len(each) + 5, each) for each in parts)
+        + b"0000"
+    )
 
 
 def _body(file: IO[bytes], fields: dict[str, str]) -> bytes:

@@ -176,9 +176,9 @@ def test_a_digest_that_was_found_is_remembered_by_the_bytes(
 ) -> None:
     monkeypatch.setattr(measure, "_REMEMBERED", 1)
     measures = Measures()
-    find = measures.of(_GRANT)
+    find = measures.of(_GRANT, "s1")
     assert find is not None
-    assert measures.of(artifact(b"x")) is None
+    assert measures.of(artifact(b"x"), "s1") is None
     body = Body.in_memory()
     body.write(_ZIP)
     body.finish()

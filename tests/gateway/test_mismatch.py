@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from cleanroom.decide.pack import BAD
 from cleanroom.errors import Code
 from cleanroom.gateway.mismatch import mismatch
 from tests.gateway.upstreams import artifact, sha256, want
@@ -11,5 +14,10 @@ def test_it_says_what_came_and_what_binds() -> None:
     assert deny.reason.endswith("... is pinned by package-lock.json:12; it was discarded")
     seen = mismatch(want(artifact(None)), sha256(b"y"), sha256(b"z"))
     assert seen.reason.endswith("... was seen first; it was discarded")
+    git = want(replace(artifact(None), manager="git"))
+    bad = mismatch(git, f"{BAD}lacks 0a2d2506c1fe, which an object of it names")
+    assert bad.code is Code.INTEGRITY_MISMATCH
+    assert bad.reason.startswith("npm.example sent a pack which lacks 0a2d2506c1fe")
+    assert mismatch(git, "a pack that is cut").code is Code.UPSTREAM_UNREACHABLE
     why = mismatch(asked, "no digest of Go's, since it is no zip")
     assert "sent no digest of Go's, since it is no zip, but" in why.reason

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from cleanroom.decide.deltas import number_at, offset_at, patched
+
 MAX_PACK: Final = 1024 * 1024  # bytes of a pack that are looked at
 MAX_INFLATED: Final = 4 * 1024 * 1024  # bytes of commits
 MAX_DELTAS: Final = 64 * 1024  # bytes of what makes a commit of another one
@@ -75,7 +77,7 @@ def _commits(pack: bytes) -> Iterator[bytes]:
             deltas -= len(entry.text)
             if deltas < 0:
                 return
-            text = _patched(texts.get(entry.start - entry.base, b""), entry.text)
+            text = patched(texts.get(entry.start - entry.base, b""), entry.text, _MAX_COMMIT)
         left -= len(entry.text) + len(text or b"")
         if text is None or left < 0:
             return
@@ -86,13 +88,13 @@ def _commits(pack: bytes) -> Iterator[bytes]:
 
 def _entry(pack: bytes, start: int) -> _Entry | None:
     """Read a commit, or what makes one of another one."""
-    head = _number(pack, start, first_bits=4)
+    head = number_at(pack, start, first_bits=4)
     if head is None:
         return None
     size, at = head
     kind, base = pack[start] >> 4 & 7, 0
     if kind == _OFS_DELTA:
-        offset = _offset(pack, at)
+        offset = offset_at(pack, at)
         if offset is None:
             return None
         base, at = offset
@@ -113,66 +115,6 @@ def _inflated(pack: bytes, at: int, size: int) -> tuple[bytes, int] | None:
     if len(text) != size or not inflating.eof:
         return None
     return text, at + len(piece) - len(inflating.unused_data)
-
-
-def _number(data: bytes, at: int, first_bits: int = 7) -> tuple[int, int] | None:
-    """Read a number, its least bits first; return it and where it ends."""
-    value, shift, bits = 0, 0, first_bits
-    for end in range(at, min(at + 5, len(data))):
-        value |= (data[end] & (1 << bits) - 1) << shift
-        shift += bits
-        bits = 7
-        if data[end] < 0x80:
-            return value, end + 1
-    return None
-
-
-def _offset(data: bytes, at: int) -> tuple[int, int] | None:
-    """Read how far before its object another one begins."""
-    value = -1
-    for end in range(at, min(at + 5, len(data))):
-        value = (value + 1 << 7) | (data[end] & 0x7F)
-        if data[end] < 0x80:
-            return value, end + 1
-    return None
-
-
-def _patched(base: bytes, delta: bytes) -> bytes | None:
-    """Return what a delta makes of its base; None if it is none of this base."""
-    sizes = []
-    at = 0
-    for _ in range(2):
-        read = _number(delta, at)
-        if read is None:
-            return None
-        sizes.append(read[0])
-        at = read[1]
-    if not base or sizes[0] != len(base) or sizes[1] > _MAX_COMMIT:
-        return None
-    made = _made(base, delta[at:], sizes[1])
-    return made if len(made) == sizes[1] else None
-
-
-def _made(base: bytes, steps: bytes, size: int) -> bytes:
-    """Return what single steps make, up to one that nobody writes."""
-    made = bytearray()
-    at = 0
-    while at < len(steps) and len(made) <= size and steps[at]:
-        code = steps[at]
-        at += 1
-        if code & 0x80:
-            fields = [0] * 7
-            for bit in range(7):
-                if code >> bit & 1:
-                    fields[bit] = int.from_bytes(steps[at : at + 1], "big")
-                    at += 1
-            start = int.from_bytes(bytes(fields[:4]), "little")
-            length = int.from_bytes(bytes(fields[4:]), "little") or 0x10000
-            made += base[start : start + length]
-        else:
-            made += steps[at : at + code]
-            at += code
-    return bytes(made)
 
 
 def _parents(text: bytes) -> Iterator[str]:

@@ -18,6 +18,7 @@ from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal
 from cleanroom.decide.commits import UNLOCKED, Commit, Commits
 from cleanroom.decide.fresh import fresh_fetch, whole_list
 from cleanroom.decide.model import Deny
+from cleanroom.decide.objects import Asked
 from cleanroom.decide.packets import DELIM, FLUSH, Packet, encode_packet, read_packets
 from cleanroom.errors import Code
 
@@ -52,7 +53,8 @@ _ABLE: Final = frozenset(
 _PASSING: Final = (b"want-ref ", b"deepen-not ")
 # What is asked for otherwise than by name: by a branch, or by leaving out what is asked for later.
 _UNNAMED: Final = (b"want-ref ", b"filter ")
-_TAGS: Final = b"include-tag"
+# What would bring objects that nothing named, or differences to those that are not in the pack.
+_LEFT_OUT: Final = frozenset({b"include-tag", b"thin-pack"})
 _SHORT: Final = 12  # characters of a commit's name that people are shown
 _SHOWN: Final = 3  # commits that a refusal names
 
@@ -80,7 +82,7 @@ def decide_talk(grant: Grant, body: bytes) -> Grant | Refusal:
         return _refuse(grant, read)
     is_fetch = not is_v2 or packets[0] == b"command=fetch"
     if grant.commits is not None and grant.commits.others is None:
-        read = _without_tags(read) if is_fetch else whole_list(read)
+        read = _whole(read) if is_fetch else whole_list(read)
         why = _unheld(read, grant.commits) if is_fetch else None
         if why:
             return _unlocked(grant, *why)
@@ -123,12 +125,23 @@ def _found(commits: Commits | None, wants: list[str]) -> Commit:
     return UNLOCKED
 
 
-def _without_tags(read: list[Packet]) -> list[Packet]:
-    """Leave out what would bring tags, which no lock file names."""
-    kept = [each for each in read if each != _TAGS]
+def asked_of(grant: Grant) -> Asked | None:
+    """Return what an answer must be, of a question that is held to commits; else None."""
+    commits = grant.commits
+    if grant.kind != "artifact" or commits is None or commits.others is not None:
+        return None
+    packets = read_packets(grant.body, MOST_PACKETS) or []
+    lines = [each for each in packets if isinstance(each, bytes)]
+    has_some = any(line.startswith((b"have ", b"shallow ")) for line in lines)
+    return Asked(frozenset(map(bytes.fromhex, _wants(lines))), has_some)
+
+
+def _whole(read: list[Packet]) -> list[Packet]:
+    """Ask for packs that can be read by themselves, and have no tags, which lock files name not."""
+    kept = [each for each in read if each not in _LEFT_OUT]
     first = kept[0]
     if isinstance(first, bytes) and first.startswith(b"want "):  # versions 0 and 1
-        kept[0] = b" ".join(each for each in first.split(b" ") if each != _TAGS)
+        kept[0] = b" ".join(each for each in first.split(b" ") if each not in _LEFT_OUT)
     return kept
 
 

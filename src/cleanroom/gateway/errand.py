@@ -84,7 +84,7 @@ class Errand:
         # One that is held to what was seen first does not join one that is held to a pin.
         is_pinned = want.grant.kind != "artifact" or bool(want.grant.digests)
         self._berth = self._place if is_pinned else (*self._place[:2], "first-seen", want.identity)
-        self._measure = cache.measures.of(want.grant)
+        self._measure = cache.measures.of(want.grant, want.sandbox_id)
         self._held = _Held()
         self._first_seen = ""
         self._fresh: tuple[Found, float, Stamp] | None = None  # what the store had, when, its file

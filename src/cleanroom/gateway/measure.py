@@ -1,16 +1,19 @@
-"""Digests that are not of the bytes themselves: Go's "h1:" of a module, the kind of git's answer.
+"""Digests that are not of the bytes themselves: Go's "h1:" of a module, what git's answer is.
 
 In: a body that is whole, and the SHA-256 of its bytes. Out: its digest, a turn at a time. Never: a
 digest of a file that cannot be read as Go reads it; the text says so instead, and equals no pin.
 """
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from typing import Final
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.gosum import ZipError, digest_of_mod, digest_of_zip
-from cleanroom.decide.pack import what_came
+from cleanroom.decide.objects import Budget
+from cleanroom.decide.pack import Held, what_came
+from cleanroom.decide.upload_pack import asked_of
 from cleanroom.gateway.spool import Body
 
 _REMEMBERED: Final = 20_000
@@ -23,16 +26,32 @@ class Measures:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, str] = OrderedDict()
+        self._budgets: weakref.WeakValueDictionary[str, Budget] = weakref.WeakValueDictionary()
 
-    def of(self, grant: Grant) -> Measure | None:
+    def of(self, grant: Grant, sandbox_id: str) -> Measure | None:
         """Return how an artifact is compared with its pins; None: by a digest of its bytes."""
         if grant.manager == "git":
-            is_new = b"object-format=sha256" in grant.body
-            algorithm = "sha256" if is_new else "sha1"
-            return lambda body, _: what_came(body.read, body.size, algorithm)
+            return lambda body, sha256: self._measure_git(grant, sandbox_id, body, sha256)
         if not any(each.startswith("h1:") for each in grant.digests):
             return None
         return _measure_mod if grant.file.endswith(".mod") else self._measure_zip
+
+    def _measure_git(
+        self, grant: Grant, sandbox_id: str, body: Body, sha256: str
+    ) -> Generator[None, None, str]:
+        asked = asked_of(grant)
+        key = f"{sha256} {grant.form} {'held' if asked is not None else ''}"
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        held: Held | None = None
+        if asked is not None:
+            held = Held(asked, self._budgets.setdefault(sandbox_id, Budget()))
+        algorithm = "sha256" if b"object-format=sha256" in grant.body else "sha1"
+        found = yield from what_came(body.read, body.size, algorithm, held)
+        if found in grant.digests:  # what went wrong may go right the next time
+            self._remember(key, found)
+        return found
 
     def _measure_zip(self, body: Body, sha256: str) -> Generator[None, None, str]:
         known = self._known.get(sha256)
@@ -42,10 +61,13 @@ class Measures:
             digest = yield from digest_of_zip(body.read, body.size)
         except ZipError as error:
             digest = f"no digest of Go's, since {error}"
-        self._known[sha256] = digest
+        self._remember(sha256, digest)
+        return digest
+
+    def _remember(self, key: str, digest: str) -> None:
+        self._known[key] = digest
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return digest
 
 
 def _measure_mod(_body: Body, sha256: str) -> Generator[None, None, str]:

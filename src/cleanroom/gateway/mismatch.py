@@ -4,6 +4,7 @@ In: a Want, the digest that was found, what binds. Out: the Deny. Never: a judge
 """
 
 from cleanroom.decide.model import Deny
+from cleanroom.decide.pack import BAD
 from cleanroom.errors import Code
 from cleanroom.gateway.source import Want
 
@@ -13,7 +14,8 @@ def mismatch(want: Want, digest: str, binds: str = "") -> Deny:
     grant = want.grant
     if grant.manager == "git":
         reason = f"{want.host} sent {digest} for {grant.label}; it was discarded"
-        return Deny(Code.UPSTREAM_UNREACHABLE, reason)
+        is_bad = digest.startswith(BAD)
+        return Deny(Code.INTEGRITY_MISMATCH if is_bad else Code.UPSTREAM_UNREACHABLE, reason)
     pinned = binds or grant.digests[0]
     where = "was seen first" if binds else f"is pinned by {grant.pin}"
     told = f"{want.host} sent {_short(digest)}, but {_short(pinned)} {where}"

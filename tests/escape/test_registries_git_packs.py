@@ -1,0 +1,122 @@
+"""Packs of a hostile git host: what they have beside what was asked for, and what they lack.
+
+By git itself, whose server sends packs that are written here. Promise R30.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.escape.egress_world import Report, eventually
+from tests.escape.git_internet import GitInternet, git_hosts
+from tests.escape.registry_world import Registries, registries
+from tests.escape.test_registries_git import RUN, Repository, clone, git
+from tests.escape.test_registries_git_locked import POLICY, STRICT, Locked, lock
+
+pytestmark = pytest.mark.escape
+
+OPEN: Final = POLICY.replace("MODE", "off").replace("EXCEPTIONS", "")
+
+
+@pytest.fixture(scope="module")
+def shared(programs: Path) -> Iterator[Registries]:
+    """Git hosts of this file."""
+    assert programs.is_dir()
+    with git_hosts(), registries(internet=GitInternet) as made:
+        yield made
+
+
+@pytest.fixture
+def lib(outside: Registries) -> Locked:
+    """A repository of this test alone."""
+    return Locked()
+
+
+def packed(lib: Repository, *, without: str = "", more: str = "") -> bytes:
+    """Return a pack of the locked commit, but for one object, and with another one."""
+    listed = git(lib.tree, "rev-list", "--objects", "HEAD~2").split("\n")
+    names = [line.split(" ")[0] for line in listed if line.split(" ")[0] != without]
+    given = "\n".join([*names, *filter(None, [more]), ""]).encode()
+    done = subprocess.run(
+        (shutil.which("git") or "git", "pack-objects", "--stdout", "-q"),
+        cwd=lib.tree, input=given, capture_output=True, check=True, env=dict(os.environ),
+    )  # fmt: skip
+    return done.stdout
+
+
+def run(
+    outside: Registries, lib: Locked, *commands: tuple[str, ...], policy: str = STRICT
+) -> Report:
+    """Run git in a sandbox of its own, under a lock file."""
+    program = f"{RUN}\nresult = [git(*each) for each in {commands!r}]"
+    text = lock((lib.url, lib.pinned))
+    return outside.world.run(policy, program, files={"package-lock.json": text})
+
+
+def hidden(lib: Repository) -> str:
+    """Return an object that no commit has."""
+    file = lib.tree / "second-stage"
+    file.write_text("what came beside it\n")
+    return git(lib.tree, "hash-object", "-w", str(file))
+
+
+def test_the_pack_that_was_asked_for_is_taken(outside: Registries, lib: Locked) -> None:
+    """So the tests below see what they are called after, not a pack that is made wrongly."""
+    GitInternet.packs[lib.name] = packed(lib)
+    said = run(outside, lib, *clone(lib))
+    assert said.result == [[0, ""], [0, "two\none\n"]], said.result
+
+
+def test_what_a_pack_has_beside_it_does_not_come_in(outside: Registries, lib: Locked) -> None:
+    """Else what is pinned could have a second part that is not. Git itself takes such a pack, as
+    the last test below sees."""
+    more = hidden(lib)
+    GitInternet.packs[lib.name] = packed(lib, more=more)
+    found = ("-C", "copy", "cat-file", "-e", more)
+    said = run(outside, lib, clone(lib)[0], found)
+    assert said.result[0][0] != 0
+    assert said.result[1][0] != 0
+    (denied,) = said.denials("integrity_mismatch")
+    assert f"has {more[:12]} in it, for which nobody asked" in denied["reason"]
+
+
+@pytest.mark.parametrize("what", ["HEAD~2", "HEAD~2:two", "HEAD~2^{tree}"])
+def test_a_pack_that_lacks_something_is_refused_and_not_kept(
+    outside: Registries, lib: Locked, what: str
+) -> None:
+    """The next sandbox gets what the host has by then."""
+    GitInternet.packs[lib.name] = packed(lib, without=git(lib.tree, "rev-parse", what))
+    said = run(outside, lib, *clone(lib))
+    assert said.result[0][0] != 0
+    assert said.denials("integrity_mismatch")
+    del GitInternet.packs[lib.name]
+    assert run(outside, lib, *clone(lib)).result == [[0, ""], [0, "two\none\n"]]
+
+
+def test_what_a_first_sandbox_got_is_judged_again_for_a_second(
+    outside: Registries, lib: Locked
+) -> None:
+    """The first is held to nothing, has the host answer what it likes, and it is kept."""
+    git(lib.bare, "update-ref", "refs/heads/main", lib.pinned)  # both ask one question
+    git(lib.bare, "update-ref", "-d", "refs/heads/other")
+    git(lib.bare, "tag", "-d", "v1", "light")
+    more = hidden(lib)
+    bad = packed(lib, more=more)
+    GitInternet.packs[lib.name] = bad
+    fetch = ("-C", "copy", "fetch", "-q", "--no-tags", lib.url, lib.pinned)
+    found = ("-C", "copy", "cat-file", "-e", more)
+    commands = (("init", "-q", "copy"), fetch, found)
+    first = run(outside, lib, *commands, policy=OPEN)
+    assert [status for status, _ in first.result] == [0, 0, 0], first.result
+    del GitInternet.packs[lib.name]
+    assert eventually(lambda: outside.keeps_any(b"000dpackfile\n"), 60)
+    second = run(outside, lib, *commands)
+    assert [status for status, _ in second.result[:2]] == [0, 0], second.result
+    assert second.result[2][0] != 0
+    asked = [each for each in outside.script.asked if "want " in each.head]
+    assert len(asked) == 2
