@@ -224,7 +224,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.INTERNAL: Explanation(
         "Cleanroom failed in a way that it does not explain: this is a bug, or the machine is ill.",
         "A full disk and a database that cannot be written are the usual outside reasons.",
-        "Look at the daemon's log, and report what you find with: cleanroom version --json",
+        "Look at the daemon's log (daemon.log beside its state, ~/.local/state/cleanroom or"
+        " /var/lib/cleanroom), and report what you find with: cleanroom version --json",
     ),
 }
 

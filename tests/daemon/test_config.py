@@ -197,7 +197,8 @@ def test_a_certificate_that_changed_after_it_was_read_is_told(tmp_path: Path) ->
 def test_a_program_that_was_installed_anew_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "__init__.py"
+    program = tmp_path / "src" / "cleanroom" / "__init__.py"
+    program.parent.mkdir(parents=True)
     program.write_text("one")
     monkeypatch.setattr("cleanroom.__file__", str(program))
     config = load_config(tmp_path / "none.yaml", {})
@@ -205,4 +206,10 @@ def test_a_program_that_was_installed_anew_is_told(
     fresh = tmp_path / "fresh"
     fresh.write_text("one")
     fresh.replace(program)
-    assert changed_file(config) == str(program)
+    assert changed_file(config) == str(program.parent)
+    config = load_config(tmp_path / "none.yaml", {})
+    assert changed_file(config) == ""
+    commits = tmp_path / ".git" / "logs" / "HEAD"
+    commits.parent.mkdir(parents=True)
+    commits.write_text("pulled")
+    assert changed_file(config) == str(program.parent)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import cleanroom
 from cleanroom.api.types import ConfigReport, ConfigValue
@@ -29,25 +29,33 @@ _WHOLE: Final = ("secrets", "mirrors")  # mappings that are one value
 _EMPTY: Final = nodes.Mapping((), flow=False, place=START, start=0, end=0)
 
 
+class Made(NamedTuple):
+    """Something a daemon was made of: what a person is told, files, their stamps at that time."""
+
+    name: str
+    files: tuple[str, ...]
+    stamps: tuple[Stamp, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Settings in force; `path` and `text` are the file's, `origins` says where each was said.
 
-    `files` are stamps of what else the daemon was made of: what `gateway.trust` names, the program.
+    `made_of` is what else the daemon was made of: what `gateway.trust` names, the program.
     """
 
     settings: Settings
     path: str
     origins: Mapping[str, str]
     text: str = ""
-    files: tuple[tuple[str, Stamp], ...] = ()
+    made_of: tuple[Made, ...] = ()
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     """Read the operator's file, if there is one. Raises FileErrors."""
     config = parse_config(_text(path), str(path), environment)
-    files = (*config.settings.gateway.trust, cleanroom.__file__)
-    return replace(config, files=tuple((each, _stamp(each)) for each in files))
+    made_of = [Made(each, (each,), (_stamp(each),)) for each in config.settings.gateway.trust]
+    return replace(config, made_of=(*made_of, _program()))
 
 
 def changed_file(config: Config) -> str:
@@ -57,7 +65,15 @@ def changed_file(config: Config) -> str:
             return config.path
     except FileErrors:
         return config.path
-    return next((path for path, stamp in config.files if _stamp(path) != stamp), "")
+    changed = (each for each in config.made_of if tuple(map(_stamp, each.files)) != each.stamps)
+    return next((each.name for each in changed), "")
+
+
+def _program() -> Made:
+    """Return what changes when cleanroom is installed anew, or its checkout gets other commits."""
+    package = Path(cleanroom.__file__)
+    files = (str(package), str(package.parents[2] / ".git" / "logs" / "HEAD"))
+    return Made(str(package.parent), files, tuple(map(_stamp, files)))
 
 
 def _stamp(path: str) -> Stamp:
