@@ -126,7 +126,12 @@ def test_a_host_of_two_registries_has_a_path_for_one_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("npm", "git"), [("forge.example", "forge.example"), ("forge.example/a", "forge.example/A")]
+    ("npm", "git"),
+    [
+        ("forge.example", "forge.example"),
+        ("forge.example/a", "forge.example/A"),
+        ("forge.example/a", "forge.example/a."),
+    ],
 )
 def test_two_registries_at_one_place_are_an_error(npm: str, git: str) -> None:
     [problem] = problems_in(SHARED % (npm, "true", git))

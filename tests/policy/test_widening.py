@@ -324,6 +324,14 @@ def test_what_another_registry_has_as_no_path_of_it_is_named_any_more_is_wider(l
     assert texts(both, less) == ["registry git of r.example/npm, past npm"]
 
 
+def test_capitals_are_no_reason_to_pass_over_what_another_registry_has_now() -> None:
+    """A server may not mind them: until now such a path had two readings."""
+    git = GIT.replace("r.example", "r.example/API")
+    both = TWO % ("true", "r.example/api/npm, s.example", git)
+    less = TWO % ("true", "s.example", git)
+    assert texts(both, less) == ["registry git of r.example/api/npm, past npm"]
+
+
 def test_a_site_that_goes_with_nobody_to_have_it_is_not_wider() -> None:
     both = TWO % ("true", "r.example/npm, s.example", GIT)
     assert texts(both, TWO % ("true", "s.example", "enable: false")) == []

@@ -14,6 +14,7 @@ from cleanroom.policy.model import (
     RegistryPolicy,
 )
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
+from cleanroom.policy.sites import folded
 from cleanroom.policy.values import choice, duration, flag, site, text
 
 MANAGERS: Final = ("npm", "pypi", "cargo", "go", "git")
@@ -225,7 +226,7 @@ def _check_sites(fields: Fields, policies: tuple[RegistryPolicy, ...]) -> None:
     owners: dict[str, str] = {}
     for policy in policies:
         for each in policy.allowed_hosts if policy.enabled else ():
-            owner = owners.setdefault(each.lower(), policy.manager)
+            owner = owners.setdefault(folded(each), policy.manager)
             if owner != policy.manager:
                 key = next(key for key in _REGISTRIES if key.name == policy.manager)
                 message = f"cannot have {each} in allowed_hosts of {owner} and of {policy.manager}"

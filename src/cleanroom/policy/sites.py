@@ -71,11 +71,9 @@ def is_respelt(prefixes: Iterable[str], path: str) -> bool:
     """
     known = tuple(prefixes)
     found = prefix_of(known, path)
-    return prefix_of(map(_folded, known), _folded(path)) != (
-        None if found is None else _folded(found)
-    )
+    return prefix_of(map(folded, known), folded(path)) != (None if found is None else folded(found))
 
 
-def _folded(path: str) -> str:
-    """Return a path as servers of some systems read it: no capitals, no dots at a part's end."""
+def folded(path: str) -> str:
+    """Return a path, or a site, as some servers read it: no capitals, no dots at a part's end."""
     return "/".join(part.rstrip(".") for part in path.lower().split("/"))

@@ -21,7 +21,7 @@ from cleanroom.policy.model import (
 )
 from cleanroom.policy.network_reach import Point, allows_name, undenied_blocks, wider_points
 from cleanroom.policy.opened import registry_hosts
-from cleanroom.policy.sites import prefix_of, split_site
+from cleanroom.policy.sites import folded, prefix_of, split_site
 from cleanroom.policy.widening_secrets import widened_secrets
 from cleanroom.policy.widening_values import (
     Change,
@@ -119,10 +119,11 @@ def _places(old: CompiledPolicy, new: CompiledPolicy) -> Iterator[Change]:
     """Yield sites that another registry has now, as no longer one of them is named by its path."""
     before, after = _owners(old), _owners(new)
     for host, sites in before.items():
+        there = {folded(prefix): manager for prefix, manager in after.get(host, {}).items()}
         for prefix, manager in sites.items():
-            now = prefix_of(after.get(host, {}), prefix)
-            owner = manager if now is None else after[host][now]
-            if owner != manager and now != prefix:  # else allowed_hosts says so
+            now = prefix_of(there, folded(prefix))
+            owner = manager if now is None else there[now]
+            if owner != manager and now != folded(prefix):  # else allowed_hosts says so
                 yield Change(f"registry {owner} of {host}{prefix}, past {manager}")
 
 
