@@ -23,7 +23,7 @@ def test_the_last_run_is_shown(cli: CommandLine) -> None:
     cli.script.answers["GET /v1/runs/last"] = Answer(ENDED)
     out = cli("status").out
     assert "failure    timed_out: cannot go on" in out
-    assert "2 connections denied (1 host)" in out
+    assert "denied     2 connections denied (1 host)" in out
     assert "changed    1 file" in out
     assert "cache      3 hits, 1 miss, 1 stale, 1.5 KiB not fetched again\n" in out
     assert "12.2 ms" in out

@@ -65,7 +65,8 @@ def _show(run: Reply, shell: Shell) -> None:
     if "cache" in run:
         shell.screen.out(f"{'cache'.ljust(10)} {cache_text(run.item('cache'))}")
     if run.items("denied"):
-        shell.screen.out(f"{'denied'.ljust(10)} {denied_summary(run.items('denied'))}")
+        denied = denied_summary(run.items("denied")).removeprefix("cleanroom: ")
+        shell.screen.out(f"{'denied'.ljust(10)} {denied}")
     shell.screen.out("timings")
     timings = run.table("timings")
     width = max(map(len, timings), default=0)

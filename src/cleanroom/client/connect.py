@@ -49,7 +49,7 @@ def _connect(endpoint: Endpoint, caller: Caller) -> Connection:
         health = _health(connection, may_end=may_replace)
         if health is not None and _is_current(health):
             return connection
-        if health is not None and not (may_replace and _is_replaceable(health)):
+        if health is not None and not (may_replace and _is_replaceable(connection, health)):
             _complain(connection, health, caller)
             return connection
         connection.close()
@@ -70,8 +70,9 @@ def _is_current(health: Reply) -> bool:
     return health.text("version") == __version__ and not health.text("changed", "")
 
 
-def _is_replaceable(health: Reply) -> bool:
-    return health.flag("on_demand") and health.flag("idle")
+def _is_replaceable(connection: Connection, health: Reply) -> bool:
+    # a daemon of another PID namespace has no number here (unix(7)), and its end cannot be awaited
+    return health.flag("on_demand") and health.flag("idle") and connection.peer_pid() > 0
 
 
 def _complain(connection: Connection, health: Reply, caller: Caller) -> None:
@@ -131,7 +132,7 @@ def _standing(endpoint: Endpoint, caller: Caller) -> tuple[Connection | None, st
     from cleanroom.client.replace import outdated, retire  # noqa: PLC0415 -- almost never needed
 
     try:
-        if _is_replaceable(health):
+        if _is_replaceable(connection, health):
             retire(connection)
             return None, f", as the last one {outdated(health)}"
     except RemoteError as error:

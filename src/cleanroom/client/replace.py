@@ -28,7 +28,7 @@ def outdated(health: Reply) -> str:
 
 def remedy(health: Reply, pid: int) -> str:
     """Return what lets another daemon take the place of one that no command may replace now."""
-    if not health.flag("on_demand"):
+    if not health.flag("on_demand") or not pid:  # 0: it is of another PID namespace
         return "end it where it was started, with its sandboxes, and start it again"
     living = health.maybe_number("sandboxes") or 0
     if not living:
@@ -39,7 +39,11 @@ def remedy(health: Reply, pid: int) -> str:
 
 def retire(connection: Connection) -> None:
     """Have the daemon end, and wait until it did. Raises RemoteError if it is not idle, Fault."""
-    process = os.pidfd_open(connection.peer_pid())
+    try:
+        process = os.pidfd_open(connection.peer_pid())
+    except ProcessLookupError:
+        connection.close()  # it ended by itself
+        return
     try:
         connection.call(Call("retire"))
         connection.close()  # it waits for those who are connected
