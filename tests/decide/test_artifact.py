@@ -8,7 +8,7 @@ from cleanroom.decide.artifact import (
     decide_request,
     warns_of,
 )
-from cleanroom.decide.registries import Registries, make_registries
+from cleanroom.decide.registries import Registries, judge_by, make_registries
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
     ArtifactPin,
@@ -24,13 +24,17 @@ TODAY = "2027-01-15"
 SHA512, SHA256, SHA1 = "sha512:" + "a" * 128, "sha256:" + "b" * 64, "sha1:" + "c" * 40
 
 
-def _registries(*pins: ArtifactPin, manager: str = "npm", **changes: object) -> Registries:
+def _policy(*pins: ArtifactPin, manager: str = "npm", **changes: object) -> CompiledPolicy:
     lockfile = LockfilePolicy(enabled=True, lockfiles=("package-lock.json",))
     hosts = (NPM,) if manager == "npm" else (INDEX, FILES)
     npm = RegistryPolicy(manager, enabled=True, allowed_hosts=hosts, lockfile=lockfile)
     npm = dataclasses.replace(npm, artifact_allowlist=pins, **changes)  # type: ignore[arg-type]
     off = RegistryPolicy("cargo", enabled=False, allowed_hosts=("crates.example",))
-    return make_registries(CompiledPolicy("sha256:0", "", registries=(npm, off)))
+    return CompiledPolicy("sha256:0", "", registries=(npm, off))
+
+
+def _registries(*pins: ArtifactPin, manager: str = "npm", **changes: object) -> Registries:
+    return make_registries(_policy(*pins, manager=manager, **changes))
 
 
 def _granted(registries: Registries, target: str, host: str = NPM, today: str = TODAY) -> Grant:
@@ -231,3 +235,14 @@ def test_under_a_cooldown_a_page_without_dates_is_refused() -> None:
     assert _refused(pypi, "/pypi/six/json", INDEX).deny.code is Code.COOLDOWN_ACTIVE
     of_file = _granted(pypi, "/p/six-1.0-py3-none-any.whl.metadata", FILES)
     assert (of_file.kind, of_file.cooldown_s) == ("metadata", 0)
+
+
+def test_equal_pins_are_known_by_their_digest_wherever_they_stand() -> None:
+    def pins(*found: ArtifactPin) -> tuple[tuple[str, str], ...]:
+        return judge_by(_policy(*found)).pins(NPM)
+
+    moved = dataclasses.replace(MS, source="package-lock.json:13")
+    weaker = dataclasses.replace(MS, digests=(SHA256,))
+    assert pins(MS) == pins(moved) != ()
+    assert len({pins(), pins(MS), pins(weaker), pins(MS, weaker)}) == 4
+    assert judge_by(_policy(MS)).pins("other.example") == ()

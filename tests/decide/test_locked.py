@@ -3,7 +3,7 @@
 import pytest
 
 from cleanroom.decide.grammar import GRAMMARS
-from cleanroom.decide.locked import Hold, Locked, index_locked
+from cleanroom.decide.locked import Hold, Locked, SortedNames, index_locked
 from cleanroom.policy.model import ArtifactPin, LockfilePolicy, RegistryPolicy, UnpinnedArtifact
 
 STRONG, WEAK = f"sha512:{'b' * 128}", f"sha256:{'a' * 64}"
@@ -80,6 +80,7 @@ def test_a_name_of_many_parts_is_known_by_itself_alone() -> None:
     """SECURITY: each part of each name, written out, would fill the gateway's memory."""
     names = ["/".join([f"m{count}.test", *"a" * 2000]) for count in range(2000)]
     found = locked("go", *(pin(each, "v1.0.0", "zip", "h1:00") for each in names))
+    assert isinstance(found.names, SortedNames)
     assert len(found.names) == len(names)
     assert sum(map(len, found.names)) == sum(map(len, names))
     assert found.leads_to("/".join(["m7.test", *"a" * 1999]))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.decide.registries import judge_by
 from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.budgets import Allowances
 from cleanroom.gateway.ca import Authority
@@ -49,7 +50,7 @@ class Scene:
 
     def open(self, allow: CompiledPolicy | None = None, given: Given | None = None) -> Door:
         allowed = allow or policy(f"127.0.0.1/32:{self.tcp4[1]}")
-        self.door = Door(self.world, "sbx_test", allowed, self.sockets, given)
+        self.door = Door(self.world, "sbx_test", judge_by(allowed), self.sockets, given)
         self.stack.callback(self.door.close)
         return self.door
 
@@ -250,10 +251,10 @@ def test_a_narrower_policy_cuts_what_it_does_not_allow(scene: Scene) -> None:
     client = scene.client()
     scene.until(lambda: scene.world.events)
     scene.upstream()
-    door.narrow(policy(f"127.0.0.1/32:{scene.tcp4[1]}"))
+    door.narrow(judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}")))
     turn_for_a_while(scene.reactor)
     assert received(client) is None
-    door.narrow(policy("a.test:443"))
+    door.narrow(judge_by(policy("a.test:443")))
     scene.until(lambda: scene.is_reset(client))
     assert [(e.phase, e.allowed) for e in scene.world.events] == [
         ("verdict", True), ("verdict", False), ("closed", True),
@@ -269,7 +270,7 @@ def test_what_is_judged_otherwise_is_cut_although_it_is_allowed_yet(scene: Scene
     client = scene.client()
     scene.until(lambda: scene.world.events)
     scene.upstream()
-    door.narrow(policy(f"127.0.0.1/32:{scene.tcp4[1]}", deny=("198.51.100.0/24:443",)))
+    door.narrow(judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}", deny=("198.51.100.0/24:443",))))
     scene.until(lambda: scene.is_reset(client))
     assert [(e.phase, e.allowed) for e in scene.world.events] == [
         ("verdict", True), ("closed", True),
@@ -338,7 +339,7 @@ def test_a_narrower_policy_cuts_the_connections_of_what_it_no_longer_binds(scene
     client = scene.client()
     client.send(b"hello")
     scene.until(lambda: scene.world.events)
-    door.narrow(policy(f"a.test:{scene.tcp4[1]}"))
+    door.narrow(judge_by(policy(f"a.test:{scene.tcp4[1]}")))
     scene.until(lambda: scene.is_reset(client))
     assert scene.codes()[-2:] == ["secret_unavailable", ""]  # and its end
     again = scene.client()

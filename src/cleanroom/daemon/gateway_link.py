@@ -29,13 +29,13 @@ from cleanroom.daemon.gateway_answers import (
 from cleanroom.daemon.gateway_door import GatewayDoor, descriptors_of
 from cleanroom.daemon.gateway_process import launch_of
 from cleanroom.daemon.host_networks import read_host_networks
+from cleanroom.daemon.policy_files import PolicyFiles
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
 from cleanroom.decide.mirror import Mirror
 from cleanroom.errors import Fault
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
-from cleanroom.gateway.handover import policy_file
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import opened_names
 
@@ -79,6 +79,7 @@ class GatewayLink:
         self._authorising: dict[str, asyncio.Future[str]] = {}
         self._holding: dict[tuple[str, str], asyncio.Future[control.SecretHeld]] = {}
         self._served: set[str] = set()
+        self._files = PolicyFiles()
         self._socket: socket.socket | None = None
         self._child: Child | None = None
         self._cache = supplies.content.link()
@@ -170,10 +171,12 @@ class GatewayLink:
         sandbox_id = message.sandbox_id
         descriptors: tuple[int, ...] = descriptors_of(sockets)
         try:
-            self._configure()
-            descriptors = (policy_file(policy), *descriptors)
-            done = self._opening[sandbox_id] = self._loop.create_future()
             self._served.add(sandbox_id)
+            descriptors = (await self._files.file(policy), *descriptors)
+            if sandbox_id not in self._served:  # closed meanwhile, or the gateway is gone
+                raise gone()
+            self._configure()
+            done = self._opening[sandbox_id] = self._loop.create_future()
             self._send(message, descriptors)
             descriptors = ()  # closed when sent
             async with asyncio.timeout(_ANSWER_S):
@@ -189,9 +192,13 @@ class GatewayLink:
         """Hold a live sandbox to a narrower policy; when this returns, nothing beyond it lives."""
         if not self.alive or sandbox_id not in self._served:
             return
-        done = self._narrowing[sandbox_id] = self._loop.create_future()
         try:
-            self._send(control.NarrowPolicy(sandbox_id), (policy_file(policy),))
+            descriptor = await self._files.file(policy)
+            if sandbox_id not in self._served:  # closed meanwhile, or the gateway is gone
+                os.close(descriptor)
+                return
+            done = self._narrowing[sandbox_id] = self._loop.create_future()
+            self._send(control.NarrowPolicy(sandbox_id), (descriptor,))
             async with asyncio.timeout(_ANSWER_S):
                 await done
         except Fault:
@@ -269,6 +276,7 @@ class GatewayLink:
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
             self._socket = None
+        self._files.close()
         while self._unsent:
             _close_all(self._unsent.popleft()[1])
         for waits in (self._opening, self._narrowing, self._closing):

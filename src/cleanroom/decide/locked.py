@@ -5,10 +5,11 @@ lock file for one request: its repository writes as many entries as may be read,
 of a gateway would wait.
 """
 
+import hashlib
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from cleanroom.decide.grammar import Grammar
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
@@ -27,14 +28,33 @@ class Hold(NamedTuple):
     is_first_seen: bool
 
 
+class Names(Protocol):
+    """The names of packages, in order."""
+
+    def after(self, name: str) -> str:
+        """Return the first that is not before `name`, "" if there is none."""
+        ...
+
+
+class SortedNames(tuple[str, ...]):
+    """Implements Names; they are sorted."""
+
+    __slots__ = ()
+
+    def after(self, name: str) -> str:
+        """Implement Names."""
+        at = bisect_left(self, name)
+        return self[at] if at < len(self) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """All that is locked of one registry. `names` are sorted."""
+    """All that is locked of one registry."""
 
     grammar: Grammar
     holds: Mapping[_Key, Hold]
-    names: tuple[str, ...]
-    versions: frozenset[_Key]  # as they are written
+    names: Names
+    versions: Collection[_Key]  # as they are written
     unpinned: Mapping[_Key, UnpinnedArtifact]
 
     def hold(self, name: str, version: str, file: str) -> Hold | None:
@@ -51,19 +71,15 @@ class Locked:
 
     def has(self, name: str) -> bool:
         """Tell whether any version of a package is pinned."""
-        return self._after(name) == name
+        return self.names.after(name) == name
 
     def leads_to(self, name: str) -> bool:
         """Tell whether it is a package that is pinned, or lies above one."""
-        return self.has(name) or self._after(f"{name}/").startswith(f"{name}/")
-
-    def _after(self, name: str) -> str:
-        at = bisect_left(self.names, name)
-        return self.names[at] if at < len(self.names) else ""
+        return self.has(name) or self.names.after(f"{name}/").startswith(f"{name}/")
 
 
 def index_locked(policy: RegistryPolicy, grammar: Grammar) -> Locked:
-    """Index what lock files say; to be done once."""
+    """Index what lock files say; to be done once, and where nobody waits."""
     is_held = policy.lockfile.enabled and policy.lockfile.mode != "off"
     pins = policy.artifact_allowlist if is_held else ()
     found: dict[_Key, list[ArtifactPin]] = {}
@@ -75,10 +91,20 @@ def index_locked(policy: RegistryPolicy, grammar: Grammar) -> Locked:
     return Locked(
         grammar,
         {key: _join(every) for key, every in found.items()},
-        tuple(sorted({name for name, _ in found})),
+        # Pins come in order, so that these nearly are, and to sort them is quick.
+        SortedNames(sorted(dict.fromkeys(name for name, _ in found))),
         frozenset((pin.name, pin.version) for pin in pins),
         unpinned,
     )
+
+
+def digest_pins(policy: RegistryPolicy) -> str:
+    """Return what is the same for equal pins of a registry."""
+    digest = hashlib.sha256()
+    for pin in policy.artifact_allowlist:
+        said = (pin.name, pin.version, pin.file, pin.url, pin.digests, pin.strength)
+        digest.update(repr(said).encode())
+    return digest.hexdigest()
 
 
 def _key(grammar: Grammar, pin: ArtifactPin) -> _Key:
@@ -98,7 +124,7 @@ def _join(pins: list[ArtifactPin]) -> Hold:
 
 def _strongest(digests: Collection[str]) -> tuple[str, ...]:
     """Return the digests of the strongest algorithm that any pin has; the others say less."""
-    # Nearly all say one, and all sandboxes of a gateway wait while it looks at each.
+    # Nearly all say one, and there may be very many.
     if len(digests) == 1 and next(iter(digests)).partition(":")[0] in _STRENGTH:
         return tuple(digests)
     known = {each: _STRENGTH.get(each.partition(":")[0], -1) for each in digests}

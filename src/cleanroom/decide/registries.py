@@ -5,8 +5,9 @@ grammar reads it. Never: two registries for one request; a path that is of one r
 another for a server that reads it otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from cleanroom.decide import locked as packages
 from cleanroom.decide.commits import Locked, index_commits
@@ -22,7 +23,7 @@ class Registry:
     """One enabled registry, with what its lock files and its exceptions say.
 
     `beside`: the sites of other registries at its hosts.
-    `commits`: those of git, by repository.
+    `commits`: those of git, by repository. `pins`: a digest of what is pinned, by any of them.
     `pushed`: the hosts and patterns of repositories that some secret may push to.
     """
 
@@ -33,6 +34,7 @@ class Registry:
     beside: tuple[str, ...] = ()
     pushed: tuple[tuple[str, str], ...] = ()
     commits: Locked = field(default_factory=dict)
+    pins: str = ""
 
     @property
     def lockfiles(self) -> str:
@@ -42,6 +44,29 @@ class Registry:
 
 # By host, then by what the paths of a site begin with; "" is the whole host.
 Registries = Mapping[str, Mapping[str, Registry]]
+
+
+class Judged(NamedTuple):
+    """By what requests are judged: a policy, and what its lock files pin, to be looked up.
+
+    `policy` may be without its pins then.
+    """
+
+    policy: CompiledPolicy
+    registries: Registries
+
+    def pins(self, host: str) -> tuple[tuple[str, str], ...]:
+        """Return a digest of what is pinned for each site of a host."""
+        sites = self.registries.get(host, {})
+        return tuple(sorted((prefix, each.pins) for prefix, each in sites.items()))
+
+
+class Index(NamedTuple):
+    """What the lock files of one registry say, to be looked up. `digest`: of what they pin."""
+
+    locked: packages.Locked
+    commits: Locked
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +95,32 @@ class Found:
         return Unsound("the page's own address is that of another registry")
 
 
-def make_registries(policy: CompiledPolicy) -> Registries:
-    """Index the enabled registries of a policy; to be done once."""
+def judge_by(policy: CompiledPolicy, indexes: Iterable[Index | None] | None = None) -> Judged:
+    """Return what requests are judged by. `indexes`: one a registry; None: they are made."""
+    made = map(index_registry, policy.registries) if indexes is None else indexes
     found: dict[str, dict[str, Registry]] = {}
-    for each in policy.registries:
-        grammar = GRAMMARS.get(each.manager) if each.enabled else None
-        if grammar is None:
+    for each, index in zip(policy.registries, made, strict=True):
+        if index is None:
             continue
-        registry = _open(each, grammar, policy)
+        registry = _open(each, index, policy)
         for host, prefix in map(split_site, each.allowed_hosts):
             # No policy that was parsed has two registries at one site.
             found.setdefault(host, {})[prefix] = registry
-    return found
+    return Judged(policy, found)
+
+
+def make_registries(policy: CompiledPolicy) -> Registries:
+    """Index the enabled registries of a policy."""
+    return judge_by(policy).registries
+
+
+def index_registry(policy: RegistryPolicy) -> Index | None:
+    """Index what lock files say, which is long; None of a registry that is not to be asked."""
+    grammar = GRAMMARS.get(policy.manager)
+    if grammar is None or not policy.enabled:
+        return None
+    commits = index_commits(policy) if policy.manager == "git" else {}
+    return Index(packages.index_locked(policy, grammar), commits, packages.digest_pins(policy))
 
 
 def find_registry(registries: Registries, host: str, target: str) -> Found | Unsound | None:
@@ -105,7 +144,7 @@ def find_registry(registries: Registries, host: str, target: str) -> Found | Uns
     return Found(sites[prefix], path.removeprefix(prefix) or "/", prefix, before=prefix)
 
 
-def _open(policy: RegistryPolicy, grammar: Grammar, whole: CompiledPolicy) -> Registry:
+def _open(policy: RegistryPolicy, index: Index, whole: CompiledPolicy) -> Registry:
     hosts = hosts_of(policy.allowed_hosts)
     others = (each for each in whole.registries if each.enabled and each is not policy)
     beside = tuple(
@@ -118,7 +157,6 @@ def _open(policy: RegistryPolicy, grammar: Grammar, whole: CompiledPolicy) -> Re
         for host in secret.allowed_hosts
         for name in secret.git.repositories
     )
-    commits = index_commits(policy) if policy.manager == "git" else {}
-    locked = packages.index_locked(policy, grammar)
-    excepted = index_excepted(policy, grammar)
-    return Registry(policy, grammar, locked, excepted, beside, pushed, commits)
+    locked, commits, digest = index
+    excepted = index_excepted(policy, locked.grammar)
+    return Registry(policy, locked.grammar, locked, excepted, beside, pushed, commits, digest)

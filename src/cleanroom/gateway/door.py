@@ -16,7 +16,7 @@ from cleanroom.decide.address import Guard
 from cleanroom.decide.match import Address
 from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import Judged
 from cleanroom.decide.secret import Foreign
 from cleanroom.decide.tcp import decide_connection, decide_dial, is_judged_alike
 from cleanroom.errors import Code
@@ -134,19 +134,18 @@ class Door:
         self,
         around: Surroundings,
         sandbox_id: str,
-        policy: CompiledPolicy,
+        judged: Judged,
         sockets: Sequence[socket.socket],
         given: Given | None = None,
     ) -> None:
         self.reactor = around.reactor
         self._around = around
         self._sandbox_id = sandbox_id
-        self._policy = policy
-        self.registries = make_registries(policy)
+        self._policy, self.registries = judged
         self._given = given or Given(SandboxSecrets(self.reactor.now))
         self._secrets = self._given.secrets
         self._inner = Inner(self._plain, self._opened, self._relayed, self._secrets.why_ended)
-        self._dns = DnsAnswerer(policy, keyring=self._secrets)
+        self._dns = DnsAnswerer(self._policy, keyring=self._secrets)
         self._folder = Folder()
         self._spent = _Spent()
         self._live: set[Connection] = set()
@@ -165,22 +164,23 @@ class Door:
         """Implement datagrams.Keeper."""
         return self._dns
 
-    def narrow(self, policy: CompiledPolicy) -> None:
-        """Judge by `policy` from now on; cut what it judges otherwise than before.
+    def narrow(self, judged: Judged) -> None:
+        """Judge by that from now on; cut what it judges otherwise than before.
 
         What is cut may be allowed yet: its client begins again, and is judged by `policy`.
         """
-        old, self._policy = self._policy, policy
-        self.registries = make_registries(policy)
+        old = Judged(self._policy, self.registries)
+        policy = self._policy = judged.policy
+        self.registries = judged.registries
         self._dns.narrow(policy)
         self._secrets.narrow(policy.secrets)
         self._revoke()
-        # All pins of a registry are compared: once, however many connections go there.
-        is_alike = cache(partial(is_judged_alike, old, policy))
+        is_alike = cache(partial(is_judged_alike, old.policy, policy))
         for connection in list(self._live):
             target = connection.target
             place = target.name, target.address, target.port
-            if target.port == DNS_PORT or is_alike(*place):
+            is_pinned_alike = old.pins(target.name) == judged.pins(target.name)
+            if target.port == DNS_PORT or (is_pinned_alike and is_alike(*place)):
                 continue
             verdict = decide_connection(policy, *place)
             if isinstance(verdict, Deny):

@@ -258,16 +258,16 @@ class Gateway:
             raise control.ControlError(error)
         file, *door = self._take_descriptors(1 + control.DOOR_DESCRIPTORS)
         sockets = [socket.socket(fileno=each) for each in door]
-        policy = read_policy(file)
+        judged = read_policy(file)
         given = self._given_to(sandbox_id)
         given.offline = message.offline
-        self._doors[sandbox_id] = Door(self, sandbox_id, policy, sockets, given)
+        self._doors[sandbox_id] = Door(self, sandbox_id, judged, sockets, given)
         self._send(control.DoorOpened(sandbox_id))
 
     def _narrow(self, sandbox_id: str) -> None:
-        policy = read_policy(self._take_descriptors(1)[0])
+        judged = read_policy(self._take_descriptors(1)[0])
         if sandbox_id in self._doors:
-            self._doors[sandbox_id].narrow(policy)
+            self._doors[sandbox_id].narrow(judged)
             self._upstream.close_idle(sandbox_id)
         self._flush_reports()
         self._send(control.PolicyNarrowed(sandbox_id))
