@@ -1,17 +1,21 @@
 """A run begins if its policy was agreed to for this very folder (P5; attacks on approval)."""
 
+import asyncio
 import dataclasses
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from cleanroom.daemon import approvals
 from cleanroom.daemon.approvals import NOTICE, Approvals, Workspace
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.store import Approval, Store
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
+from cleanroom.policy.widening import Difference, difference
 from tests.daemon.daemons import play
 from tests.fake_workspaces import FakeWorkspaces
 from tests.fakes import FakeBackend
@@ -222,5 +226,30 @@ def test_a_long_difference_is_counted(tmp_path: Path) -> None:
     async def conversation(desk: Desk) -> None:
         await desk.approvals.admit(HERE, compile_nothing())
         assert "host one.example on port 80, 443 and 1 more" in await desk.refused(TWO)
+
+    at_a_desk(tmp_path, conversation)
+
+
+def test_a_long_comparison_for_one_folder_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(old: CompiledPolicy, new: CompiledPolicy) -> Difference:
+        if new == TWO:
+            begun.set()
+            assert go_on.wait(60)
+        return difference(old, new)
+
+    async def conversation(desk: Desk) -> None:
+        await desk.approvals.admit(HERE, ONE)
+        monkeypatch.setattr(approvals, "difference", slowly)
+        async with asyncio.TaskGroup() as group:
+            long = group.create_task(desk.refused(TWO))
+            assert await asyncio.to_thread(begun.wait, 60)
+            other = dataclasses.replace(HERE, path="/home/someone/other")
+            assert await desk.approvals.admit(other, ONE) != []
+            go_on.set()
+        assert "two.example" in long.result()
 
     at_a_desk(tmp_path, conversation)

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from msgspec import structs
 
 from cleanroom.decide.artifact import (
     Grant,
@@ -241,8 +242,8 @@ def test_equal_pins_are_known_by_their_digest_wherever_they_stand() -> None:
     def pins(*found: ArtifactPin) -> tuple[tuple[str, str], ...]:
         return judge_by(_policy(*found)).pins(NPM)
 
-    moved = dataclasses.replace(MS, source="package-lock.json:13")
-    weaker = dataclasses.replace(MS, digests=(SHA256,))
+    moved = structs.replace(MS, source="package-lock.json:13")
+    weaker = structs.replace(MS, digests=(SHA256,))
     assert pins(MS) == pins(moved) != ()
     assert len({pins(), pins(MS), pins(weaker), pins(MS, weaker)}) == 4
     assert judge_by(_policy(MS)).pins("other.example") == ()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from cleanroom.errors import Code
+from cleanroom.policy import compile as compile_module
 from cleanroom.policy.compile import compile_nothing, compile_policy
 from cleanroom.policy.model import (
     ArtifactPin,
@@ -124,6 +125,32 @@ def test_what_a_pin_means_is_part_of_the_hash_and_where_it_stands_is_not() -> No
     assert with_pins(moved).policy_hash == with_pins(pin).policy_hash
     weaker = structs.replace(pin, strength="first-seen")
     assert with_pins(weaker).policy_hash != with_pins(pin).policy_hash
+
+
+NPM = """version: 1
+registries:
+  npm: {enable: true, allowed_hosts: [h.test]}
+"""
+
+
+def test_many_pins_are_hashed_as_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = '"pins":[]'
+    pins = tuple(ArtifactPin(f"{said}{number}", said) for number in range(5))
+    (npm,) = parse_policy(NPM, PATH).registries
+    policy = dataclasses.replace(
+        parse_policy(NPM, PATH),
+        registries=(
+            dataclasses.replace(npm, artifact_allowlist=pins, cache_ref=said),
+            dataclasses.replace(npm, manager="cargo", artifact_allowlist=pins[:1]),
+            dataclasses.replace(npm, manager="go", artifact_allowlist=()),
+            dataclasses.replace(npm, manager="pypi", artifact_allowlist=pins[:3], enabled=False),
+        ),
+    )
+    wanted = compile_policy(policy).policy_hash
+    for part in (1, 2, 5, 6):
+        monkeypatch.setattr(compile_module, "_PART", part)
+        assert compile_policy(policy).policy_hash == wanted
+    assert wanted == "sha256:1371275a8a54dd0cc3cda71ec1abbcc6cba106aa3844abc518d49e1261d47d38"
 
 
 def test_a_contradiction_is_a_conflict_with_both_lines() -> None:

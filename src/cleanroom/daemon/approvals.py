@@ -15,9 +15,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 
+from cleanroom.daemon.approved import Approved, read_approved, write_approved
 from cleanroom.daemon.journal import Journal
 from cleanroom.daemon.store import Approval, Store
 from cleanroom.errors import Code, Refused, UserError
@@ -42,15 +44,6 @@ class Marks(Protocol):
     async def mark(self, workspace: str) -> str:
         """Return what only this folder has. Raises UserError, Refused if it is no workspace."""
         ...
-
-
-class Approved(msgspec.Struct, frozen=True):
-    """One row's document. `how` is "first run", "narrower", "notice", "hash" or "approve"."""
-
-    policy: CompiledPolicy
-    who: str
-    how: str
-    agreed: dict[str, tuple[str, ...]] = {}  # secret -> hosts that a person agreed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ class Approvals:
         self._journal = journal
         self._marks = marks
         self._mode = mode
-        self._one_at_a_time = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(
         self, at: Workspace, policy: CompiledPolicy, wanted: str = "", sends: Sends = NO_SENDS
@@ -99,7 +92,7 @@ class Approvals:
 
         `wanted` is the only hash that the caller accepts, "" for any that is approved.
         """
-        async with self._one_at_a_time:
+        async with self._turn(at):
             finding = await self.judge(at, policy, wanted, sends)
             if finding.same:
                 return []
@@ -114,7 +107,7 @@ class Approvals:
 
     async def note_narrower(self, at: Workspace, policy: CompiledPolicy) -> None:
         """Record what reaches no more than what is recorded; of anything else, do nothing."""
-        async with self._one_at_a_time:
+        async with self._turn(at):
             finding = await self._find(at, policy)
             if not (finding.first or finding.same or finding.reason):
                 agreed = _still_bound(finding.agreed, policy)
@@ -147,11 +140,15 @@ class Approvals:
         if wanted and wanted != policy.policy_hash:
             message = f"cannot approve: the policy is {policy.policy_hash} by now"
             raise UserError(Code.CONFLICT, message, "look at it again: cleanroom policy approve")
-        async with self._one_at_a_time:
+        async with self._turn(at):
             finding = await self._find(at, policy)
             approved = Approved(policy, at.who, "approve", bound(policy))
             await self._record(at, policy, finding.mark, approved)
         return finding
+
+    def _turn(self, at: Workspace) -> asyncio.Lock:
+        """Return the lock of those who speak of one folder: a policy of many pins takes a while."""
+        return self._turns.setdefault(at.path, asyncio.Lock())
 
     async def _find(self, at: Workspace, policy: CompiledPolicy) -> Finding:
         mark = await self._marks.mark(at.path)
@@ -162,9 +159,9 @@ class Approvals:
             return Finding(mark, first=False, same=True)
         approved, reason = Approved(compile_nothing(), "", ""), ""
         if own is not None:
-            try:  # in a thread, as below: with all pins it may be megabytes
-                approved = await asyncio.to_thread(_approved_of, own.document)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            try:  # with all pins it may be megabytes
+                approved = await asyncio.to_thread(read_approved, own.document)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
                 reason = "its approval was recorded by another version of cleanroom"
         elif rows:
             reason = _replaced(at.path, rows[0].path)
@@ -183,7 +180,7 @@ class Approvals:
         details = [("workspace", at.path), ("mark", mark), ("policy_hash", policy.policy_hash)]
         said = [("who", approved.who), ("how", approved.how)]
         self._journal.daemon("policy.approved", [*details, *said])
-        document = await asyncio.to_thread(msgspec.json.encode, approved)
+        document = await asyncio.to_thread(write_approved, approved)
         await self._store.put_approval(Approval(at.path, mark, policy.policy_hash, document))
 
 
@@ -225,11 +222,6 @@ def first_notes(policy: CompiledPolicy) -> list[str]:
         f"first run here, {'binds' if line.startswith('secrets') else 'approved with'} {line}"
         for line in reach.lines()
     ]
-
-
-def _approved_of(document: bytes) -> Approved:
-    """Return what was recorded. Raises msgspec.DecodeError and what else is no JSON of it."""
-    return msgspec.json.decode(document, type=Approved)
 
 
 def _how(finding: Finding, wanted: str) -> str:

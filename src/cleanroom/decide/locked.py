@@ -9,7 +9,9 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from cleanroom.decide.grammar import Grammar
 from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
@@ -20,7 +22,7 @@ _FIRST_SEEN: Final = "first-seen"
 _Key = tuple[str, str]  # name and version, or name and file, each in its one spelling
 
 
-class Hold(NamedTuple):
+class Hold(msgspec.Struct, frozen=True, gc=False):  # many, as pins
     """What pins say of one version or file: where that stands, and the digests that count."""
 
     source: str
@@ -88,11 +90,16 @@ def index_locked(policy: RegistryPolicy, grammar: Grammar) -> Locked:
     unpinned: dict[_Key, UnpinnedArtifact] = {}
     for entry in policy.unpinned:
         unpinned.setdefault((grammar.name(entry.name), grammar.version(entry.version)), entry)
+    # Pins come in order, so that these nearly are, and to sort them is quick.
+    names = SortedNames(sorted(dict.fromkeys(name for name, _ in found)))
+    holds: dict[_Key, Hold] = {}
+    while found:  # one after the other is let go of: all at once they would be one long step
+        key, every = found.popitem()
+        holds[key] = _join(every)
     return Locked(
         grammar,
-        {key: _join(every) for key, every in found.items()},
-        # Pins come in order, so that these nearly are, and to sort them is quick.
-        SortedNames(sorted(dict.fromkeys(name for name, _ in found))),
+        holds,
+        names,
         frozenset((pin.name, pin.version) for pin in pins),
         unpinned,
     )
@@ -102,8 +109,7 @@ def digest_pins(policy: RegistryPolicy) -> str:
     """Return what is the same for equal pins of a registry."""
     digest = hashlib.sha256()
     for pin in policy.artifact_allowlist:
-        said = (pin.name, pin.version, pin.file, pin.url, pin.digests, pin.strength)
-        digest.update(repr(said).encode())
+        digest.update(repr(pin.meaning).encode())
     return digest.hexdigest()
 
 

@@ -141,7 +141,7 @@ def _put(writer: Writer, policy: RegistryPolicy) -> _Tables | None:
     for name, named in index.commits.items():
         repositories[name] = _Repository(named.digest, len(commits), len(named.by_name))
         commits += named.by_name.values()
-    return _Tables(
+    tables = _Tables(
         index.digest,
         holds=writer.add(_sorted(PAIR, locked.holds)),
         names=writer.add(_sorted(TEXT, names)),
@@ -150,12 +150,19 @@ def _put(writer: Writer, policy: RegistryPolicy) -> _Tables | None:
         repositories=writer.add(_sorted(TEXT, repositories)),
         commits=writer.add((TEXT.encode(each.name), _encode(each)) for each in commits),
     )
+    for each in (locked.holds, locked.unpinned):
+        if isinstance(each, dict):
+            while each:  # all at once would be one step, in which no other thread goes on
+                each.popitem()
+    return tables
 
 
 def _sorted(codec: Codec[K], found: Mapping[K, object]) -> Iterator[tuple[bytes, bytes]]:
     """Yield what a table takes; what has no value is only looked for."""
     pairs = [(codec.encode(key), value) for key, value in found.items()]
-    for key, value in sorted(pairs, key=itemgetter(0)):
+    pairs.sort(key=itemgetter(0), reverse=True)
+    while pairs:
+        key, value = pairs.pop()
         yield key, b"" if value is None else _encode(value)
 
 

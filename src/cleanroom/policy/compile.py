@@ -32,6 +32,8 @@ from cleanroom.policy.written import Policy, SandboxSection
 
 # Part of the hash: a change of what a field means must change every hash.
 MEANING_VERSION: Final = 1
+_PINS: Final = b'"pins":[]'
+_PART: Final = 1000
 
 
 def compile_policy(policy: Policy) -> CompiledPolicy:
@@ -189,8 +191,33 @@ def _hash(policy: CompiledPolicy) -> str:
         "sandbox": sandbox,
         "backends": dataclasses.asdict(policy.backends),
     }
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+    digest = hashlib.sha256()
+    # In a string a quote has a backslash before it: this is the key, and only where pins are.
+    first, *rest = _json(meaning).split(_PINS)
+    digest.update(first)
+    for registry, text in zip(filter(_has_pins, policy.registries), rest, strict=True):
+        digest.update(_PINS.removesuffix(b"]"))
+        for part in _pins_meaning(registry):
+            digest.update(part)
+        digest.update(b"]" + text)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.encode("ascii")
+
+
+def _has_pins(policy: RegistryPolicy) -> bool:
+    return policy.enabled and bool(policy.artifact_allowlist)
+
+
+def _pins_meaning(policy: RegistryPolicy) -> Iterator[bytes]:
+    """Yield the JSON of the pins in parts: one call for all of them would let no thread go on."""
+    pins = policy.artifact_allowlist
+    for start in range(0, len(pins), _PART):
+        said = [pin.meaning for pin in pins[start : start + _PART]]
+        yield (b"," if start else b"") + _json(said)[1:-1]
 
 
 def _rule_meaning(rule: Rule) -> list[object]:
@@ -200,10 +227,9 @@ def _rule_meaning(rule: Rule) -> list[object]:
 def _registry_meaning(policy: RegistryPolicy) -> dict[str, object]:
     if not policy.lockfile.enabled:
         policy = dataclasses.replace(policy, lockfile=LockfilePolicy())
-    pins = [pin.meaning for pin in policy.artifact_allowlist]
     fields = dataclasses.asdict(dataclasses.replace(policy, artifact_allowlist=(), unpinned=()))
     del fields["artifact_allowlist"], fields["unpinned"]
-    return {**fields, "pins": pins} if pins else fields
+    return {**fields, "pins": []} if policy.artifact_allowlist else fields
 
 
 def _secret_meaning(secret: SecretBinding) -> dict[str, object]:
