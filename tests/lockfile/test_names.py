@@ -63,3 +63,15 @@ def test_parts_of_an_address() -> None:
     assert names.file_of("https://[x") == ""
     assert names.is_web("http://a")
     assert not names.is_web("git+https://a")
+
+
+NAMES = ("foo", "foo-bar-2", "Foo", "foo_bar", "foo--bar", "-foo", "", "a b")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("version", ["1", "1.10.2", "1.0", "01.2", "1.2rc1", "", "1 2", "1.2\n"])
+def test_what_is_plain_at_a_glance_is_canonical(name: str, version: str) -> None:
+    is_plain = name in NAMES[:2] and version in ("1", "1.10.2")
+    assert names.is_pypi_plain(name, version) is is_plain
+    if is_plain:
+        assert (names.pypi_name(name), names.pypi_version(version)) == (name, version)

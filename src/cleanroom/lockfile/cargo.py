@@ -28,8 +28,10 @@ def read(text: str) -> Reading:
     for package, line in zip(packages, lines, strict=True):
         entry = entry_of(package, line)
         source = trees.word(package, "source", line)
-        key = f"checksum {entry.name} {entry.version} ({source})"
-        checksum = trees.word(package, "checksum", line) or trees.word(metadata, key, line)
+        checksum = trees.word(package, "checksum", line)
+        if metadata and not checksum:
+            key = f"checksum {entry.name} {entry.version} ({source})"
+            checksum = trees.word(metadata, key, line)
         if not source:
             found.unpinned(entry, LOCAL, local=True)
         elif source.startswith("git+"):

@@ -16,7 +16,7 @@ from cleanroom.lockfile.model import (
     Strength,
     Unpinned,
 )
-from cleanroom.lockfile.names import is_web, pypi_name, pypi_version
+from cleanroom.lockfile.names import is_pypi_plain, is_web, pypi_name, pypi_version
 from cleanroom.lockfile.repositories import commit_in, repository_at, url_of, whole_commit
 
 _WORD: Final = re.compile(r"[!-~]+")
@@ -72,12 +72,11 @@ class Collector:
             url = _WITHOUT_SECRET.sub("//", url, count=1)
         is_first_seen = held.strength is _FIRST_SEEN
         digests = () if is_first_seen else held.digests
-        key = (name, version, held.file, url, digests, entry.line, is_first_seen)
-        if key not in self._pins:
-            self._pins[key] = Pin(
-                self._ecosystem, name, version, held.file, url, digests, entry.line, held.strength
-            )
-        self._count(entry.line)
+        line, file, strength = entry.line, held.file, held.strength
+        key = (name, version, file, url, digests, line, is_first_seen)
+        pin = Pin(self._ecosystem, name, version, file, url, digests, line, strength)
+        self._pins.setdefault(key, pin)
+        self._count(line)
 
     def unpinned(self, entry: Entry, reason: str, *, local: bool = False) -> None:
         """Note an entry that nothing holds. `local`: nothing is fetched for it."""
@@ -104,9 +103,12 @@ class Collector:
         return Reading(self._format, version[:40], pins, unpinned, tuple(self.includes))
 
     def _canonical(self, entry: Entry) -> tuple[str, str]:
-        if self._ecosystem is _PYPI and _PYPI_NAME.fullmatch(entry.name):
-            return pypi_name(entry.name), pypi_version(entry.version)
-        return entry.name, entry.version
+        name, version, _ = entry
+        if self._ecosystem is not _PYPI or is_pypi_plain(name, version):
+            return name, version
+        if _PYPI_NAME.fullmatch(name):
+            return pypi_name(name), pypi_version(version)
+        return name, version
 
     def _count(self, line: int) -> None:
         if len(self._pins) + len(self._unpinned) > LIMITS.entries:

@@ -13,6 +13,7 @@ from typing import Final
 LENGTHS: Final = {"sha512": 128, "sha384": 96, "sha256": 64, "sha1": 40}
 _STRENGTH: Final = ("sha512", "sha384", "sha256", "sha1")
 _SRI: Final = re.compile(r"(sha512|sha384|sha256|sha1)-([A-Za-z0-9+/]+={0,2})(?:\?[!-~]*)?")
+_USUAL: Final = re.compile(r"sha256:[0-9a-f]{64}")  # of nearly every file of Python
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _GO: Final = re.compile(r"h1:[A-Za-z0-9+/]{43}=")
 
@@ -55,6 +56,9 @@ def strong(words: Iterable[str]) -> tuple[str, ...]:
     """Return the digests of "alg:hex" words, without sha1: what Python's formats write."""
     found: list[str] = []
     for word in words:
+        if _USUAL.fullmatch(word):
+            found.append(word)
+            continue
         algorithm, _, text = word.partition(":")
         if algorithm != "sha1":
             found += hexadecimal(algorithm, text)

@@ -13,6 +13,7 @@ _RUNS: Final = re.compile(r"[-_.]+")
 _PLAIN_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+)(?::[0-9]+)?(/[A-Za-z0-9._~@+/-]*)")
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 _PLAIN_VERSION: Final = re.compile(r"(?:0|[1-9][0-9]{0,98})(?:\.(?:0|[1-9][0-9]{0,98})){0,99}")
+_PLAIN: Final = re.compile(f"{_PLAIN_NAME.pattern} {_PLAIN_VERSION.pattern}")
 # PEP 440, appendix B, without the local part; digits are bounded so that no version costs much.
 _VERSION: Final = re.compile(
     r"v?(?:(?P<epoch>[0-9]{1,99})!)?(?P<release>[0-9]{1,99}(?:\.[0-9]{1,99}){0,99})"
@@ -37,6 +38,11 @@ _PRE: Final = {
     "pre": "rc",
     "preview": "rc",
 }
+
+
+def is_pypi_plain(name: str, version: str) -> bool:
+    """Tell whether both are canonical at a glance; if not, they still may be."""
+    return not version.endswith(".0") and _PLAIN.fullmatch(f"{name} {version}") is not None
 
 
 def pypi_name(text: str) -> str:
@@ -94,6 +100,8 @@ def host_of(url: str) -> str:
 
 def file_of(url: str) -> str:
     """Return the last part of an address's path, decoded; "" if there is none."""
+    if _PLAIN_URL.fullmatch(url):
+        return url.rpartition("/")[2]
     return unquote(_parts(url)[1].rsplit("/", 1)[-1])
 
 

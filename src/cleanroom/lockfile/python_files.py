@@ -3,19 +3,25 @@
 In: tables of TOML or JSON. Out: pins. Never: sha1 or md5.
 """
 
+from typing import Final
+
 from cleanroom.lockfile import trees
 from cleanroom.lockfile.collector import NO_DIGEST, Collector, Entry, Held
 from cleanroom.lockfile.digests import strong
 from cleanroom.lockfile.names import file_of, is_web
+
+_NAMING: Final = frozenset({"path", "file", "filename", "name"})
 
 
 def add_file(entry: Entry, file: trees.Table, found: Collector) -> None:
     """Note one file: its `file`, `filename` or `name`, else the end of its `url` or `path`."""
     line = entry.line
     url = trees.word(file, "url", line)
-    path = trees.word(file, "path", line)
-    named = trees.word(file, "file", line) or trees.word(file, "filename", line)
-    named = named or trees.word(file, "name", line)
+    path = named = ""
+    if not _NAMING.isdisjoint(file):  # most have an address alone
+        path = trees.word(file, "path", line)
+        named = trees.word(file, "file", line) or trees.word(file, "filename", line)
+        named = named or trees.word(file, "name", line)
     name = named or file_of(url) or path.rpartition("/")[2]
     said = [trees.word(file, "hash", line)]
     if "hashes" in file:
@@ -28,7 +34,7 @@ def add_file(entry: Entry, file: trees.Table, found: Collector) -> None:
         found.unpinned(entry, "a file of it is in the workspace", local=True)
     else:
         held = Held(digests, name, url if is_web(url) else "")
-        found.pin(entry, held, f"{NO_DIGEST} ({name[:80]})")
+        found.pin(entry, held, "" if digests else f"{NO_DIGEST} ({name[:80]})")
 
 
 def add_files(entry: Entry, files: list[trees.Table], found: Collector) -> None:
