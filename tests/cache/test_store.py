@@ -1,10 +1,13 @@
+import errno
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +264,109 @@ def test_a_writer_that_is_killed_leaves_no_half_blob(tmp_path: Path, clock: _Clo
     assert list((folder / "tmp").iterdir()) == []
     assert store.find(Key("npm.example", "/big")) is None
     store.close()
+
+
+def _fill(folder: Path, monkeypatch: pytest.MonkeyPatch, *, room_for: int) -> None:
+    """Have a disk that takes nothing more while it has more blobs than that."""
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if len(list(folder.glob("cas/sha256/*/*"))) > room_for:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+
+
+def test_on_a_full_disk_the_oldest_files_go_for_a_new_one(
+    store: Store, clock: _Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [Key("npm.example", f"/{number}") for number in range(4)]
+    for key in keys[:3]:
+        clock.now += 1000
+        _put(store, key.path.encode() * 2000, key)
+    spool = store.spool()
+    os.write(spool, b"3" * 6000)
+    with monkeypatch.context() as context:
+        _fill(tmp_path / "cache", context, room_for=1)
+        store.keep(keys[3], spool, _FIELDS, ())
+    os.close(spool)
+    assert [_get(store, key) is not None for key in keys] == [False, False, True, True]
+
+
+def test_what_cannot_be_written_for_another_reason_costs_no_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int, _data: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    _put(store, _BYTES)
+    spool = store.spool()
+    os.write(spool, b"x")
+    with monkeypatch.context() as context:
+        context.setattr(os, "write", fails)
+        with pytest.raises(OSError, match="Input"):
+            store.keep(Key("npm.example", "/x"), spool, _FIELDS, ())
+    os.close(spool)
+    assert _get(store) == _BYTES
+
+
+def test_an_index_that_has_no_room_is_a_full_disk_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(store, _BYTES)
+    add, fails = store._index.add, [sqlite3.SQLITE_FULL]
+
+    def full(*words: Any) -> None:  # noqa: ANN401
+        if fails:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = fails.pop()
+            raise error
+        add(*words)
+
+    monkeypatch.setattr(store._index, "add", full)
+    key = Key("npm.example", "/x")
+    _put(store, b"x", key)
+    assert (_get(store, key), _get(store)) == (b"x", None)
+    fails.append(sqlite3.SQLITE_BUSY)
+    with pytest.raises(sqlite3.OperationalError):
+        _put(store, b"y", _KEY)
+    assert _get(store, key) == b"x"
+
+
+def test_a_disk_that_is_really_full_holds_what_came_last(tmp_path: Path) -> None:
+    """4 MiB, as any user may have in a namespace of one's own; the spool is on it too."""
+    program = """
+        import os, sys
+        from pathlib import Path
+        from cleanroom.cache.model import Fields, Key
+        from cleanroom.cache.store import Store
+        now = [1e9]
+        store = Store.open(Path(sys.argv[1], "cache"), 10**9, lambda: now[0])
+        def written(spool, data):
+            at = 0
+            while at < len(data):
+                try:
+                    at += os.pwrite(spool, data[at:], at)
+                except OSError as error:
+                    assert error.errno == 28 and store.make_space(len(data) - at), error
+        keys = [Key("npm.example", f"/{number}") for number in range(12)]
+        for number, key in enumerate(keys):
+            now[0] += 1000
+            spool = store.spool()
+            written(spool, bytes([number]) * 1_000_000)
+            store.keep(key, spool, Fields(), ())
+            os.close(spool)
+        kept = [key.path for key in keys if store.find(key) is not None]
+        checked = store.verify()
+        print(kept[-1], 1 <= len(kept) <= 3, checked.right == len(kept), checked.damaged)
+        store.close()
+    """
+    inside = 'mount -t tmpfs -o size=4m tmpfs "$1" && exec "$0" -c "$2" "$1"'
+    words = ["unshare", "-Urm", "sh", "-c", inside, sys.executable, str(tmp_path)]
+    command = [words[0], *words[1:], textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "/11 True True ()\n", done.stderr
 
 
 def test_a_full_disk_keeps_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,22 @@ def test_a_store_that_fails_is_said_and_does_not_end_the_link(
     os.close(descriptor)
 
 
+def test_where_the_disk_is_full_old_files_go_if_there_are_any(
+    store: Store, gateway: socket.socket
+) -> None:
+    _ask(gateway, wire.Find(1, "npm.example", "/ms"))
+    assert _ask(gateway, wire.NeedSpace(1, 10))[0] == wire.Failed(1, "No space left on device")
+    _, [descriptor] = _ask(gateway, wire.NeedRoom(1))
+    os.write(descriptor, b"x")
+    os.close(descriptor)
+    assert _ask(gateway, wire.Keep(1, hashlib.sha256(b"x").hexdigest()))[0] == wire.Kept(1)
+    assert _ask(gateway, wire.NeedSpace(1, 10))[0] == wire.Space(1)
+    assert store.find(Key("npm.example", "/ms")) is None
+    store.close()
+    failed, _ = _ask(gateway, wire.NeedSpace(1, 10))
+    assert isinstance(failed, wire.Failed)
+
+
 def test_a_link_that_was_never_started_can_be_closed(store: Store) -> None:
     link = CacheLink(lambda: store)
     link.close()

@@ -9,15 +9,17 @@ Several daemons may share the folder: a blob is the same file for all, and SQLit
 """
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import os
 import secrets
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from cleanroom.cache.identity import key_of
 from cleanroom.cache.index import Index
@@ -32,6 +34,7 @@ MOST_SEEN: Final = 100_000  # of what was seen first; ADR 33
 _LOOKS: Final = 256  # while the cache fills once: each counts all that is there
 
 Clock = Callable[[], float]
+Result = TypeVar("Result")
 
 
 class IntegrityError(Exception):
@@ -97,6 +100,9 @@ class Store:
 
     def spool(self) -> int:
         """Return a descriptor of a new file that has no name. Raises OSError."""
+        return self._with_space(0, self._open_spool)
+
+    def _open_spool(self) -> int:
         path = self._folder / "tmp" / secrets.token_hex(16)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, 0o600)
@@ -110,8 +116,13 @@ class Store:
 
         It is copied, so that nobody who can still write to `source` can change what is kept.
         `wanted`: digests, one of which it must have; empty: any will do.
+        Where the disk is full, the longest unused files go for it, once.
         Raises IntegrityError, OSError, sqlite3.Error; then nothing of it is kept.
         """
+        size = os.fstat(source).st_size
+        return self._with_space(size, lambda: self._keep(key, source, fields, wanted))
+
+    def _keep(self, key: Key, source: int, fields: Fields, wanted: tuple[str, ...]) -> Digests:
         with self._temporary() as (path, descriptor):
             digests = _copy(source, descriptor)
             if wanted and not digests.has_any(wanted):
@@ -149,6 +160,15 @@ class Store:
         """Return how much of it came from git hosts."""
         return self._index.bytes_of_git()
 
+    def make_space(self, size: int) -> bool:
+        """Have the longest unused files go for so many bytes; False: there were none."""
+        gone = self._index.oldest(max(size, self._limit // _LOOKS))
+        for sha256 in gone:  # before the index, which needs room itself to forget
+            self._path(sha256).unlink(missing_ok=True)
+        for sha256 in gone:
+            self._index.forget(sha256)
+        return bool(gone)
+
     def verify(self) -> Checked:
         """Read every blob; remove those that are not what their name says."""
         right, damaged = 0, []
@@ -173,6 +193,15 @@ class Store:
         return before - self._index.info(0).bytes
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _with_space(self, size: int, work: Callable[[], Result]) -> Result:
+        """Do it; on a full disk once more, when old files have gone."""
+        try:
+            return work()
+        except (OSError, sqlite3.OperationalError) as error:
+            if not _is_full(error) or not self.make_space(size):
+                raise
+        return work()
 
     def _keyed(self, key: Key) -> Key:
         if not key.identity:
@@ -265,6 +294,12 @@ def _file_of(folder: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _copy(source: int, target: int) -> Digests:

@@ -97,11 +97,15 @@ class CacheLink:
             self._find(message)
             return
         request = self._requests.get(message.request)
-        if request is None:
-            return
+        if request is not None:
+            self._obey_of(message, request)
+
+    def _obey_of(self, message: wire.OfRequest, request: _Request) -> None:
         match message:
             case wire.NeedRoom():
                 self._open_room(message.request, request)
+            case wire.NeedSpace():
+                self._keepers.submit(self._make_space, message)
             case wire.Keep():
                 self._begin_to_keep(message, request)
             case wire.Validated():
@@ -194,6 +198,18 @@ class CacheLink:
             self._fail(message.request, error)
         else:
             self._send(wire.Kept(message.request, first_seen))
+
+    def _make_space(self, message: wire.NeedSpace) -> None:
+        """Run in a thread of the keepers."""
+        try:
+            is_made = self._store().make_space(message.bytes)
+        except _FAILURES as error:
+            self._fail(message.request, error)
+            return
+        if is_made:
+            self._send(wire.Space(message.request))
+        else:
+            self._fail(message.request, OSError(errno.ENOSPC, "No space left on device"))
 
     # --- answers --------------------------------------------------------------------------
 

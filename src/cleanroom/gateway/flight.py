@@ -5,6 +5,7 @@ Never: an answer that was cut as a whole one; more than may be kept; a second tr
 has bytes.
 """
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,6 +24,7 @@ _PAUSES_S: Final = (0.25, 1.0, 2.5)  # before another try
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
+_UNKNOWN: Final = 64 * 1024 * 1024  # bytes that an answer may still have, which does not say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Hopes:
     """Whom a flight tells: at its head, at its end, or that there will be none.
 
     `grow` is asked before bytes are kept: no means that the sandbox has too many already.
+    `need_space` has old files go where the disk is full, and calls back, whatever came of it.
     """
 
     grow: Callable[[int], bool]
     begun: Callable[[Answer], None]
     over: Callable[[], None]
     failed: Callable[[Deny], None]
+    need_space: Callable[[int, Callable[[], None]], None]
 
 
 class Flight:
@@ -58,6 +62,9 @@ class Flight:
         self._fetching: Fetching | None = None
         self._timer: Timer | None = None
         self._is_over = False
+        self._stuck: list[bytes] | None = None  # what came while the disk is full
+        self._stuck_at = -1  # how much there was when it was so last
+        self._last: Served | None = None  # it ended meanwhile
         self._try()
 
     @property
@@ -93,6 +100,9 @@ class Flight:
         """Implement Taker."""
         if self._is_over or self.answer is None:
             return
+        if self._stuck is not None:
+            self._stuck.append(data)
+            return
         if self.body.size + len(data) > self._most(self.answer.status):
             words = self._words(f"sends more than {self._most(self.answer.status)} bytes")
             self._fail(Deny(Code.RESOURCE_LIMIT, words))
@@ -101,9 +111,15 @@ class Flight:
             reason = "the sandbox fetches more at once than it may"
             self._fail(Deny(Code.RESOURCE_LIMIT, reason))
             return
+        self._put(data, self.answer.length)
+
+    def _put(self, data: bytes, length: int | None) -> None:
         try:
             self._write(data)
         except OSError as error:
+            if self._may_wait(error):
+                self._wait_for_space(data, length)
+                return
             reason = f"the content cache has no room: {error.strerror}"
             self._fail(Deny(Code.RESOURCE_LIMIT, reason))
             return
@@ -114,6 +130,9 @@ class Flight:
         """Implement Taker."""
         self.served = served
         if self._is_over or self.answer is None:
+            return
+        if self._stuck is not None:
+            self._last = served
             return
         length = self.answer.length
         if length is not None and self.answer.status != _NOT_MODIFIED and length != self.body.size:
@@ -165,10 +184,42 @@ class Flight:
         if fetching is not None:
             fetching.cancel()
 
+    def _may_wait(self, error: OSError) -> bool:
+        """Tell whether old files may make room: again only if some came of it the last time."""
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return is_full and self.body.is_stored and self.body.size > self._stuck_at
+
+    def _wait_for_space(self, data: bytes, length: int | None) -> None:
+        self._stuck, self._stuck_at = [data], self.body.size
+        if self._fetching is not None:
+            self._fetching.pause()
+        size = _UNKNOWN if length is None else length - self.body.size
+        self._hopes.need_space(max(size, len(data)), self._go_on)
+
+    def _go_on(self) -> None:
+        """Try again what could not be written."""
+        stuck, self._stuck = self._stuck, None
+        if self._is_over or self.answer is None or stuck is None:
+            return
+        self._put(stuck[0], self.answer.length)
+        for data in stuck[1:]:
+            self.more(data)
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._is_over or self._stuck is not None:
+            return
+        if self._fetching is not None:
+            self._fetching.resume()
+        if self._last is not None:
+            self.ended(self._last)
+
     def _write(self, data: bytes) -> None:
         try:
             self.body.write(data)
-        except OSError:
+        except OSError as error:
+            if self._may_wait(error):
+                raise
             # `fallback: direct` is for a store that fails: what is fetched is checked all the same.
             if self._want.grant.fallback != "direct" or not self.body.is_stored:
                 raise

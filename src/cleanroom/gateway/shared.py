@@ -83,7 +83,7 @@ class Shared:
         self._outcome: tuple[bool, str] | None = None  # of keeping: it worked, what it said
         self._is_keeping = False
         self._is_gone = False
-        hopes = Hopes(around.grow, self._begun, self._over, self._failed)
+        hopes = Hopes(around.grow, self._begun, self._over, self._failed, self._need_space)
         self._flight = Flight(around.reactor, around.upstream, want, body, hopes)
 
     @property
@@ -175,6 +175,9 @@ class Shared:
                 errand.failed(deny)
             else:
                 errand.go_alone()
+
+    def _need_space(self, size: int, done: Callable[[], None]) -> None:
+        self._ticket.need_space(size, done, lambda _why: done())
 
     def _hand_over(self, older: Older, cache: str) -> None:
         errands, self._errands = self._errands, []

@@ -29,6 +29,7 @@ class _Waiting:
 
     found: FoundCall | None = None
     room: RoomCall | None = None
+    space: Callable[[], None] | None = None
     kept: KeptCall | None = None
     failed: FailedCall | None = None
 
@@ -50,6 +51,10 @@ class Ticket:
         """Ask for a file to write to."""
         self._has_room = True
         self._shelf.ask(wire.NeedRoom(self._number), _Waiting(room=room, failed=failed))
+
+    def need_space(self, size: int, space: Callable[[], None], failed: FailedCall) -> None:
+        """Have old files go, as the disk is full."""
+        self._shelf.ask(wire.NeedSpace(self._number, size), _Waiting(space=space, failed=failed))
 
     def keep(
         self, message: tuple[str, wire.Said, bool], kept: KeptCall, failed: FailedCall
@@ -204,11 +209,13 @@ def _answer(waiting: _Waiting, message: wire.Answer, descriptor: int) -> bool:
         case wire.Room() if waiting.room is not None and descriptor >= 0:
             waiting.room(descriptor)
             return True
+        case wire.Space() if waiting.space is not None:
+            waiting.space()
         case wire.Kept(first_seen=first_seen) if waiting.kept is not None:
             waiting.kept(first_seen)
         case wire.Failed(why=why) if waiting.failed is not None:
             waiting.failed(why)
-        case wire.Found() | wire.Room() | wire.Kept() | wire.Failed():
+        case wire.Found() | wire.Room() | wire.Space() | wire.Kept() | wire.Failed():
             if waiting.failed is not None:
                 waiting.failed("the content cache gave an answer to another question")
         case _:

@@ -66,6 +66,13 @@ class NeedRoom(Packet, frozen=True):
     request: int
 
 
+class NeedSpace(Packet, frozen=True):
+    """The disk is full: have the longest unused files go for so many bytes."""
+
+    request: int
+    bytes: int
+
+
 class Keep(Packet, frozen=True):
     """Keep what is in this request's file, if it has this digest.
 
@@ -110,6 +117,12 @@ class Room(Packet, frozen=True):
     request: int
 
 
+class Space(Packet, frozen=True):
+    """Files went, so that there may be room now."""
+
+    request: int
+
+
 class Kept(Packet, frozen=True):
     """It is kept. `first_seen` is what binds under the key: another digest means it is not."""
 
@@ -128,8 +141,9 @@ class Removed(Packet, frozen=True):
     """Files went that were asked to go: what is known of any from before may not be so."""
 
 
-ToStore = Find | NeedRoom | Keep | Validated | Damaged | Drop
-Answer = Found | Room | Kept | Failed
+OfRequest = NeedRoom | NeedSpace | Keep | Validated | Damaged | Drop
+ToStore = Find | OfRequest
+Answer = Found | Room | Space | Kept | Failed
 ToGateway = Answer | Removed
 
 _ENCODER: Final = msgspec.json.Encoder()
