@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Callable
+from functools import reduce
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
@@ -93,6 +95,49 @@ def test_a_form_is_replaced_whole_and_nothing_else(value: bytes, name: str) -> N
     assert form not in answer
     length = len(answer) - len(b"%20\\u00e9<>%41\\n")
     assert length == WIDTHS.get(name, 1) * len(INSTEAD)
+
+
+def percents(text: bytes) -> bytes:
+    return b"".join(b"%%%02x" % byte for byte in text)
+
+
+def units(text: bytes) -> bytes:
+    return all_units(text.decode())
+
+
+def signs_as_units(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\u005C").replace(b"%", b"\\u0025")
+
+
+def signs_as_percents(text: bytes) -> bytes:
+    return text.replace(b"%", b"%25").replace(b"\\", b"%5C")
+
+
+# By which each is made of the one before it: an address has JSON in it, which has an address in it.
+NESTED = [
+    (percents, signs_as_units, signs_as_percents),
+    (units, signs_as_percents, signs_as_units, signs_as_percents),
+    (units, signs_as_units, signs_as_percents, signs_as_units),
+    (percents, units, percents, units),
+]
+
+
+@pytest.mark.parametrize("value", [VALUE, ODD])
+@pytest.mark.parametrize("steps", NESTED)
+def test_an_escape_is_led_back_through_four_others(
+    value: bytes, steps: tuple[Callable[[bytes], bytes], ...]
+) -> None:
+    form = reduce(lambda text, step: step(text), steps, value)
+    before, after = b"%20\\u00e9<", b">%41\\n"
+    assert echoes(value).replace(before + form + after) == before + INSTEAD + after
+    deeper = units(percents(units(percents(b"x")))) + b" " + form
+    assert echoes(value).replace(deeper).endswith(b" " + INSTEAD)
+
+
+def test_no_more_than_four_times() -> None:
+    steps = (percents, units, percents, units, percents)
+    form = reduce(lambda text, step: step(text), steps, VALUE)
+    assert echoes(VALUE).replace(form) == form
 
 
 @pytest.mark.parametrize("before", [b"", b"x", b"xy", b"user:"])

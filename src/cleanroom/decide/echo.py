@@ -15,6 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 # Loaded here: a confined process can load no codec later.
@@ -53,14 +54,15 @@ _ANY_ESCAPE: Final = re.compile(
 )
 _ESCAPED_SHORT: Final = re.compile(rb'["/\\]')
 # Letters that nobody needs to escape, and their escapes: most values have no other, most answers
-# none of these.
+# none of these: neither as they are, nor with the sign of an escape escaped, however often.
 _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]+")
-_CODE: Final = rb"(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
+_CODE: Final = rb"(?:25|5[cC]u00)*(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
 _NEEDLESS: Final = (
-    (b"%", re.compile(rb"%%(?:25)*(?:%b|5[cC]u00%b)" % (_CODE, _CODE))),
+    (b"%", re.compile(rb"%%%b" % _CODE)),
     # so that it is looked for by one letter
-    (b"\\u", re.compile(rb"\\(?=u)u00(?:25)*%b" % _CODE)),
+    (b"\\u", re.compile(rb"\\(?=u)u00%b" % _CODE)),
 )
+MOST_NESTED: Final = 4  # times that an address has JSON in it and JSON an address, in turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +122,21 @@ class Echoes:
         return any(mark in data and code.search(data) for mark, code in _NEEDLESS)
 
     def _replace_escaped(self, data: bytes) -> bytes:
-        # Twice: an address may have JSON in it, and JSON an address.
-        once = self._escape.sub(_unescaped, data)
-        is_deeper = once != data and self._may_be_escaped(once)
-        twice = self._escape.sub(_unescaped, once) if is_deeper else b""
-        hits, inner_hits = self._hits(once), self._hits(twice)
-        if not hits and not inner_hits:
+        # An address may have JSON in it, and JSON an address, which has JSON in it.
+        texts = [data]
+        while len(texts) <= MOST_NESTED and self._may_be_escaped(texts[-1]):
+            text = self._escape.sub(_unescaped, texts[-1])
+            if text == texts[-1]:
+                break
+            texts.append(text)
+        spans: list[_Hit] = []  # from within, each text led back to the one around it
+        for outer, text in reversed(list(pairwise(texts))):
+            spans += self._hits(text)
+            if spans:
+                origin = _Origin(outer, self._escape)
+                spans = [(*origin.span(start, end), word) for start, end, word in spans]
+        if not spans:
             return data
-        origin, inner = _Origin(data, self._escape), _Origin(once, self._escape)
-        hits += [(*inner.span(start, end), word) for start, end, word in inner_hits]
-        spans = [(*origin.span(start, end), word) for start, end, word in hits]
         pieces, done = [], 0
         for start, end, word in sorted(spans, key=_place):
             if start >= done:
