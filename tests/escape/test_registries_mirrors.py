@@ -145,6 +145,29 @@ result = run("pip3", "install", *flags, "-r", "requirements.txt")
     assert hosts(outside) == {"private.test"}
 
 
+def test_a_file_is_had_where_the_mirrors_own_page_has_it(outside: Registries) -> None:
+    """A lock file has the public host's address of it, and the mirror another layout (R25)."""
+    made, evil = Project(unique("corporate_python")), Project(unique("corporate_python"))
+    for each, data in ((made, made.wheel), (evil, made.wheel)):
+        own = f"/packages/{each.name}/1.0/{Path(each.file).name}"
+        page = Reply(f'<a href="../..{own}">x</a>'.encode(), kind="text/html", only=(BASIC,))
+        outside.script.answers(f"private.test/api/pypi/simple/{each.name}/", page)
+        outside.script.answers(f"private.test/api/pypi{own}", Reply(data, only=(BASIC,)))
+    paths = (made.file, made.file, evil.file, "/packages/aa/absent-1.0.tar.gz")
+    program = f"{TOOLS}\nresult = [fetch('files.test', path) for path in {paths!r}]"
+    lock = f"{made.lock}{evil.lock}absent==1.0 --hash=sha256:{sha256(b'absent')}\n"
+    said = outside.run(PYPI, program, lock)
+    good = [200, "OK", sha256(made.wheel), len(made.wheel)]
+    assert said.result[:2] == [good, good]
+    assert [each[0] for each in said.result[2:]] == [403, 404]
+    assert said.denials("integrity_mismatch")[0]["artifact"] == f"{evil.name} 1.0"
+    assert "private.test" not in json.dumps(said.result)
+    asked = [each.path for each in outside.script.asked]
+    assert asked.count(f"/api/pypi{made.file}") == 1
+    assert {each.authorization for each in outside.script.asked} == {BASIC}
+    assert hosts(outside) == {"private.test"}
+
+
 @pytest.mark.parametrize("client", ["pnpm", "yarn 4"])
 def test_other_clients_of_npm_work_with_the_mirror(
     outside: Registries, pad: Package, client: str

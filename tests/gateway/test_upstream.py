@@ -9,7 +9,7 @@ from cleanroom.decide.artifact import Grant
 from cleanroom.decide.echo import Echoes, Sieve, Word
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
-from cleanroom.gateway import pace, upstream
+from cleanroom.gateway import line, pace, upstream
 from cleanroom.gateway.moving import MAX_REDIRECTS
 from cleanroom.gateway.places import place_of
 from cleanroom.gateway.source import Answer, Served
@@ -277,7 +277,7 @@ def test_a_paused_answer_waits_and_goes_on(scene: Scene) -> None:
 def test_idle_connections_are_few_and_go_after_a_while(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "KEPT_S", 0.05)
+    monkeypatch.setattr(line, "KEPT_S", 0.05)
     scene.serve((OK,))
     scene.fetch()
     turn_until(scene.reactor, lambda: scene.upstream.take(place_of(WANT)) is None)

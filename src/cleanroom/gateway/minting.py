@@ -22,9 +22,9 @@ from cleanroom.gateway.endpoint import BrokenError
 from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import Exchange
 from cleanroom.gateway.layers.tls_session import TlsError
+from cleanroom.gateway.line import Line
 from cleanroom.gateway.places import Place
 from cleanroom.gateway.reactor import Reactor, Timer
-from cleanroom.gateway.upstream import Line
 from cleanroom.gateway.vault import SandboxSecrets, Secret, why_unfit
 from cleanroom.gateway.wire import Target
 from cleanroom.policy.model import OAuth2, SecretBinding

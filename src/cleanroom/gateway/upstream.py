@@ -7,7 +7,6 @@ Connections are kept for the next Want of the same sandbox and host. If a kept o
 before the first byte of an answer, the request is asked once more on a new one.
 """
 
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
@@ -16,32 +15,22 @@ from cleanroom.decide.artifact import Grant, Refusal
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
 from cleanroom.gateway.dialer import Cancellable, Failed, Reached
-from cleanroom.gateway.endpoint import BrokenError, Endpoint
+from cleanroom.gateway.endpoint import BrokenError
 from cleanroom.gateway.http1.heads import MalformedError
 from cleanroom.gateway.layers.exchange import Exchange, encode_want
-from cleanroom.gateway.layers.tls_session import TlsError, TlsSession
+from cleanroom.gateway.layers.tls_session import TlsError
+from cleanroom.gateway.line import Line, Surroundings
+from cleanroom.gateway.locating import Locating, may_be_elsewhere
 from cleanroom.gateway.moving import heard, judge_move
 from cleanroom.gateway.pace import Pace
 from cleanroom.gateway.places import Place, named, place_of
-from cleanroom.gateway.reactor import Reactor, Timer
-from cleanroom.gateway.source import Answer, Served, Taker, Want
+from cleanroom.gateway.reactor import Timer
+from cleanroom.gateway.source import Answer, Taker, Want
 
 KEPT: Final = 8  # idle connections of one sandbox to one host
-KEPT_S: Final = 20.0
 SILENCE_S: Final = 30.0  # of an upstream that is being asked
-_READ_BYTES: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ENDED: Final = Deny(Code.CANCELED, "the sandbox has ended")  # says nothing of the upstream
-
-
-class Surroundings(Protocol):
-    """What a connection needs."""
-
-    @property
-    def reactor(self) -> Reactor: ...
-
-    @property
-    def upstream_tls(self) -> ssl.SSLContext: ...
 
 
 class Doors(Surroundings, Protocol):
@@ -88,12 +77,12 @@ class Upstream:
             if asking.want.sandbox_id == sandbox_id:
                 asking.keeps = False
 
-    def take(self, place: Place) -> "Line | None":
+    def take(self, place: Place) -> Line | None:
         """Return a connection that may still be good."""
         idle = self._idle.get(place)
         return idle.pop() if idle else None
 
-    def keep(self, line: "Line") -> None:
+    def keep(self, line: Line) -> None:
         """Keep a connection whose answer is over."""
         idle = self._idle.setdefault(line.place, [])
         if len(idle) >= KEPT:
@@ -102,7 +91,7 @@ class Upstream:
         idle.append(line)
         line.rest(lambda: self.drop(line))
 
-    def drop(self, line: "Line") -> None:
+    def drop(self, line: Line) -> None:
         """Close an idle connection."""
         idle = self._idle.get(line.place, [])
         if line in idle:
@@ -114,68 +103,6 @@ class Upstream:
         self._live.discard(asking)
 
 
-class Line:
-    """One TLS connection to an upstream; tells `changed` when there is something to do."""
-
-    def __init__(self, doors: Surroundings, place: Place, reached: Reached) -> None:
-        self.place = place
-        self.served = Served(address=reached.address, through_proxy=reached.through_proxy)
-        self.is_used = False  # it has answered before
-        self.session = TlsSession(doors.upstream_tls, place.host)
-        self._reactor = doors.reactor
-        self._changed: Callable[[], None] = _nothing
-        self._timer: Timer | None = None
-        self._is_closed = False
-        self.endpoint = Endpoint(doors.reactor, reached.socket, self._ready, reached.told)
-        doors.reactor.hand_over(reached.socket.fileno(), self.endpoint)
-
-    def serve(self, changed: Callable[[], None]) -> None:
-        """Belong to somebody who asks."""
-        self._changed = changed
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def rest(self, drop: Callable[[], None]) -> None:
-        """Belong to nobody for a while; anything that comes ends it."""
-        self.is_used = True
-        self._changed = drop
-        self._timer = self._reactor.later(KEPT_S, drop)
-
-    def send(self, request: bytes) -> None:
-        """Ask; the handshake is over."""
-        self.endpoint.send(memoryview(self.session.take() + self.session.write(request)))
-
-    def turn(self) -> bool:
-        """Hand on what is to be sent, take in what has come; tell whether anything has.
-
-        Raises BrokenError or TlsError.
-        """
-        wire = self.session.take()
-        if wire:
-            self.endpoint.send(memoryview(wire))
-        self.endpoint.flush()
-        if not self.endpoint.can_receive:
-            return False
-        data = self.endpoint.receive(_READ_BYTES)
-        if not data and not self.endpoint.ended:
-            return False
-        self.session.feed(data if data else None)
-        return True
-
-    def close(self) -> None:
-        """Close the socket. Idempotent."""
-        self._changed = _nothing
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self._is_closed:
-            self._is_closed = True
-            self.endpoint.close()
-
-    def _ready(self) -> None:
-        self._changed()
-
-
 class Asking:
     """One Want on its way; implements Fetching."""
 
@@ -185,12 +112,13 @@ class Asking:
         self._pool = pool
         self._taker = taker
         self._line: Line | None = None
-        self._dialling: Cancellable | None = None
+        self._dialling: Cancellable | Locating | None = None
         self._exchange = Exchange(want.method)
         self._is_asked = False
         self._is_paused = False
         self._is_over = False
         self._redirects = 0
+        self._is_located = False  # the mirror's page was read for where the file is
         self._timer = Timer(_nothing)
         self._pace = Pace(pool.doors.reactor.now())
         self.keeps = True  # its connection for the next one
@@ -370,18 +298,34 @@ class Asking:
 
     def _redirects_to(self, line: Line, answer: Answer) -> bool:
         location = answer.field("location")
+        if not self._is_located and may_be_elsewhere(self.want, answer.status):
+            self._leave(line, keep=False)
+            self._is_located = True
+            self._dialling = Locating(self._pool, self.want, self._located)
+            return True
         if answer.status not in _REDIRECTS or not location:
             return False
         self._leave(line, keep=False)
+        self._move(location)
+        return True
+
+    def _located(self, location: str) -> None:
+        """Go where the mirror's page has the file; if it has none, hear the first answer again."""
+        self._dialling = None
+        if location:
+            self._move(location)
+        else:
+            self._pool.doors.reactor.soon(self.start)
+
+    def _move(self, location: str) -> None:
         self._redirects += 1
         judge = self._pool.doors.judge_redirect
         outcome = judge_move(judge, self.want, location, self._redirects)
         if isinstance(outcome, Deny):
             self.give_up(outcome)
-            return True
+            return
         self.want = outcome
         self._pool.doors.reactor.soon(self.start)
-        return True
 
 
 def _spot_of(want: Want) -> str:
