@@ -46,6 +46,12 @@ def test_an_unknown_command_suggests_the_nearest(cli: CommandLine, typed: str, m
     assert f"next: cleanroom {meant}\n" in done.err
 
 
+def test_a_flag_before_the_command_is_told_its_place(cli: CommandLine) -> None:
+    done = cli("--host", "unix:///run/d.sock", "ps")
+    assert done.status == 2
+    assert "next: a flag comes behind its command: cleanroom COMMAND --host\n" in done.err
+
+
 def test_an_unknown_subcommand_and_none_at_all(cli: CommandLine) -> None:
     assert cli("policy", "validatee").status == 2
     done = cli("policy")

@@ -50,6 +50,20 @@ def test_syntax_errors_have_their_place() -> None:
     assert said_of("a: [b\n")[0].startswith("2:1 cannot read it as YAML")
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1", "indent with blanks, not with tabs"),
+        ("a: [", ""),
+        ("a: 'b\tc", ""),
+    ],
+)
+def test_a_tab_at_the_begin_of_a_line_is_told_what_to_do(text: str, hint: str) -> None:
+    problems = Problems("p")
+    assert read_yaml(text, problems) is None
+    assert [each.hint for each in problems.found] == [hint]
+
+
 def test_every_invisible_character_is_named_with_its_place() -> None:
     text = "\ufeffversion: 1\r\nb: \x00\nc: a\u202eb\nd: \x85 \ud800 \u2028\re\n"
     assert [line.split(":")[0] + line.split("character")[1] for line in said_of(text)] == [

@@ -63,9 +63,13 @@ def prune(options: argparse.Namespace, shell: Shell) -> int:
 def _remove(body: dict[str, object], options: argparse.Namespace, shell: Shell) -> int:
     with shell.connect(options) as connection:
         removed = connection.call(Call("remove_volumes", body=body))
-    if not options.json:
-        shell.screen.say(f"removed: {len(removed.items('volumes'))}")
-    _show(removed, options, shell)
+    if options.json:
+        shell.screen.json(removed.fields)
+        return 0
+    for volume in removed.items("volumes"):
+        shell.screen.out(plain(f"{volume.text('name')} removed"))
+    if not removed.items("volumes"):
+        shell.screen.say("no volume was removed")
     return 0
 
 

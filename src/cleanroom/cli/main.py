@@ -162,4 +162,6 @@ def _unknown(name: str) -> UsageError:
     known = parts | whole | _OF_OTHERS
     near = get_close_matches(name, known, 1)
     hint = known[near[0]] if near else "cleanroom help"
+    if name.startswith("-"):
+        hint = f"a flag comes behind its command: cleanroom COMMAND {name}"
     return UsageError(Code.REQUEST_INVALID, f"cannot find a command named {name!r}", hint)

@@ -241,9 +241,8 @@ class Section(Generic[T_co]):
             node = nodes.Mapping((), flow=False, place=node.place, start=node.start, end=node.end)
         if not isinstance(node, nodes.Mapping):
             name = spot.name or "the file"
-            spot.wrong(
-                node.place, f"cannot read {name}: it is a mapping of keys", "write 'key: value'"
-            )
+            hint = f"write '{self.keys[0].name}: …'"
+            spot.wrong(node.place, f"cannot read {name}: it is a mapping of keys", hint)
             return None
         return self.build(self._fields(node, spot))
 

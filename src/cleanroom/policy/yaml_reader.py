@@ -61,9 +61,16 @@ def read_yaml(text: str, problems: Problems) -> Node | None:
             if not tree.feed(event):
                 break
     except yaml.MarkedYAMLError as error:
-        problems.add(_place_of(error), f"cannot read it as YAML: {error.problem}")
+        place = _place_of(error)
+        hint = "indent with blanks, not with tabs" if _begins_with_tab(text, place) else ""
+        problems.add(place, f"cannot read it as YAML: {error.problem}", hint)
         return None
     return tree.root
+
+
+def _begins_with_tab(text: str, place: Place) -> bool:
+    line = text.splitlines()[place.line - 1 : place.line]
+    return bool(line) and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]
 
 
 def c_parser(library: ModuleType) -> type["_Constructor"]:
