@@ -30,12 +30,14 @@ PROGRAMS: Final = {
     "claude": "@anthropic-ai/claude-code-linux-x64/claude",
     "codex": "@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex",
     "gemini": "@google/gemini-cli/bundle/gemini.js",
+    "copilot": "@github/copilot-linux-x64/copilot",
     "opencode": "opencode-linux-x64/bin/opencode",
 }
 # What a program looks at before it asks anybody: of a token of codex the claims.
 BEGINNING: Final = {
     "claude-login": "sk-ant-oat01-",
     "codex-login": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
+    "copilot": "github_pat_",
     "gemini": "AIza",
     "gemini-login": "ya29.",
 }

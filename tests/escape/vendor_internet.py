@@ -24,7 +24,8 @@ from tests.gateway.certificates import authority, server
 
 NAMES: Final = (
     "api.anthropic.com", "api.openai.com", "chatgpt.com", "generativelanguage.googleapis.com",
-    "cloudcode-pa.googleapis.com", "models.dev",
+    "cloudcode-pa.googleapis.com", "models.dev", "api.github.com",
+    "api.individual.githubcopilot.com",
 )  # fmt: skip
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
 ROOTS: Final = authority(*NAMES)

@@ -233,6 +233,23 @@ def _accounts(_: Body) -> Answer:
     return 200, _JSON, json.dumps(known)
 
 
+def _subscriber(_: Body) -> Answer:
+    known: dict[str, object] = {"login": ACCOUNT, "copilot_plan": "individual"}
+    known |= {"chat_enabled": True, "endpoints": {"api": f"https://{_COPILOT}"}}
+    return 200, _JSON, json.dumps(known)
+
+
+def _models(_: Body) -> Answer:
+    limits = {"max_context_window_tokens": 128_000, "max_output_tokens": 16_000}
+    supports = {"streaming": True, "tool_calls": True}
+    capabilities: dict[str, object] = {"family": "m", "type": "chat", "tokenizer": "o200k_base"}
+    capabilities |= {"limits": limits, "supports": supports, "object": "model_capabilities"}
+    model: dict[str, object] = {"id": "gpt-5-mini", "name": "m", "object": "model", "version": "m"}
+    model |= {"vendor": "m", "model_picker_enabled": True, "capabilities": capabilities}
+    model |= {"policy": {"state": "enabled"}, "supported_endpoints": ["/chat/completions"]}
+    return 200, _JSON, json.dumps({"object": "list", "data": [model]})
+
+
 def _nothing(_: Body) -> Answer:
     return 200, _JSON, "{}"
 
@@ -242,6 +259,8 @@ _OPENAI: Final = "api.openai.com"
 _GEMINI: Final = "generativelanguage.googleapis.com"
 _GOOGLE: Final = "cloudcode-pa.googleapis.com"
 _CHATGPT: Final = "chatgpt.com"
+_GITHUB: Final = "api.github.com"
+_COPILOT: Final = "api.individual.githubcopilot.com"
 _SPEAKERS: Final = {
     (_ANTHROPIC, "/v1/messages"): _messages,
     (_ANTHROPIC, "/v1/messages/count_tokens"): _count,
@@ -250,6 +269,9 @@ _SPEAKERS: Final = {
     (_OPENAI, "/v1/chat/completions"): _completions,
     (_CHATGPT, "/backend-api/codex/responses"): _responses,
     (_CHATGPT, "/backend-api/wham/accounts/check"): _accounts,
+    (_GITHUB, "/copilot_internal/user"): _subscriber,
+    (_COPILOT, "/models"): _models,
+    (_COPILOT, "/chat/completions"): _completions,
     (_GOOGLE, "loadCodeAssist"): _load,
     (_GOOGLE, "generateContent"): _code_assist_whole,
     (_GOOGLE, "streamGenerateContent"): _code_assist,

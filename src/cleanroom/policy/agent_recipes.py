@@ -96,6 +96,14 @@ _BEARER: Final = ("Authorization",)
 _KEY: Final = ("x-api-key", "Authorization")  # the latter by newer client libraries
 _ANTHROPIC: Final = ("api.anthropic.com",)
 _OPENAI: Final = ("api.openai.com",)
+# Which of them it asks depends on the account's plan: api.github.com says so.
+_COPILOT: Final = (
+    "api.business.githubcopilot.com",
+    "api.enterprise.githubcopilot.com",
+    "api.github.com",
+    "api.githubcopilot.com",
+    "api.individual.githubcopilot.com",
+)
 _CLAUDE_SETTINGS: Final = {
     # Its first questions lead to hosts that stay closed.
     "hasCompletedOnboarding": True,
@@ -242,6 +250,29 @@ _RECIPES: Final = (
         notes=(
             "A login with a Google account lives for an hour; it is renewed by your own `gemini`"
             " outside. An account of a company also wants `-e GOOGLE_CLOUD_PROJECT=…`.",
+        ),
+    ),
+    Recipe(
+        "copilot",
+        "Copilot CLI",
+        'copilot -p "fix the failing test" --allow-all-tools',
+        (Credential("copilot", "COPILOT_GITHUB_TOKEN", _BEARER, _COPILOT),),
+        f"{_HOME}/.copilot",
+        "npm @github/copilot",
+        "1.0.102",
+        (
+            ("COPILOT_ALLOW_ALL", "true"),
+            ("COPILOT_AUTO_UPDATE", "false"),
+            ("COPILOT_HOME", f"{_HOME}/.copilot"),
+        ),
+        refused=("telemetry.individual.githubcopilot.com",),
+        notes=(
+            "Inside, the token is good for all of api.github.com that it is good for outside: make"
+            " a fine-grained one with the permission for Copilot requests alone. GH_TOKEN and"
+            " GITHUB_TOKEN, which may do more, are not read for it, nor what `copilot login` keeps"
+            " in the keyring.",
+            "Accounts of a company's own domain (`ghe.com`) have other hosts: bind"
+            " COPILOT_GITHUB_TOKEN to them in the policy.",
         ),
     ),
     Recipe(

@@ -64,10 +64,8 @@ Tried by hand on 2026-11-27, with Claude Code:
 
 ## Another agent
 
-Bind its key in `cleanroom.yaml` ([secrets.md](secrets.md)), with a rule for its host. GitHub's
-Copilot CLI has no recipe: with `COPILOT_GITHUB_TOKEN` bound to api.github.com the value arrives at
-its first request, but such a token is good for all of that API: make one for Copilot alone.
-Logins by which a program inside mints further tokens do not fit: what an answer brings is inside.
+Bind its key in `cleanroom.yaml` ([secrets.md](secrets.md)), with a rule for its host. Logins by
+which a program inside mints further tokens do not fit: what an answer brings is inside.
 
 ## What was seen
 
