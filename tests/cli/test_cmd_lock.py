@@ -92,3 +92,16 @@ def test_commits_of_git_are_shown_as_pins(cli: CommandLine) -> None:
         *("1", "code.example/team/lib", commit, "-"), "its commit (registries.git)"
     ]  # fmt: skip
     assert out[3:] == ["line 2: main is not pinned: it comes from a git repository"]
+
+
+def test_without_a_name_the_only_one_here_is_read(cli: CommandLine) -> None:
+    none = cli("lock", "inspect")
+    assert none.status != 0
+    assert "cannot find a lock file in this folder" in none.err
+    (cli.folder / "go.sum").touch()
+    assert cli("lock", "inspect").out == "go.sum: go.sum, 0 pinned\n"
+    (cli.folder / "uv.lock").touch()
+    several = cli("lock", "inspect")
+    assert several.status == none.status
+    assert "cannot choose one of 2 lock files: uv.lock, go.sum" in several.err
+    assert "cleanroom lock inspect uv.lock" in several.err

@@ -204,6 +204,6 @@ def test_what_an_agent_adds_is_enforced_and_not_what_is_approved() -> None:
     assert [rule.value for rule in found.policy.network.allow_rules] == ["api.anthropic.com"]
     assert [each.secret_id for each in found.policy.secrets] == ["claude"]
     (note,) = found.notes
-    assert "--agent adds the hosts and the secret of claude/claude" in note
+    assert note == "--agent adds the hosts and the secret of claude to this run"
     assert nothing.policy.secrets == found.policy.secrets
     assert nothing.written.network.allow_rules == ()

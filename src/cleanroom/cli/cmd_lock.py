@@ -5,6 +5,7 @@ policy's, and the daemon's to judge.
 """
 
 import argparse
+import os
 
 import msgspec
 
@@ -12,7 +13,7 @@ from cleanroom.cli.group import Sub, run_group
 from cleanroom.cli.parser import Parser
 from cleanroom.cli.render import plain
 from cleanroom.cli.shell import Shell
-from cleanroom.client.lockfiles import WRITE_ANEW, decoded, read_named
+from cleanroom.client.lockfiles import NAME_ONE, WRITE_ANEW, decoded, read_named
 from cleanroom.errors import Code, UserError
 from cleanroom.lockfile.collector import GIT_HELD
 from cleanroom.lockfile.formats import READERS, format_of, read_lockfile
@@ -26,7 +27,7 @@ def inspect_parser() -> Parser:
         "Show what a lock file pins, and what it cannot.",
         "cleanroom lock inspect package-lock.json",
     )
-    parser.operand("FILE", "the lock file")
+    parser.operand("FILE", "the lock file; without one, the only one that is here", "?")
     parser.value("--format", "NAME", "read it as this one, e.g. uv.lock; by default by its name")
     parser.switch("--json", "one JSON object on stdout")
     parser.switch("-q --quiet", "say nothing but results and errors")
@@ -38,7 +39,7 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
     if options.format and options.format not in READERS:
         message = f"cannot read the format {options.format!r}"
         raise UserError(Code.REQUEST_INVALID, message, f"known: {', '.join(READERS)}")
-    path = options.file
+    path = options.file or _the_one_here()
     text = decoded(path, read_named(path))
     known = options.format or format_of(path)
     try:
@@ -63,6 +64,17 @@ def inspect(options: argparse.Namespace, shell: Shell) -> int:
     for include in reading.includes:
         shell.screen.say(f"note: it names {include}, which pins too if it is a lock file")
     return 0
+
+
+def _the_one_here() -> str:
+    """Return the only lock file of this folder. Raises UserError if there is none, or a choice."""
+    found = [name for name in READERS if os.path.lexists(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        message = f"cannot choose one of {len(found)} lock files: {', '.join(found)}"
+        raise UserError(Code.REQUEST_INVALID, message, f"cleanroom lock inspect {found[0]}")
+    raise UserError(Code.REQUEST_INVALID, "cannot find a lock file in this folder", NAME_ONE)
 
 
 def summary(reading: Reading) -> str:

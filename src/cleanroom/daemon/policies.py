@@ -144,5 +144,7 @@ def _pins(made: Compiled) -> int:
 def _origin(policy: PolicyText) -> tuple[str, ...]:
     notes = [NO_POLICY] if policy.text is None else []
     if policy.agent:
-        notes = [f"--agent adds the hosts and the secret of {policy.agent[:80]} to this run"]
+        name, _, login = policy.agent[:80].partition("/")
+        adds = f"the secret {login}" if login not in ("", name) else "the secret"
+        notes = [f"--agent adds the hosts and {adds} of {name} to this run"]
     return (*notes, SHADOWED) if policy.shadowed else tuple(notes)
