@@ -323,3 +323,37 @@ def test_a_client_installs_it_offline_from_a_cache_that_was_warmed(
     said = outside.world.run(policy, program, *flags, "--offline", files={locked: files[locked]})
     assert said.result[0] == 0, said.result[1]
     assert not said.denials()
+
+
+# What they say of a commit that the lock file does not name, and of another repository.
+REFUSED: Final = {
+    "poetry": ("Failed to clone", "unexpected http resp 403"),
+    "pdm": ("fatal: remote error: lockfile_violation: ", "remote: lockfile_violation: "),
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("client", REFUSED)
+def test_another_commit_or_repository_is_refused_and_the_client_says_so(
+    outside: Registries, client: str
+) -> None:
+    """The lock file inside was changed, the one that the policy was compiled with was not."""
+    flags = flags_of(client)
+    lib, other = Library(), Library()
+    policy, program, files, locked = commits(outside, lib, client)
+    for words, swaps in zip(
+        REFUSED[client],
+        ({lib.pinned: lib.last}, {lib.name: other.name, lib.pinned: other.pinned}),
+        strict=True,
+    ):
+        text = files[locked]
+        for old, new in swaps.items():
+            text = text.replace(old, new)
+        changed = program.replace(repr(files[locked]), repr(text))
+        said = outside.world.run(policy, changed, *flags, files={locked: files[locked]})
+        assert said.result[0] != 0
+        assert words in said.result[1]
+        is_asked = words != "Failed to clone"  # else it looks in what it is shown
+        assert ("(lockfile_violation)" in said.stderr) is is_asked
+    assert not [each for each in outside.script.asked if lib.last in each.head]
+    assert not [each for each in outside.script.asked if other.name in each.path]
