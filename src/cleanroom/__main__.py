@@ -23,10 +23,20 @@ def run() -> NoReturn:
     What is flushed or closed on purpose, `main` and the commands have; a bug's traceback takes the
     usual way, and so does the daemon, which has threads to join.
     """
+    _fill_standard_streams()
     status = main()
     if sys.argv[1:2] == ["serve"]:
         sys.exit(status)
     os._exit(status)
+
+
+def _fill_standard_streams() -> None:
+    """Put /dev/null where the caller closed one, or a socket would get its number, and output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one's
+            os.set_inheritable(descriptor, True)  # noqa: FBT003
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 if __name__ == "__main__":

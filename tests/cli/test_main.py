@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,14 @@ def test_only_the_daemon_waits_for_pythons_own_ending(word: str, *, ends: bool) 
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert f"cleanroom {word}" in done.stdout
     assert ("python's own ending" in done.stdout) is ends
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams_are_no_mistake(closed: str, tmp_path: Path) -> None:
+    script = f'"$0" -m cleanroom explain conflict {closed} || echo "status $?" >> "$1"'
+    said = tmp_path / "said"
+    command = ["/bin/sh", "-c", script, sys.executable, str(said)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert not said.exists()
+    assert done.stderr == ""
+    assert ("conflict" in done.stdout) is ("1>" not in closed)

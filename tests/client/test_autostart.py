@@ -16,9 +16,9 @@ from cleanroom.client.autostart import (
     unread,
 )
 from cleanroom.client.calls import RemoteError
-from cleanroom.client.endpoint import Endpoint
+from cleanroom.client.endpoint import Endpoint, find_endpoint
 from cleanroom.daemon.settings import DaemonSettings
-from cleanroom.errors import Fault
+from cleanroom.errors import Fault, Refused
 from tests.conftest import ROOT, Home
 
 
@@ -132,3 +132,15 @@ def test_two_commands_do_not_start_two(home: Home) -> None:
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(second)
     assert "daemon.log" in starter.log_hint
+
+
+@pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "XDG_STATE_HOME"])
+def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(home: Home, name: str) -> None:
+    (home.home / "file").touch()
+    environ = {**home.environment, name: str(home.home / "file" / "below")}
+    with (
+        pytest.raises(Refused, match=r"cannot start a daemon: .*/file/below: Not a dir") as caught,
+        Starter(find_endpoint(None, environ, os.getuid()), environ),
+    ):
+        pass
+    assert "XDG_RUNTIME_DIR and XDG_STATE_HOME" in caught.value.hint

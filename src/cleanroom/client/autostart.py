@@ -17,7 +17,7 @@ from typing import Final, NoReturn, Self
 from cleanroom.client.calls import RemoteError, read_json
 from cleanroom.client.endpoint import Endpoint, state_folder
 from cleanroom.client.reply import Reply
-from cleanroom.errors import Code, Fault
+from cleanroom.errors import Code, Fault, Refused
 
 IDLE_EXIT_S: Final = 900  # unless daemon.idle_exit says otherwise
 LOG_TAIL: Final = 2000
@@ -71,10 +71,15 @@ class Starter:
 
     def __enter__(self) -> Self:
         folder = os.path.dirname(self._endpoint.path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        os.makedirs(os.path.dirname(self._log), mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._lock = os.open(f"{folder}/start.lock", flags, 0o600)
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            os.makedirs(os.path.dirname(self._log), mode=0o700, exist_ok=True)
+            self._lock = os.open(f"{folder}/start.lock", flags, 0o600)
+        except OSError as error:
+            message = f"cannot start a daemon: {error.filename}: {error.strerror}"
+            hint = "let XDG_RUNTIME_DIR and XDG_STATE_HOME name folders that you may write"
+            raise Refused(Code.BACKEND_UNAVAILABLE, message, hint) from error
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self
 
