@@ -3,9 +3,10 @@
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,90 +15,15 @@ from cleanroom.decide.secret import SecretRef
 from cleanroom.gateway.budgets import Allowances
 from cleanroom.gateway.ca import Authority
 from cleanroom.gateway.door import Door, Given
-from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.vault import SandboxSecrets, Secret
-from cleanroom.policy.model import CompiledPolicy, SecretBinding
+from cleanroom.policy.model import SecretBinding
 from cleanroom.policy.opened import OpenedName
 from tests.decide.policies import policy, rule
 from tests.gateway.certificates import TODAY
-from tests.gateway.doors import make_door_sockets
+from tests.gateway.door_scene import Scene
 from tests.gateway.hellos import real_hello
 from tests.gateway.queries import query
-from tests.gateway.world import World, listening, received, turn_for_a_while
-
-
-class Clocked(Reactor):
-    """A reactor whose clock the test sets."""
-
-    ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.ahead
-
-
-class Scene:
-    """A door whose upstream is the test."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.stack = stack
-        self.reactor = Clocked()
-        stack.callback(self.reactor.close)
-        self.server = stack.enter_context(listening())
-        self.world = World(self.reactor, upstream=self.server.getsockname()[:2])
-        self.sockets = make_door_sockets()
-        self.tcp4, self.tcp6, self.dns4, _, self.udp4, _ = (s.getsockname() for s in self.sockets)
-        self.door: Door | None = None
-
-    def open(self, allow: CompiledPolicy | None = None, given: Given | None = None) -> Door:
-        allowed = allow or policy(f"127.0.0.1/32:{self.tcp4[1]}")
-        self.door = Door(self.world, "sbx_test", judge_by(allowed), self.sockets, given)
-        self.stack.callback(self.door.close)
-        return self.door
-
-    def client(self, place: tuple[str, int] | None = None) -> socket.socket:
-        client = self.stack.enter_context(
-            socket.create_connection((place or self.tcp4)[:2], timeout=10)
-        )
-        client.settimeout(0)
-        return client
-
-    def upstream(self) -> socket.socket:
-        """Accept what the gateway dialled."""
-        self.server.settimeout(0)
-        accepted: list[socket.socket] = []
-
-        def came() -> bool:
-            try:
-                accepted.append(self.stack.enter_context(self.server.accept()[0]))
-            except BlockingIOError:
-                return False
-            return True
-
-        self.until(came)
-        accepted[0].settimeout(0)
-        return accepted[0]
-
-    def sends(self, place: tuple[str, int], data: bytes) -> socket.socket:
-        client = self.stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        client.connect(place[:2])
-        client.settimeout(0)
-        client.send(data)
-        return client
-
-    def until(self, holds: Callable[[], object]) -> None:
-        self.world.turn_until(holds)
-
-    def is_answered(self, client: socket.socket) -> None:
-        self.until(lambda: received(client))
-
-    def codes(self) -> list[str]:
-        return [event.code for event in self.world.events]
-
-    def is_reset(self, client: socket.socket) -> bool:
-        try:
-            return received(client) == b""
-        except ConnectionResetError:
-            return True
+from tests.gateway.world import received, turn_for_a_while
 
 
 @pytest.fixture
@@ -251,11 +177,12 @@ def test_a_narrower_policy_cuts_what_it_does_not_allow(scene: Scene) -> None:
     client = scene.client()
     scene.until(lambda: scene.world.events)
     scene.upstream()
-    door.narrow(judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}")))
+    door.narrow(judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}")), scene.narrowed)
     turn_for_a_while(scene.reactor)
     assert received(client) is None
-    door.narrow(judge_by(policy("a.test:443")))
+    door.narrow(judge_by(policy("a.test:443")), scene.narrowed)
     scene.until(lambda: scene.is_reset(client))
+    scene.until(lambda: scene.narrowings == 2)
     assert [(e.phase, e.allowed) for e in scene.world.events] == [
         ("verdict", True), ("verdict", False), ("closed", True),
     ]  # fmt: skip
@@ -270,7 +197,10 @@ def test_what_is_judged_otherwise_is_cut_although_it_is_allowed_yet(scene: Scene
     client = scene.client()
     scene.until(lambda: scene.world.events)
     scene.upstream()
-    door.narrow(judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}", deny=("198.51.100.0/24:443",))))
+    door.narrow(
+        judge_by(policy(f"127.0.0.1/32:{scene.tcp4[1]}", deny=("198.51.100.0/24:443",))),
+        scene.narrowed,
+    )
     scene.until(lambda: scene.is_reset(client))
     assert [(e.phase, e.allowed) for e in scene.world.events] == [
         ("verdict", True), ("closed", True),
@@ -339,7 +269,7 @@ def test_a_narrower_policy_cuts_the_connections_of_what_it_no_longer_binds(scene
     client = scene.client()
     client.send(b"hello")
     scene.until(lambda: scene.world.events)
-    door.narrow(judge_by(policy(f"a.test:{scene.tcp4[1]}")))
+    door.narrow(judge_by(policy(f"a.test:{scene.tcp4[1]}")), scene.narrowed)
     scene.until(lambda: scene.is_reset(client))
     assert scene.codes()[-2:] == ["secret_unavailable", ""]  # and its end
     again = scene.client()
@@ -394,3 +324,15 @@ def test_without_a_descriptor_for_a_certificate_one_connection_is_refused(
     served = scene.client()
     served.send(real_hello("a.test"))
     scene.until(lambda: (received(served) or b"").startswith(b"\x16"))  # its ServerHello
+
+
+def test_a_door_that_is_closed_while_it_is_narrowed_tells_it_too(scene: Scene) -> None:
+    door = scene.open()
+    clients = [scene.client() for _ in range(40)]
+    scene.until(lambda: len(scene.world.events) >= len(clients))
+    door.narrow(judge_by(policy("a.test:443")), scene.narrowed)
+    assert scene.narrowings == 0
+    door.close()
+    scene.until(lambda: scene.narrowings == 1)
+    for client in clients:
+        scene.until(partial(scene.is_reset, client))

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from ipaddress import ip_address
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
 from cleanroom.decide.registries import Judged
 from cleanroom.decide.secret import Foreign
-from cleanroom.decide.tcp import decide_connection, decide_dial, is_judged_alike
+from cleanroom.decide.tcp import decide_dial
 from cleanroom.errors import Code
 from cleanroom.events import NetworkEvent
 from cleanroom.events import Protocol as Speech
@@ -43,6 +43,7 @@ from cleanroom.gateway.layers.visit import Visit
 from cleanroom.gateway.layers.watched_relay import WatchedRelay
 from cleanroom.gateway.listener import Listener
 from cleanroom.gateway.minting import Minting
+from cleanroom.gateway.narrowing import Narrowing, in_parts
 from cleanroom.gateway.reactor import Reactor, Timer
 from cleanroom.gateway.source import Fetching, Source, Taker, Want
 from cleanroom.gateway.vault import SandboxSecrets
@@ -164,29 +165,17 @@ class Door:
         """Implement datagrams.Keeper."""
         return self._dns
 
-    def narrow(self, judged: Judged) -> None:
-        """Judge by that from now on; cut what it judges otherwise than before.
+    def narrow(self, judged: Judged, done: Callable[[], None]) -> None:
+        """Judge by that from now on; cut what it judges otherwise than before, then call `done`.
 
-        What is cut may be allowed yet: its client begins again, and is judged by `policy`.
+        What is cut may be allowed yet: its client begins again, and is judged by `judged`.
         """
-        old = Judged(self._policy, self.registries)
-        policy = self._policy = judged.policy
-        self.registries = judged.registries
-        self._dns.narrow(policy)
-        self._secrets.narrow(policy.secrets)
+        narrowing = Narrowing(Judged(self._policy, self.registries), judged)
+        self._policy, self.registries = judged
+        self._dns.narrow(self._policy)
+        self._secrets.narrow(self._policy.secrets)
         self._revoke()
-        is_alike = cache(partial(is_judged_alike, old.policy, policy))
-        for connection in list(self._live):
-            target = connection.target
-            place = target.name, target.address, target.port
-            is_pinned_alike = old.pins(target.name) == judged.pins(target.name)
-            if target.port == DNS_PORT or (is_pinned_alike and is_alike(*place)):
-                continue
-            verdict = decide_connection(policy, *place)
-            if isinstance(verdict, Deny):
-                event = verdict_event(target, Speech.TCP, verdict)
-                self._around.write(self._sandbox_id, event, _nothing)
-            connection.cut()
+        in_parts(self.reactor, list(self._live), partial(self._hold_to, narrowing), done)
 
     def close(self) -> None:
         """Cut everything; what was folded is reported."""
@@ -294,6 +283,14 @@ class Door:
         self._live.discard(connection)
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _hold_to(self, narrowing: Narrowing, connection: Connection) -> None:
+        verdict = narrowing.judge(connection.target) if connection in self._live else None
+        if isinstance(verdict, Deny):
+            event = verdict_event(connection.target, Speech.TCP, verdict)
+            self._around.write(self._sandbox_id, event, _nothing)
+        if verdict is not None:
+            connection.cut()
 
     def _revoke(self) -> None:
         """Cut the connections to hosts that were told a secret which is over."""

@@ -266,11 +266,16 @@ class Gateway:
 
     def _narrow(self, sandbox_id: str) -> None:
         judged = read_policy(self._take_descriptors(1)[0])
-        if sandbox_id in self._doors:
-            self._doors[sandbox_id].narrow(judged)
+
+        def narrowed() -> None:
             self._upstream.close_idle(sandbox_id)
-        self._flush_reports()
-        self._send(control.PolicyNarrowed(sandbox_id))
+            self._flush_reports()
+            self._send(control.PolicyNarrowed(sandbox_id))
+
+        if sandbox_id in self._doors:
+            self._doors[sandbox_id].narrow(judged, narrowed)
+        else:
+            narrowed()
 
     def _take_descriptors(self, count: int) -> list[int]:
         if len(self._descriptors) < count:
