@@ -17,6 +17,7 @@ from cleanroom.policy.agent_recipes import RECIPES
         ".env", "a/.env", ".env.local", ".env.production", ".netrc", ".pypirc", ".git-credentials",
         "id_rsa", "keys/id_ed25519", "x.p12", "release.jks", ".aws/credentials",
         ".boto", "a/.cargo/credentials.toml", ".claude/.credentials.json", ".codex/auth.json",
+        ".copilot/config.json",
         ".config/gh/hosts.yml", "gcp/application_default_credentials.json", ".databrickscfg",
         "sub/.docker/config.json", ".kube/config", ".envrc",
     ],

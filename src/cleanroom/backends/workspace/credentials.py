@@ -47,8 +47,8 @@ _SUFFIXES: Final = (".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk")
 _PATHS: Final = (
     ".aws/credentials", ".cargo/credentials", ".cargo/credentials.toml",
     ".claude/.credentials.json", ".codex/auth.json", ".composer/auth.json", ".config/gh/hosts.yml",
-    ".docker/config.json", ".gem/credentials", ".gemini/oauth_creds.json", ".kube/config",
-    ".local/share/opencode/auth.json",
+    ".copilot/config.json", ".docker/config.json", ".gem/credentials", ".gemini/oauth_creds.json",
+    ".kube/config", ".local/share/opencode/auth.json",
 )  # fmt: skip
 # `.env.local` is a secret, `.env.example` is documentation.
 _EXAMPLES: Final = ("example", "sample", "template", "dist", "defaults", "schema")
