@@ -9,11 +9,14 @@ import gc
 import os
 import socket
 import sys
+from typing import Final
 
 from cleanroom.gateway import ca
 from cleanroom.gateway.confine import confine
 from cleanroom.gateway.resolver import ask_host
 from cleanroom.gateway.server import Gateway
+
+_SWITCH_S: Final = 0.001  # a thread that makes a long page lets the loop go on as soon
 
 
 def main(arguments: list[str]) -> int:
@@ -33,6 +36,7 @@ def main(arguments: list[str]) -> int:
     # What is here now stays, and connections leave no cycles: collect seldom, look at little.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    sys.setswitchinterval(_SWITCH_S)
     gateway.run()
     return 0
 

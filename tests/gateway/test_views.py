@@ -3,7 +3,10 @@
 import dataclasses
 import gc
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from threading import Event
 
 import pytest
 
@@ -11,6 +14,7 @@ from cleanroom.decide.artifact import Grant
 from cleanroom.decide.commits import Commit, Commits, name_commits
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.mirror import Mirror
+from cleanroom.decide.packets import FLUSH, encode_packet
 from cleanroom.gateway import views as module
 from cleanroom.gateway.refining import refining
 from cleanroom.gateway.source import Want
@@ -194,3 +198,107 @@ def test_a_sight_asks_for_its_own_want(world: World) -> None:
     assert view is not None
     assert b'"ms"' in view.data
     sight.forget(lambda: None)
+
+
+def made(world: World, asked: Want, document: bytes) -> View:
+    """Take a view as those do who are told to try again."""
+    deadline = time.monotonic() + 60
+    while (view := world.take(asked, document, "it")) is None:
+        world.again.clear()
+        while "it" not in world.again:
+            assert time.monotonic() < deadline
+            world.reactor.turn(0.01)
+    return view
+
+
+@pytest.fixture
+def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Event, Event]]:
+    """What a page begins with, and waits for, where it is made in a thread."""
+    begun, go_on = Event(), Event()
+    counted: Callable[[Want, float], Callable[[bytes], bytes] | None] = vars(module)["refining"]
+
+    def slowly(asked: Want, now_s: float) -> Callable[[bytes], bytes] | None:
+        refine = counted(asked, now_s)
+        assert refine is not None
+
+        def wait(page: bytes) -> bytes:
+            if threading.current_thread() is not threading.main_thread():
+                begun.set()
+                assert go_on.wait(60)
+            return refine(page)
+
+        return wait
+
+    monkeypatch.setattr(module, "LONG", 5000)
+    monkeypatch.setattr(module, "refining", slowly)
+    yield begun, go_on
+    go_on.set()
+
+
+def test_a_long_page_is_made_while_others_go_on_and_one_at_a_time(
+    world: World, slow: tuple[Event, Event]
+) -> None:
+    begun, go_on = slow
+    asked = want(page(cooldown_s=60))
+    assert world.take(asked, _document("a", 6000), "a") is None
+    assert begun.wait(60)
+    assert world.take(asked, _document("b", 6000), "b") is None
+    assert world.take(asked, _document("c", 6000), "gone") is None
+    world.views.forget(world.calls["gone"])
+    assert world.take(asked, _document("small")) is not None
+    world.reactor.turn(0.0)
+    assert world.again == ["a", "b"], "after the turn with the small one they try, and wait again"
+    assert world.take(asked, _document("b", 6000), "b") is None
+    go_on.set()
+    first = made(world, asked, _document("a", 6000))
+    assert b'"a"' in first.data
+    assert "b" in world.again
+    assert b'"b"' in made(world, asked, _document("b", 6000)).data
+    assert world.take(asked, _document("a", 6000)) is first
+
+
+def test_a_long_page_that_cannot_be_judged_is_refused_and_not_tried_anew(
+    world: World, slow: tuple[Event, Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow[1].set()
+    monkeypatch.setattr(module, "_MOST_FAILED", 1)
+    asked = want(page(cooldown_s=60))
+    for bad in (b"<a>" * 2000, b"<b>" * 2000):
+        for _ in range(2):
+            with pytest.raises(UnreadableError):
+                made(world, asked, bad)
+    assert len(world.made) == 2
+    assert len(world.views._failed) == 1
+    world.clock.now += GOOD_S
+    with pytest.raises(UnreadableError):
+        made(world, asked, bad)
+    assert len(world.made) == 3
+
+
+def test_a_mistake_in_the_thread_ends_the_loop(
+    world: World, slow: tuple[Event, Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow[1].set()
+
+    def broken(_want: Want, _now_s: float) -> Callable[[bytes], bytes]:
+        return lambda page: page[:1] + 1  # type: ignore[operator]
+
+    monkeypatch.setattr(module, "refining", broken)
+    with pytest.raises(TypeError):
+        made(world, want(page(cooldown_s=60)), _document("a", 6000))
+
+
+def test_a_short_list_of_branches_is_long_where_many_commits_are_pinned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONG", 5000)
+    names = [f"{number:03x}{0:037x}" for number in range(100)]
+    pinned = name_commits(Commit(name, "lockfile") for name in names)
+    commits = Commits(pinned, None, "l")
+    grant = Grant("git", "metadata", "/a", name="a", commits=commits, body=b"x")
+    page_of_git = b"".join(
+        encode_packet(each) for each in (f"{names[0]} refs/heads/main".encode(), FLUSH)
+    )
+    assert world.take(want(grant), page_of_git) is None
+    view = made(world, want(grant), page_of_git)
+    assert view.data.count(b"refs/heads/locked-") == 99

@@ -58,7 +58,7 @@ class Age:
         return seconds is None or seconds > self.newest_s
 
 
-class _Object(msgspec.Struct):
+class _Object(msgspec.Struct, gc=False):
     """An object, whatever it has."""
 
 
@@ -66,7 +66,8 @@ def _shape(*names: str) -> type[msgspec.Struct]:
     """Return an object of which these are read, and nothing is kept of others."""
     fields = [(f"field_{n}", Raw, None) for n in range(len(names))]
     renamed = {f"field_{n}": name for n, name in enumerate(names)}
-    return msgspec.defstruct("Page", fields, rename=renamed)
+    # Not for the collector: there may be very many, and none of them has a cycle.
+    return msgspec.defstruct("Page", fields, rename=renamed, gc=False)
 
 
 _NPM: Final = _shape(

@@ -1,18 +1,22 @@
-"""Pages as those see them who may not see all of them: made once, and not all in one turn.
+"""Pages as those see them who may not see all of them: made once, and long ones in a thread.
 
 In: a Want, its page. Out: what its policy lets it have of that. Never: one view twice in memory;
 more of them than a sandbox may have at once, it waits; a loop that makes pages and nothing else.
 
-SECURITY: a page of 24 MiB takes a tenth of a second to judge. Somebody who asks for it on hundreds
-of connections, and reads none of them, must neither stop the others nor fill the gateway's memory.
+SECURITY: a page of 24 MiB takes a tenth of a second to judge, and four times as long if whoever
+wrote it means it. Somebody who asks for it on hundreds of connections, and reads none of them, must
+neither stop the others nor fill the gateway's memory: long pages are made one at a time.
 """
 
 import hashlib
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
+from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.gateway.forms import remade_type
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.refining import refining
@@ -23,6 +27,9 @@ GOOD_S: Final = 60.0  # then a page is judged anew: its versions have come of ag
 MOST_KEPT: Final = 32 * 1024 * 1024  # bytes of all views that nobody reads any more, but for one
 MOST_LIVE: Final = 128 * 1024 * 1024  # bytes of one sandbox's views, before others of it wait
 TURN: Final = 1024 * 1024  # bytes of pages, after which others have their turn
+LONG: Final = 256 * 1024  # bytes of a page that is not made in anybody's turn
+_PIN_BYTES: Final = 100  # that a pinned commit may add to a list of branches
+_MOST_FAILED: Final = 64
 
 _Key = tuple[object, ...]
 _Again = Callable[[], None]
@@ -72,6 +79,9 @@ class Views:
         self._bytes: Counter[str] = Counter()  # that are live, by the sandbox they were made for
         self._line: dict[_Again, None] = {}
         self._made = 0  # bytes of pages in this turn
+        self._failed: OrderedDict[_Key, tuple[float, str]] = OrderedDict()  # since when, and why
+        self._thread = ThreadPoolExecutor(1, "page")
+        self._is_busy = False
 
     def sight(self, want: Want) -> Sight | None:
         """Return how a Want sees pages; None: as they are."""
@@ -83,29 +93,62 @@ class Views:
         view = self._live.get(key)
         if view is not None and self._reactor.now() - view.since_s < GOOD_S:
             return view
-        if self._made >= TURN or self._bytes[want.sandbox_id] >= MOST_LIVE:
+        self._raise_known(key)
+        is_long = _is_long(want, body)
+        is_turn = self._bytes[want.sandbox_id] < MOST_LIVE and self._made < TURN
+        if not is_turn or (is_long and self._is_busy):
             self._line[again] = None
+            return None
+        refine = refining(want, self._reactor.wall_s())
+        page = body.read(0, body.size)
+        if is_long and refine is not None:
+            self._is_busy = True
+            self._line[again] = None
+            self._thread.submit(self._in_thread, key, want.sandbox_id, partial(refine, page))
             return None
         if not self._made:
             self._reactor.soon(self._next)
         self._made += max(1, body.size)
-        view = self._make(want, body, key)
-        self._made += len(view.data)  # of a short list of branches pins make a long one
+        view = View(page if refine is None else refine(page), self._reactor.now())
+        self._add(key, want.sandbox_id, view)
+        self._made += len(view.data)
         return view
 
     def forget(self, again: _Again) -> None:
         """Implement Sight.forget."""
         self._line.pop(again, None)
 
-    def _make(self, want: Want, body: Body, key: _Key) -> View:
-        refine = refining(want, self._reactor.wall_s())
-        page = body.read(0, body.size)
-        view = View(page if refine is None else refine(page), self._reactor.now())
-        self._bytes[want.sandbox_id] += len(view.data)
-        weakref.finalize(view, self._gone, want.sandbox_id, len(view.data)).atexit = False
+    def _raise_known(self, key: _Key) -> None:
+        since_s, why = self._failed.get(key, (0.0, ""))
+        if why and self._reactor.now() - since_s < GOOD_S:
+            raise UnreadableError(why)
+
+    def _in_thread(self, key: _Key, sandbox_id: str, make: Callable[[], bytes]) -> None:
+        """Make a long page: the interpreter lets this thread and the loop take turns."""
+        made: View | UnreadableError | BaseException
+        try:
+            made = View(make(), self._reactor.now())
+        except BaseException as error:  # noqa: BLE001 -- for the loop to raise, which ends all
+            made = error
+        self._reactor.post(lambda: self._come(key, sandbox_id, made))
+
+    def _come(self, key: _Key, sandbox_id: str, made: View | BaseException) -> None:
+        self._is_busy = False
+        if isinstance(made, View):
+            self._add(key, sandbox_id, made)
+        elif isinstance(made, UnreadableError):
+            self._failed[key] = (self._reactor.now(), str(made))
+            if len(self._failed) > _MOST_FAILED:
+                self._failed.popitem(last=False)
+        else:
+            raise made
+        self._next()
+
+    def _add(self, key: _Key, sandbox_id: str, view: View) -> None:
+        self._bytes[sandbox_id] += len(view.data)
+        weakref.finalize(view, self._gone, sandbox_id, len(view.data)).atexit = False
         self._live[key] = view
         self._keep(key, view)
-        return view
 
     def _keep(self, key: _Key, view: View) -> None:
         older = self._kept.pop(key, None)
@@ -127,6 +170,13 @@ class Views:
         line, self._line = self._line, {}
         for again in line:
             again()
+
+
+def _is_long(want: Want, body: Body) -> bool:
+    """Tell whether a page takes more than a few milliseconds to make."""
+    commits = want.grant.commits
+    pins = len(commits.pinned.by_name) if commits is not None else 0
+    return body.size + pins * _PIN_BYTES > LONG
 
 
 def _key(want: Want, body: Body) -> _Key:
