@@ -68,7 +68,11 @@ def test_the_first_page_of_version_2_loses_what_no_commit_bounds(
 ) -> None:
     lines = ("version 2\n", "agent=git/2\n", "ls-refs=unborn\n")
     page = pkt(
-        *head, *lines, "fetch=shallow wait-for-done filter ref-in-want\n", "server-option\n", 0
+        *head,
+        *lines,
+        "fetch=shallow wait-for-done filter ref-in-want sideband-all\n",
+        "server-option\n",
+        0,
     )
     cut = pkt(*head, *lines, "fetch=shallow wait-for-done\n", "server-option\n", 0)
     assert seen(page, A, body=b"") == cut

@@ -199,6 +199,9 @@ def test_bases_that_are_not_at_hand_are_made_again(
         ((BASE, entry(COMMIT, b"author x\n\n")), "has an object that is none of git's"),
         ((BASE, entry(COMMIT, b"tree abc\n")), "has an object that is none of git's"),
         ((BASE, entry(TAG, b"tag x\n")), "has an object that is none of git's"),
+        ((BASE, entry(TREE, b"100644 a\0short")), "has an object that is none of git's"),
+        ((BASE, entry(TREE, b"100644 " * 40_000)), "has an object that is none of git's"),
+        ((BASE, entry(TREE, b"1" * 100_000)), "has an object that is none of git's"),
         ((BASE, SECOND, THIRD, b"hidden"), "is cut, or is none of git's"),
     ],
 )
@@ -253,6 +256,35 @@ def test_others_have_their_turn() -> None:
     made = pack(*WHOLE)
     turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1", Budget())
     assert sum(1 for _ in turns) > len(BIG) // (64 * 1024)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        entry(TREE, tree(*[("100644 a", b"x" * 20)] * 40_000)),
+        entry(COMMIT, commit(b"t" * 20, *[b"p" * 20] * 40_000)),
+        entry(REF, b"x" * 1_000_000, b"b" * 20),
+    ],
+)
+def test_others_have_their_turn_while_one_large_object_is_read(made: bytes) -> None:
+    """Whatever it is: to name what a folder of megabytes has takes as long as to read it."""
+    whole = pack(made)
+    turns = fault_of(lambda at, size: whole[at : at + size], len(whole), WANTED, "sha1", Budget())
+    assert sum(1 for _ in turns) > 14
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_followed"),
+    [("100644", True), ("40000", True), ("040000", True), ("120000", True), ("0100664", True),
+     ("160000", False), ("0160000", False), ("644", False), ("260000", False)],
+)  # fmt: skip
+def test_a_folder_names_what_git_follows(mode: str, is_followed: bool) -> None:  # noqa: FBT001
+    folder = tree((f"{mode} a", b"x" * 20))
+    top = commit(name(TREE, folder))
+    said = fault(
+        pack(entry(COMMIT, top), entry(TREE, folder)), Asked(frozenset({name(COMMIT, top)}))
+    )
+    assert said == (f"lacks {(b'x' * 20).hex()[:12]}, which an object of it names" * is_followed)
 
 
 @given(st.integers(0, len(pack(*TOP, BASE, SECOND, THIRD)) - 21), st.integers(1, 255))

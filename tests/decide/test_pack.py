@@ -126,6 +126,21 @@ def test_a_pack_without_history_says_where_it_is_cut(end: str) -> None:
     assert came(answered(*WHOLE, before=other), held=held()).startswith(BAD)
 
 
+def test_what_is_known_of_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host can send many gigabytes of it."""
+    whole = (*WHOLE, entry(COMMIT, OLDER))
+    lines = [f"shallow {at:040x}" for at in range(2000)]
+    cut: tuple[str | int, ...] = ("shallow-info\n", *lines, 1)
+    missing = f"{BAD}has no 000000000000"
+    assert came(answered(*whole, before=cut[:2]), held=held()) == missing
+    monkeypatch.setattr("cleanroom.decide.pack._MOST_CUT", 5)
+    assert came(answered(*whole, before=cut), held=held()) == "a pack with too much beside it"
+    assert came(answered(*whole, before=cut)) == PACK
+    monkeypatch.setattr("cleanroom.decide.pack.MOST_WORK", 100)
+    assert came(answered(*whole), held=held()) == f"{BAD}is too large to be checked"
+    assert came(answered(*whole)) == PACK
+
+
 def test_beside_a_pack_that_is_held_there_is_little() -> None:
     whole = (*WHOLE, entry(COMMIT, OLDER))
     notes = pkt("packfile\n", *[b"\x02" + b"x" * 60_000] * 2, *bands(pack(*whole)), 0)
@@ -133,3 +148,39 @@ def test_beside_a_pack_that_is_held_there_is_little() -> None:
     assert came(notes, held=held()) == "a pack with too much beside it"
     note = pkt("packfile\n", b"\x02" + b"x" * 60_000, b"\x01", *bands(pack(*whole)), 0)
     assert came(note, held=held()) == PACK
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("packfile\n",), (b"\x03sorry", 0)),
+        (("packfile\n",), (0, b"\x03sorry", 0)),
+        (("packfile\n",), (0, "ERR sorry", 0)),
+        (("ERR sorry", "packfile\n"), (0,)),
+        (("packfile", b"\x01"), (0,)),
+        (("packfile", b"\x01P"), (0,)),
+        (("NAK\n", b"\x01"), (0,)),
+        ((b"\x01acknowledgments\n", b"\x01NAK\n", 1, b"\x01packfile\n"), (b"\x03sorry", 0)),
+    ],
+)
+def test_a_pack_that_is_held_is_no_talk_however_it_is_told_of(
+    before: tuple[str | bytes, ...], after: tuple[str | bytes | int, ...]
+) -> None:
+    """Clients keep what has come of it, though the rest goes wrong."""
+    made = pack(*WHOLE, entry(BLOB, b"more"))
+    begun = before[-1] == b"\x01P"
+    answer = pkt(*before, *bands(made[1:] if begun else made), *after)
+    assert came(answer, held=held()) not in (PACK, TALK)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pkt("acknowledgments\n", "NAK\n", 0),
+        pkt("NAK\n", b"\x02Counting"),
+        pkt("ERR upload-pack: not our ref\n"),
+        pkt(b"\x03sorry", 0),
+    ],
+)
+def test_what_a_host_says_is_talk_to_who_is_held_too(answer: bytes) -> None:
+    assert came(answer, held=held()) == TALK

@@ -36,7 +36,8 @@ class GitInternet(RegistryInternet):
 
     folder = Path("/nowhere")
     private: ClassVar[dict[str, str]] = {}  # by repository: the Authorization that opens it
-    packs: ClassVar[dict[str, bytes]] = {}  # by repository: the pack that is sent instead of git's
+    # By repository: the pack that is sent instead of git's, or all of an answer.
+    packs: ClassVar[dict[str, bytes]] = {}
 
     def _accept(self, listening: socket.socket) -> None:
         if listening.getsockname()[1] != 443:
@@ -85,7 +86,7 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
                 scripted, reply = True, PRIVATE
             pack = GitInternet.packs.get(target[1:].removesuffix("/git-upload-pack"))
             if pack is not None and b"command=fetch" in body:
-                scripted, reply = True, Reply(_banded(pack))
+                scripted, reply = True, Reply(banded(pack) if pack.startswith(b"PACK") else pack)
             if scripted:
                 for piece in reply.pieces(method):
                     stream.sendall(piece)
@@ -94,7 +95,7 @@ def _serve(raw: socket.socket, script: Script, folder: Path) -> None:
     raw.close()
 
 
-def _banded(pack: bytes) -> bytes:
+def banded(pack: bytes) -> bytes:
     """Return a pack as version 2 answers a fetch."""
     parts = [pack[at : at + 60_000] for at in range(0, len(pack), 60_000)]
     return (

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from tests.escape.egress_world import Report, eventually
-from tests.escape.git_internet import GitInternet, git_hosts
+from tests.escape.git_internet import GitInternet, banded, git_hosts
 from tests.escape.registry_world import Registries, registries
 from tests.escape.test_registries_git import RUN, Repository, clone, git
 from tests.escape.test_registries_git_locked import POLICY, STRICT, Locked, lock
@@ -83,6 +83,29 @@ def test_what_a_pack_has_beside_it_does_not_come_in(outside: Registries, lib: Lo
     assert said.result[1][0] != 0
     (denied,) = said.denials("integrity_mismatch")
     assert f"has {more[:12]} in it, for which nobody asked" in denied["reason"]
+
+
+@pytest.mark.parametrize("is_given_up", [True, False])
+def test_a_pack_is_read_however_it_is_told_of(
+    outside: Registries,
+    lib: Locked,
+    is_given_up: bool,  # noqa: FBT001
+) -> None:
+    """A host that gives up when all of it was sent; one whose first words are not git's own."""
+    more = hidden(lib)
+    answer = banded(packed(lib, more=more))
+    if is_given_up:
+        answer += b"000a\x03sorry0000"
+    else:
+        begin, size = answer.index(b"PACK"), int(answer[13:17], 16)
+        length = b"%04x" % (size - 1)
+        answer = b"000cpackfile0006\x01P" + length + b"\x01" + answer[begin + 1 :]
+    GitInternet.packs[lib.name] = answer
+    fetch = ("-C", "copy", "fetch", "-q", "--no-tags", lib.url, lib.pinned)
+    said = run(outside, lib, ("init", "-q", "copy"), fetch, ("-C", "copy", "cat-file", "-e", more))
+    assert said.result[1][0] != 0
+    assert said.result[2][0] != 0
+    assert said.denials()
 
 
 @pytest.mark.parametrize("what", ["HEAD~2", "HEAD~2:two", "HEAD~2^{tree}"])

@@ -33,8 +33,9 @@ _OWN: Final = _HEADS + b"locked-%b"
 _SHORT: Final = 12  # characters of a commit in a name
 _MOST: Final = 65_536  # packets of a page: others wait while it is read
 _FETCH: Final = b"fetch="
-# What a fetch may use: with others, objects are asked for that no commit says anything of.
-_KEPT: Final = frozenset({b"shallow", b"wait-for-done", b"sideband-all"})
+# What a fetch may use: with others, objects are asked for that no commit says anything of, or words
+# look like bytes of a pack (`sideband-all`).
+_KEPT: Final = frozenset({b"shallow", b"wait-for-done"})
 _HIDDEN: Final = frozenset({b"filter", b"include-tag"})  # of versions 0 and 1
 
 

@@ -29,6 +29,7 @@ MOST_AT_ONCE: Final = 2 * MOST_OBJECTS  # of all packs that are read for one san
 _KEPT: Final = 4 * 1024 * 1024  # bytes of bases that are not made twice
 _CHUNK: Final = 64 * 1024
 _TURN: Final = 16 * 1024  # bytes of work before others have their turn
+_LOOK: Final = 64 * 1024  # bytes of what names others, likewise
 _COSTS: Final = 512  # an object costs at least as much as so many bytes
 _STEP_COSTS: Final = 16  # and a byte of a delta
 _HEAD: Final = re.compile(rb"PACK\0\0\0[\2\3](.{4})", re.DOTALL)
@@ -39,10 +40,11 @@ _COMMIT, _TREE, _BLOB, _TAG, _OFS, _REF = 1, 2, 3, 4, 6, 7
 _TREE_LINE: Final = re.compile(rb"tree ([0-9a-f]+)\n")
 _PARENT_LINE: Final = re.compile(rb"parent ([0-9a-f]+)\n")
 _OBJECT_LINE: Final = re.compile(rb"object ([0-9a-f]+)\n")
-_ENTRIES: Final = {
-    size: re.compile(rb"([0-7]{5,6}) [^\0]+\0(.{%d})" % size, re.DOTALL) for size in (20, 32)
+_ENTRY: Final = {
+    size: re.compile(rb"([0-7]{1,7}) [^\0]+\0(.{%d})" % size, re.DOTALL) for size in (20, 32)
 }
-_SUBMODULE: Final = b"160000"
+_KIND_BITS: Final = 0o170000
+_IN_TREES: Final = frozenset({0o040000, 0o100000, 0o120000})  # all else is a submodule to git
 _TOO_LARGE: Final = "has an object that is too large to be checked"
 _NAMED, _HERE = 1, 2  # what is known of an object
 
@@ -154,7 +156,7 @@ class _Objects:
             end = yield from self._stream(begin, size, hashed.update)
             self._here(number, hashed.digest())
             return end
-        data, end = self._inflated(begin, size)
+        data, end = yield from self._inflated(begin, size)
         if kind in (_OFS, _REF):
             yield from self._delta(number, base, data)
         else:
@@ -190,18 +192,20 @@ class _Objects:
     def _look(self, at: int, size: int) -> bytes:
         """Return bytes before the pack's digest. What is read in order is read in large pieces."""
         size = max(0, min(size, self._end - at))
-        if size > 4 * _CHUNK:
-            return self._read(at, size)
         begin = at - self._window_at
         if begin < 0 or begin + size > len(self._window):
             self._window_at, begin = at, 0
             self._window = self._read(at, max(0, min(max(size, self._ahead), self._end - at)))
         return self._window[begin : begin + size]
 
-    def _inflated(self, begin: int, size: int) -> tuple[bytes, int]:
+    def _inflated(self, begin: int, size: int) -> Generator[None, None, tuple[bytes, int]]:
         """Return an object's bytes, and where they end."""
         if size > MOST_HELD:
             _wrong(_TOO_LARGE)
+        if size > 4 * _CHUNK:
+            pieces: list[bytes] = []
+            end = yield from self._stream(begin, size, pieces.append)
+            return b"".join(pieces), end
         self._spend(size)
         data = self._look(begin, size + size // 512 + 64)  # zlib's own bound, and some
         inflating = zlib.decompressobj()
@@ -216,7 +220,7 @@ class _Objects:
     def _stream(
         self, begin: int, size: int, take: Callable[[bytes], None]
     ) -> Generator[None, None, int]:
-        """Read a large file of a repository piece by piece; return where it ends."""
+        """Read what is large piece by piece; return where it ends."""
         inflating = zlib.decompressobj()
         left = size
         while not inflating.eof:
@@ -265,22 +269,24 @@ class _Objects:
 
     def _take(self, number: int, kind: int, data: bytes) -> Generator[None, None, None]:
         """Name an object, and those that wait for it."""
-        todo = self._named(number, kind, data)
+        todo = yield from self._named(number, kind, data)
         while todo:
             base, child = todo.pop()
             kind, data = yield from self._content(base)
-            made = yield from self._made(data, self._written(child).data)
-            todo += self._named(child, kind, made)
+            made = yield from self._made(data, (yield from self._written(child)).data)
+            todo += yield from self._named(child, kind, made)
             yield
 
-    def _named(self, number: int, kind: int, data: bytes) -> list[tuple[int, int]]:
+    def _named(
+        self, number: int, kind: int, data: bytes
+    ) -> Generator[None, None, list[tuple[int, int]]]:
         """Name an object; return it with each one that waited for it."""
         if kind != _BLOB and len(data) > MOST_LISTED:
             _wrong(_TOO_LARGE)
         head = b"%b %d\0" % (_KINDS[kind], len(data))
         name = hashlib.new(self._hash, head + data, usedforsecurity=False).digest()
         self._here(number, name)
-        self._follow(kind, name, data)
+        yield from self._follow(kind, name, data)
         self._keep(number, kind, data)
         waiting = self._waiting.pop(number, []) + self._waiting.pop(name, [])
         return [(number, child) for child in waiting]
@@ -292,21 +298,38 @@ class _Objects:
             _wrong("has an object twice")
         self._known[name] = flags | _HERE | number << 2
 
-    def _follow(self, kind: int, name: bytes, data: bytes) -> None:
+    def _follow(self, kind: int, name: bytes, data: bytes) -> Generator[None, None, None]:
         """Note what an object names."""
         if kind == _TREE:
-            for mode, each in _ENTRIES[self._digest_size].findall(data):
-                if mode != _SUBMODULE:
-                    self._name(each)
+            yield from self._follow_tree(data)
         elif kind == _COMMIT:
             self._name_hex(_TREE_LINE.match(data))
             at = len(b"tree \n") + 2 * self._digest_size
+            pause = at + _LOOK
             while found := _PARENT_LINE.match(data, at):
                 at = found.end()
                 if name not in self._asked.cut:
                     self._name_hex(found)
+                if at > pause:
+                    pause = at + _LOOK
+                    yield
         elif kind == _TAG:
             self._name_hex(_OBJECT_LINE.match(data))
+
+    def _follow_tree(self, data: bytes) -> Generator[None, None, None]:
+        # SECURITY: each entry is looked for where the last one ended, and nowhere else: a search
+        # would look at all the rest again and again.
+        entry, at, pause = _ENTRY[self._digest_size], 0, _LOOK
+        while at < len(data):
+            found = entry.match(data, at)
+            if found is None:
+                _wrong("has an object that is none of git's")
+            at = found.end()
+            if int(found[1], 8) & _KIND_BITS in _IN_TREES:
+                self._name(found[2])
+            if at > pause:
+                pause = at + _LOOK
+                yield
 
     def _name_hex(self, found: re.Match[bytes] | None) -> None:
         if found is None or len(found[1]) != 2 * self._digest_size:
@@ -336,7 +359,7 @@ class _Objects:
         chain: list[bytes] = []
         wanted, found, held = number, self._bases.get(number), 0
         while found is None:
-            entry = self._written(number)
+            entry = yield from self._written(number)
             if entry.kind in (_OFS, _REF):
                 chain.append(entry.data)
                 held += len(entry.data) + _COSTS
@@ -353,12 +376,12 @@ class _Objects:
         self._keep(wanted, kind, data)
         return kind, data
 
-    def _written(self, number: int) -> _Entry:
+    def _written(self, number: int) -> Generator[None, None, _Entry]:
         """Read one of those before again; what is read in order stays at hand."""
         there = self._window, self._window_at, self._ahead
         self._window, self._window_at, self._ahead = b"", 0, 0
         kind, size, base, begin = self._header(self._starts[number])
-        data, _ = self._inflated(begin, size)
+        data, _ = yield from self._inflated(begin, size)
         self._window, self._window_at, self._ahead = there
         return _Entry(kind, base, data)
 

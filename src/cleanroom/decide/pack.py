@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from cleanroom.decide.objects import Asked, Budget, fault_of
+from cleanroom.decide.objects import MOST_WORK, Asked, Budget, fault_of
 from cleanroom.decide.packets import read_length
 from cleanroom.decide.upload_pack import PACK, TALK
 
@@ -23,6 +23,7 @@ _SHORT: Final = 20_000
 _LONG: Final = 512  # bytes
 _SIZES: Final = {"sha1": 20, "sha256": 32}
 _MOST_TEXT: Final = 64 * 1024  # bytes beside a pack: sections, notes for people
+_MOST_CUT: Final = 64 * 1024  # commits whose parents were not asked for
 _CUT: Final = re.compile(rb"shallow ([0-9a-f]+)\n?")
 
 
@@ -41,9 +42,11 @@ class Held(NamedTuple):
 class _Heard:
     """What the lines said so far: whether a pack has begun, its digest, whether it was given up."""
 
-    def __init__(self, algorithm: str) -> None:
+    def __init__(self, algorithm: str, *, is_held: bool) -> None:
+        self._is_held = is_held
         self.is_pack = False
         self.is_error = False
+        self.is_odd = False  # bytes of a pack came where none had begun
         self.is_ended = False  # by the mark that ends a message
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._size = _SIZES[algorithm]
@@ -60,13 +63,15 @@ class _Heard:
             is_old = line.startswith(_DATA + b"PACK")
             self.is_pack = is_old or line.removeprefix(_DATA) == b"packfile\n"
             if not is_old:
+                self.is_odd = self.is_odd or (line.startswith(_DATA) and not self.is_pack)
                 self._hear_text(line)
                 return
         if not line.startswith(_DATA):
             self._hear_text(line)
         elif len(line) > 1:
             data = line[1:]
-            self.pieces.add(place + 1, len(data))
+            if self._is_held and self.pieces.size <= MOST_WORK:
+                self.pieces.add(place + 1, len(data))
             self._begin = (self._begin + data[:4])[:4]
             whole = self._tail + data
             self._hash.update(whole[: -self._size])
@@ -74,7 +79,8 @@ class _Heard:
 
     def _hear_text(self, line: bytes) -> None:
         cut = _CUT.fullmatch(line)
-        if cut is not None and len(cut[1]) == 2 * self._size:
+        is_cut = cut is not None and len(cut[1]) == 2 * self._size
+        if cut is not None and is_cut and self._is_held and len(self.cut) < _MOST_CUT:
             self.cut.add(bytes.fromhex(cut[1].decode()))
         else:
             self.text += len(line)
@@ -116,11 +122,14 @@ def what_came(
     read: Read, size: int, algorithm: str, held: Held | None = None
 ) -> Generator[None, None, str]:
     """Return what the answer is, a packet at a time; `held`: it is to be that, and no more."""
-    heard = _Heard(algorithm)
+    heard = _Heard(algorithm, is_held=held is not None)
     fault = yield from _listen(read, size, heard)
     if fault:
         return fault
     if heard.is_error or not heard.is_pack:
+        # SECURITY: clients keep what of a pack has come, and read some words less strictly.
+        if held is not None and (heard.is_odd or heard.pieces.size):
+            return "a pack that was given up, or is told of as git does not"
         return TALK if size else "an empty answer"
     if not heard.is_ended or not heard.is_right:
         return "a pack whose checksum is wrong" if heard.is_ended else "a pack that is cut"
@@ -147,6 +156,8 @@ def _judge(read: Read, heard: _Heard, algorithm: str, held: Held) -> Generator[N
     """Judge a pack of which each object must have been asked for."""
     if heard.text > _MOST_TEXT:
         return "a pack with too much beside it"
+    if heard.pieces.size > MOST_WORK:
+        return f"{BAD}is too large to be checked"
     asked, pieces = replace(held.asked, cut=frozenset(heard.cut)), heard.pieces
     fault = yield from fault_of(
         lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm, held.budget
