@@ -27,6 +27,7 @@ from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Neighbours, Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.daemon.turned_away import TurnedAway
 from cleanroom.daemon.volumes import Volumes
 
 
@@ -84,6 +85,7 @@ def join(world: World) -> Host:
         observability=Observability(world.paths.runs, world.tools_path),
         outputs=Outputs(world.paths.outputs, settings.limits),
         recent=RecentRuns(16 * settings.limits.kept_output),
+        turned_away=TurnedAway(),
         tasks=tasks,
         volumes=world.volumes,
         mise=Mise(settings.mise, world.paths.cache / "mise", sandboxes),

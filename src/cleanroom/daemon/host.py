@@ -23,6 +23,7 @@ from cleanroom.daemon.recent import RecentRuns
 from cleanroom.daemon.sandboxes import Sandboxes
 from cleanroom.daemon.store import Store
 from cleanroom.daemon.tasks import Tasks
+from cleanroom.daemon.turned_away import TurnedAway
 from cleanroom.daemon.volumes import Volumes
 
 
@@ -44,6 +45,7 @@ class Host:
     observability: Observability
     outputs: Outputs
     recent: RecentRuns
+    turned_away: TurnedAway
     tasks: Tasks
     mise: Mise
     volumes: Volumes

@@ -4,7 +4,7 @@ import io
 import json
 from pathlib import Path
 
-from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, running
+from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 
 TEXT = {"path": "cleanroom.yaml", "text": POLICY}
 
@@ -116,6 +116,25 @@ def test_suggest_adds_what_a_run_was_refused(short_path: Path) -> None:
             await daemon.finished(quiet)
             nothing = (await ask(daemon, "suggest", run_id=quiet["id"]))[1]
             assert (nothing["changed"], nothing["text"]) == (False, POLICY)
+
+    play(conversation())
+
+
+def test_suggest_says_that_the_newest_command_never_began(short_path: Path) -> None:
+    async def conversation() -> None:
+        async with running(Setting(short_path)) as daemon:
+            run = await daemon.run("true")
+            await daemon.finished(run)
+            wrong = run_request("true", policy="version: 2\n")
+            status, _ = await daemon.ask("POST", "/v1/runs", wrong)
+            assert status != 201
+            here = wrong["workspace"]
+            found = (await ask(daemon, "suggest", workspace=here))[1]
+            assert found["run_id"] == run["id"]
+            assert "refused before it began (policy_invalid)" in found["notes"][0]
+            assert (await ask(daemon, "suggest", run_id=run["id"]))[1]["notes"] == []
+            await daemon.finished(await daemon.run("true"))
+            assert (await ask(daemon, "suggest", workspace=here))[1]["notes"] == []
 
     play(conversation())
 

@@ -104,6 +104,7 @@ async def suggest(call: Call) -> web.StreamResponse:
     request = await call.read(PolicySuggestRequest, MAX_POLICY_BODY)
     policy, _, _ = await call.host.policies.compile(request.policy)
     run = await _run_of(call, request)
+    said = () if request.run_id else call.host.turned_away.said(request.workspace)
     guard = _guard(call)
     refusals = [_refusal(denial, guard) for denial in runs.now(call, run).denied]
     # Each of them is looked for in all that lock files pin.
@@ -119,7 +120,7 @@ async def suggest(call: Call) -> web.StreamResponse:
             rules=[rule_of(rule) for rule in suggestion.rules],
             text=text,
             changed=text != (before or ""),
-            notes=list(suggestion.notes),
+            notes=[*said, *suggestion.notes],
         )
     )
 

@@ -10,13 +10,19 @@ from cleanroom.daemon import ids, planning
 from cleanroom.daemon.call import Call, answer
 from cleanroom.daemon.policies import MAX_POLICY_BODY
 from cleanroom.daemon.run import start_run
-from cleanroom.errors import Code, UserError
+from cleanroom.errors import CleanroomError, Code, UserError
 
 
 async def create(call: Call) -> web.StreamResponse:
     """Start a command in a new sandbox, or in the named one."""
     request = await call.read(RunRequest, MAX_POLICY_BODY)
-    run = await start_run(request, call.host, call.who)
+    turned_away = call.host.turned_away
+    try:
+        run = await start_run(request, call.host, call.who)
+    except CleanroomError as error:
+        turned_away.note(request.workspace, error.code)
+        raise
+    turned_away.forget(request.workspace)
     return answer(run.record, 201)
 
 
