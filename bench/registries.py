@@ -29,7 +29,8 @@ from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.decide.artifact import Grant
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway.forms import form_of
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, LockfilePolicy, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryPolicy
 
 HOST = "npm.bench"
 PAGE, BALL = "/page", "/ball/-/ball-1.0.0.tgz"

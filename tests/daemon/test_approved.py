@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from cleanroom.daemon.approved import Approved, read_approved, write_approved
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 
 
 def registry(manager: str, count: int) -> RegistryPolicy:

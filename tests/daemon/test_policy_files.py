@@ -11,7 +11,8 @@ import pytest
 from cleanroom.daemon import policy_files
 from cleanroom.daemon.policy_files import PolicyFiles
 from cleanroom.gateway.handover import policy_file, read_policy
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 
 
 def held(count: int = 1) -> CompiledPolicy:

@@ -5,13 +5,8 @@ In: pins, exceptions, a mode. Out: a compiled policy. Never: a lock file.
 
 from typing import Final
 
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    LockfilePolicy,
-    RegistryException,
-    RegistryPolicy,
-)
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryException, RegistryPolicy
 
 HOST: Final = "git.test"
 A, B, C = "a" * 40, "b" * 40, "c" * 40

@@ -11,8 +11,8 @@ from cleanroom.decide.artifact import (
 )
 from cleanroom.decide.registries import Registries, judge_by, make_registries
 from cleanroom.errors import Code
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import (
-    ArtifactPin,
     CompiledPolicy,
     LockfilePolicy,
     RegistryException,

@@ -7,13 +7,8 @@ import pytest
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.registries import make_registries
 from cleanroom.errors import Code
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    LockfilePolicy,
-    RegistryException,
-    RegistryPolicy,
-)
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryException, RegistryPolicy
 
 HOST, TODAY = "packages.example", "2027-01-15"
 SHA256, ZIP, MOD = "sha256:" + "b" * 64, f"h1:{'A' * 43}=", f"h1:{'B' * 43}="

@@ -8,7 +8,8 @@ from cleanroom.decide.exception import index_excepted
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.registries import make_registries
 from cleanroom.errors import Code
-from cleanroom.policy.model import ArtifactPin, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import RegistryPolicy
 from tests.decide.git_policies import HOST, LOCK, A, B, C, git, held, pin
 
 TODAY = "2027-01-15"

@@ -1,7 +1,7 @@
 import pytest
 
 from cleanroom.decide.grammar import GRAMMARS
-from cleanroom.policy.model import ArtifactPin
+from cleanroom.policy.artifact_pin import ArtifactPin
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.locked import Hold, Locked, SortedNames, index_locked
-from cleanroom.policy.model import ArtifactPin, LockfilePolicy, RegistryPolicy, UnpinnedArtifact
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import LockfilePolicy, RegistryPolicy, UnpinnedArtifact
 
 STRONG, WEAK = f"sha512:{'b' * 128}", f"sha256:{'a' * 64}"
 

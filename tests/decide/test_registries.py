@@ -11,8 +11,8 @@ from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal, decide_reques
 from cleanroom.decide.model import Deny
 from cleanroom.decide.registries import Found, Registries, find_registry, make_registries
 from cleanroom.errors import Code
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import (
-    ArtifactPin,
     CompiledPolicy,
     GitScope,
     LockfilePolicy,

@@ -12,13 +12,8 @@ from cleanroom.decide.locked import Hold
 from cleanroom.decide.registries import judge_by
 from cleanroom.gateway import handover
 from cleanroom.gateway.control import MAX_MESSAGE_BYTES, ControlError
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    LockfilePolicy,
-    RegistryPolicy,
-    UnpinnedArtifact,
-)
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryPolicy, UnpinnedArtifact
 from tests.decide.policies import policy, rule
 
 POLICY = policy("a.test:443", "*.b.test:22", rule("c.test:443", ech=True), deny=("x.b.test:22",))

@@ -7,7 +7,8 @@ from cleanroom.decide.registries import Judged, judge_by
 from cleanroom.gateway.narrowing import Narrowing, in_parts
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.wire import Target
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 from tests.decide.policies import policy
 
 

@@ -10,15 +10,9 @@ from msgspec import structs
 
 from cleanroom.errors import Code
 from cleanroom.policy import compile as compile_module
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.compile import compile_nothing, compile_policy
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    NetworkPolicy,
-    Place,
-    Rule,
-    RuleKind,
-)
+from cleanroom.policy.model import CompiledPolicy, NetworkPolicy, Place, Rule, RuleKind
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.problems import PolicyErrors
 from cleanroom.policy.written import Policy

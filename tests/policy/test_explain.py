@@ -2,14 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.compile import compile_nothing
 from cleanroom.policy.explain import explain
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    RegistryException,
-    UnpinnedArtifact,
-)
+from cleanroom.policy.model import CompiledPolicy, RegistryException, UnpinnedArtifact
 from tests.policy.reading import compiled
 
 TEXT = """\

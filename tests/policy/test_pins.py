@@ -5,8 +5,9 @@ import pytest
 from cleanroom.lockfile.digests import without_weak
 from cleanroom.lockfile.formats import try_to_read
 from cleanroom.policy import pins
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.compile import compile_policy
-from cleanroom.policy.model import ArtifactPin, UnpinnedArtifact
+from cleanroom.policy.model import UnpinnedArtifact
 from cleanroom.policy.parse import parse_policy
 from cleanroom.policy.pins import Pinned, lock_patterns
 from cleanroom.policy.pins import pin_policy as pin

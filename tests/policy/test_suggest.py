@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from cleanroom.errors import Code
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.compile import compile_nothing
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, RegistryPolicy
+from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
 from cleanroom.policy.suggest import (
     MAX_PACKAGES,
     MAX_RULES,

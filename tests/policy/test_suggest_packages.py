@@ -7,7 +7,8 @@ from cleanroom.decide.exception import index_excepted
 from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import READERS
-from cleanroom.policy.model import ArtifactPin, LockfilePolicy, RegistryPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
 from cleanroom.policy.suggest_packages import _ADD, RefusedPackage, advice
 from tests.policy.reading import compiled
 

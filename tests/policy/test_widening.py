@@ -12,8 +12,9 @@ from msgspec import structs
 
 from cleanroom.policy import widening as module
 from cleanroom.policy import widening_secrets
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.compile import compile_nothing
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy, Place, SecretBinding
+from cleanroom.policy.model import CompiledPolicy, Place, SecretBinding
 from cleanroom.policy.widening import difference, widening
 from tests.policy.reading import compiled, network
 

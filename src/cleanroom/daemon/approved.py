@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cleanroom.policy.model import ArtifactPin, CompiledPolicy
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy
 
 _PART: Final = 1000
 

@@ -14,7 +14,8 @@ from cleanroom.decide.go import ask_go
 from cleanroom.decide.npm import ask_npm
 from cleanroom.decide.pypi import ask_pypi, canonical_name, canonical_version
 from cleanroom.decide.question import Question
-from cleanroom.policy.model import PURL_TYPES, ArtifactPin
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import PURL_TYPES
 
 
 def _file_of(pin: ArtifactPin) -> str:

@@ -14,7 +14,8 @@ from typing import Final, Protocol
 import msgspec
 
 from cleanroom.decide.grammar import Grammar
-from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import RegistryPolicy, UnpinnedArtifact
 
 _STRENGTH: Final = {"sha512": 3, "sha384": 2, "sha256": 1, "h1": 1, "sha1": 0}
 _FIRST_SEEN: Final = "first-seen"

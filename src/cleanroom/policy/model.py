@@ -6,8 +6,10 @@ Times are seconds, sizes bytes, lines and columns start at 1.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import msgspec
+if TYPE_CHECKING:  # backends import this module, also where there is nothing but Python
+    from cleanroom.policy.artifact_pin import ArtifactPin
 
 
 class Capability(StrEnum):
@@ -141,34 +143,6 @@ class RegistryException:
     digest: str | None = None  # "sha256:<hex>"
 
 
-class ArtifactPin(msgspec.Struct, frozen=True, gc=False, eq=False):  # many, as lock files' own
-    """One artifact that may be fetched, as the lock files pin it.
-
-    `name` is canonical (npm as written, PyPI by PEP 503), `file` "" means any file of the version,
-    `url` "" that no lock file names one. Bytes are right if any of `digests` ("sha512:<hex>", Go's
-    "h1:<base64>") matches; there are none under strength "first-seen".
-    """
-
-    name: str
-    version: str
-    file: str = ""
-    url: str = ""
-    digests: tuple[str, ...] = ()
-    strength: str = "lockfile"
-    source: str = ""  # "package-lock.json:12"; no part of what it means
-
-    @property
-    def meaning(self) -> tuple[str, str, str, str, tuple[str, ...], str]:
-        """What equal pins share, wherever they were read."""
-        return self.name, self.version, self.file, self.url, self.digests, self.strength
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ArtifactPin) and self.meaning == other.meaning
-
-    def __hash__(self) -> int:
-        return hash(self.meaning)
-
-
 @dataclass(frozen=True, slots=True)
 class UnpinnedArtifact:
     """An entry of a lock file that nothing can be held to: refused, and said why."""
@@ -195,7 +169,7 @@ class RegistryPolicy:
     cooldown_s: int | None = None
     read_only: bool = True
     exceptions: tuple[RegistryException, ...] = ()
-    artifact_allowlist: tuple[ArtifactPin, ...] = ()  # sorted
+    artifact_allowlist: "tuple[ArtifactPin, ...]" = ()  # sorted
     unpinned: tuple[UnpinnedArtifact, ...] = field(default=(), compare=False)
 
 

@@ -16,7 +16,8 @@ from cleanroom.lockfile.digests import without_weak
 from cleanroom.lockfile.model import Ecosystem, LockfileError, Pin, Reading, Strength, Unpinned
 from cleanroom.lockfile.names import host_of, registry_package
 from cleanroom.lockfile.paths import MAX_FILES, beside, matches
-from cleanroom.policy.model import ArtifactPin, RegistryPolicy, UnpinnedArtifact
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import RegistryPolicy, UnpinnedArtifact
 from cleanroom.policy.problems import START, PolicyErrors, Problem
 from cleanroom.policy.sites import hosts_of
 from cleanroom.policy.written import Policy

@@ -39,13 +39,8 @@ from cleanroom.gateway.wire import (
     Side,
     Target,
 )
-from cleanroom.policy.model import (
-    ArtifactPin,
-    CompiledPolicy,
-    LockfilePolicy,
-    RegistryException,
-    RegistryPolicy,
-)
+from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryException, RegistryPolicy
 from tests.decide.policies import policy, rule
 from tests.gateway.playbook import Verdict
 from tests.gateway.secret_talk import PLACEHOLDER, VALUE, Keys, keys
