@@ -6,10 +6,8 @@ Times are seconds, sizes bytes, lines and columns start at 1.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # backends import this module, also where there is nothing but Python
-    from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.artifact_pin import ArtifactPin
 
 
 class Capability(StrEnum):
@@ -169,7 +167,7 @@ class RegistryPolicy:
     cooldown_s: int | None = None
     read_only: bool = True
     exceptions: tuple[RegistryException, ...] = ()
-    artifact_allowlist: "tuple[ArtifactPin, ...]" = ()  # sorted
+    artifact_allowlist: tuple[ArtifactPin, ...] = ()  # sorted
     unpinned: tuple[UnpinnedArtifact, ...] = field(default=(), compare=False)
 
 
