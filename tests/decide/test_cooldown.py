@@ -119,6 +119,11 @@ def test_the_date_of_one_artifact() -> None:
     assert npm_date(_PAGE, "9.0.0") is None
     assert pypi_date(_pypi(), "a-1.0.tar.gz") == 1577836800
     assert pypi_date(_pypi(), "a-9.tar.gz") is None
+    spelt = _pypi().replace(b'"a-1.0.tar.gz"', b'"a\\u002d1.0.tar.gz"')
+    assert spelt != _pypi()
+    assert pypi_date(spelt, "a-1.0.tar.gz") == 1577836800
+    odd = b'{"name": "a", "files": [{}, {"filename": null}, {"filename": 7}, {"filename": "a"}]}'
+    assert pypi_date(odd, "a") is None
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from cleanroom.gateway.handover import policy_file, read_policy
 from cleanroom.gateway.layers.foreign import Strangers
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.spool import Body
+from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import (
-    ArtifactPin,
     CompiledPolicy,
     LockfilePolicy,
     NetworkPolicy,
