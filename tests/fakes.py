@@ -26,7 +26,8 @@ from cleanroom.decide.placeholder import placeholder_like, why_unusable
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.policy.capabilities import ALWAYS
-from cleanroom.policy.model import Capability, CompiledPolicy, Limits, SecretBinding
+from cleanroom.policy.demands import Capability, Limits
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.policy.opened import opened_names
 from cleanroom.sandbox.spec import SandboxSpec
 from tests.fake_process import PROGRAMS, FakeProcess, Program

@@ -17,7 +17,7 @@ import pytest
 
 from cleanroom.backends.base import Backend, Command, DoorSockets
 from cleanroom.errors import Code, Fault, Refused
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from cleanroom.sandbox.spec import SandboxSpec
 from tests.backends.machines import (
     ENVIRONMENT,

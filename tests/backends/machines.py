@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cleanroom.backends.base import Backend, Command, DoorSockets, Sandbox
 from cleanroom.errors import Code, Fault
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, SandboxSpec, Symlink, Tmpfs
 
 T = TypeVar("T")

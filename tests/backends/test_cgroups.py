@@ -8,7 +8,7 @@ import pytest
 
 from cleanroom.backends import cgroups
 from cleanroom.backends.cgroups import Hierarchy
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 
 ALL = Limits(memory_bytes=(64 << 20) + 5, pids=20, cpus=0.5)
 

@@ -1,5 +1,5 @@
 from cleanroom.backends.limits import DEFAULT_DISK_BYTES, enforceable, plan_limits
-from cleanroom.policy.model import Capability, Limits
+from cleanroom.policy.demands import Capability, Limits
 
 ASKED = Limits(memory_bytes=1 << 30, pids=50, cpus=1.5, disk_bytes=1 << 20, open_files=99)
 

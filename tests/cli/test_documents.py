@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cleanroom.cli.main import ALIASES, COMMANDS, load
+from cleanroom.policy.demands import Capability
 from cleanroom.policy.explain import NOT_ENFORCED_YET
-from cleanroom.policy.model import Capability
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ("cli.md",)  # whose lines are patterns

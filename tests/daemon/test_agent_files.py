@@ -8,7 +8,7 @@ import pytest
 
 from cleanroom.daemon import run
 from cleanroom.policy.agent_recipes import RECIPES
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 from tests.fake_process import PROGRAMS, FakeProcess
 from tests.fakes import FakeBackend

@@ -11,7 +11,8 @@ from cleanroom.backends.base import Probe
 from cleanroom.daemon.backends import Backends, Place
 from cleanroom.errors import CleanroomError, Code
 from cleanroom.policy.compile import compile_nothing, compile_policy
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.demands import Capability
+from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
 from tests.fakes import FakeBackend
 

@@ -16,7 +16,7 @@ from cleanroom.daemon.backends import Backends
 from cleanroom.daemon.doctor import examine, main, this_machine
 from cleanroom.daemon.doctor_fix import Machine
 from cleanroom.errors import Code, Refused
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from cleanroom.sandbox.spec import SandboxSpec
 
 HEALTHY = Machine(bubblewrap="/usr/bin/bwrap", launcher="/opt/launch", restricted=False)

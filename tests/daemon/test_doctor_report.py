@@ -4,7 +4,7 @@ import json
 
 from cleanroom.backends.base import Probe
 from cleanroom.daemon.doctor_report import HostItem, Repair, Report, render_json, render_text
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 
 READY = Probe(
     ready=True,

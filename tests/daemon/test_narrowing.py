@@ -12,8 +12,9 @@ from cleanroom.daemon.sandbox import Creation
 from cleanroom.errors import Code, Fault
 from cleanroom.policy.agent_recipes import RECIPES
 from cleanroom.policy.agents import word_of
+from cleanroom.policy.demands import Capability
 from cleanroom.policy.living import Hold, hold
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy
 from tests.daemon.daemons import POLICY, Daemon, Json, Setting, play, run_request, running
 from tests.fakes import FakeBackend
 

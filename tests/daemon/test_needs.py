@@ -7,7 +7,8 @@ from cleanroom.daemon import needs
 from cleanroom.errors import Code, UserError
 from cleanroom.policy.capabilities import ALWAYS
 from cleanroom.policy.compile import compile_nothing, compile_policy
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.demands import Capability
+from cleanroom.policy.model import CompiledPolicy
 from cleanroom.policy.parse import parse_policy
 
 LATER = """\

@@ -16,7 +16,8 @@ from cleanroom.daemon.parts import Order, Prepared, Wanted
 from cleanroom.daemon.volumes import Volumes
 from cleanroom.daemon.workspaces import LocalWorkspaces, client_environment
 from cleanroom.errors import Refused, UserError
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.demands import Capability
+from cleanroom.policy.model import CompiledPolicy
 from cleanroom.sandbox.host import ClientEnvironment, HostFacts
 from cleanroom.sandbox.spec import Overlay
 

@@ -14,7 +14,7 @@ import pytest
 from cleanroom.backends.base import Command
 from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.errors import Code, Refused
-from cleanroom.policy.model import Capability, Limits
+from cleanroom.policy.demands import Capability, Limits
 from cleanroom.sandbox.spec import Overlay
 from tests.backends.machines import (
     ENVIRONMENT,

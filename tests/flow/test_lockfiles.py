@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from tests.conftest import Home
 from tests.daemon.daemons import DaemonThread, Setting
 from tests.fakes import FakeBackend

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom.policy.capabilities import ALWAYS
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from tests.conftest import Home
 from tests.daemon.daemons import DaemonThread, Setting
 from tests.escape.egress_world import eventually

@@ -1,7 +1,7 @@
 import pytest
 
 from cleanroom.policy.capabilities import ALWAYS, needs
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from tests.policy.reading import compiled
 
 BASE = (*ALWAYS, Capability.ISOLATION_NAMESPACES)

@@ -1,6 +1,7 @@
 import pytest
 
-from cleanroom.policy.model import Limits, SandboxPolicy
+from cleanroom.policy.demands import Limits
+from cleanroom.policy.model import SandboxPolicy
 from cleanroom.policy.parse import parse_policy
 from tests.policy.reading import PATH, said_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cleanroom.errors import Code
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from cleanroom.sandbox.state import EXECUTION_STEPS, SANDBOX_STEPS
 
 State = TypeVar("State", bound=StrEnum)

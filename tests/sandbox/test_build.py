@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cleanroom.errors import Code, UserError
+from cleanroom.policy.demands import Capability, Limits
 from cleanroom.policy.model import (
-    Capability,
     CompiledPolicy,
-    Limits,
     NetworkPolicy,
     RegistryPolicy,
     Rule,

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from cleanroom.errors import Fault, UserError
-from cleanroom.policy.model import Limits, MisePolicy
+from cleanroom.policy.demands import Limits
+from cleanroom.policy.model import MisePolicy
 from cleanroom.sandbox import mise
 from cleanroom.sandbox.mise import Equipment, MisePlan, Origin
 from cleanroom.sandbox.spec import Bind, Overlay, SandboxSpec

@@ -3,7 +3,7 @@
 import pytest
 
 from cleanroom.errors import UserError
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 from cleanroom.sandbox.places import add_places
 from cleanroom.sandbox.spec import Bind, File, Overlay, SandboxSpec, Symlink, Tmpfs
 

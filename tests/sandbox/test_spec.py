@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 from cleanroom.sandbox.spec import Bind, Command, SandboxSpec
 
 SPEC = SandboxSpec("sbx_1", "cleanroom", (Bind("/usr", "/usr"),), (), "/", Limits(), frozenset())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cleanroom.errors import CleanroomError
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 from cleanroom.sandbox.spec import Command as Command
 from cleanroom.sandbox.spec import SandboxSpec
 

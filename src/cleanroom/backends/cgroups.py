@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 
 _PERIOD_US: Final = 100_000
 _PREFIX: Final = "cleanroom-"

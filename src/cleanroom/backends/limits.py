@@ -7,7 +7,7 @@ and for the agent, and words for the record. Never: I/O, or a limit claimed that
 from dataclasses import dataclass
 from typing import Final
 
-from cleanroom.policy.model import Capability, Limits
+from cleanroom.policy.demands import Capability, Limits
 
 DEFAULT_PIDS: Final = 4096
 DEFAULT_OPEN_FILES: Final = 65536

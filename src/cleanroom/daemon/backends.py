@@ -14,7 +14,8 @@ from cleanroom.api.types import RunOptions
 from cleanroom.backends.base import Backend, Probe
 from cleanroom.daemon import needs
 from cleanroom.errors import Code, Refused, UserError
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.demands import Capability
+from cleanroom.policy.model import CompiledPolicy
 
 KNOWN: Final = ("local", "sprites", "docker", "kubernetes")
 

@@ -10,8 +10,9 @@ from cleanroom.api.policy_types import MissingCapability
 from cleanroom.backends.base import Probe
 from cleanroom.errors import Code, Refused, UserError
 from cleanroom.policy.capabilities import ISOLATION, needs
+from cleanroom.policy.demands import Capability
 from cleanroom.policy.explain import NOT_ENFORCED_YET
-from cleanroom.policy.model import Capability, CompiledPolicy
+from cleanroom.policy.model import CompiledPolicy
 
 _FLOORS: Final = tuple(ISOLATION)  # weakest first
 

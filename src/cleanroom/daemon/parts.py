@@ -15,7 +15,8 @@ from cleanroom.audit.record import Record
 from cleanroom.backends.base import Command, Door
 from cleanroom.backends.base import Sandbox as Machine
 from cleanroom.events import NetworkEvent
-from cleanroom.policy.model import Capability, CompiledPolicy, SecretBinding
+from cleanroom.policy.demands import Capability
+from cleanroom.policy.model import CompiledPolicy, SecretBinding
 from cleanroom.sandbox.host import WORKSPACE
 from cleanroom.sandbox.mise import Equipment
 from cleanroom.sandbox.spec import SandboxSpec

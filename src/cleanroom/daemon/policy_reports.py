@@ -21,8 +21,9 @@ from cleanroom.api.policy_types import (
 )
 from cleanroom.daemon.backends import Place
 from cleanroom.decide.model import Allow, Deny, Verdict
+from cleanroom.policy.demands import Limits
 from cleanroom.policy.explain import explain, first_seen, packages, unpinned_text
-from cleanroom.policy.model import CompiledPolicy, Limits, Rule, RuleKind, SecretBinding
+from cleanroom.policy.model import CompiledPolicy, Rule, RuleKind, SecretBinding
 from cleanroom.policy.opened import registries_of
 from cleanroom.policy.widening import Difference
 

@@ -7,9 +7,9 @@ what is not needed is not proven, and what is not proven may not be enforced.
 from collections.abc import Iterator
 from typing import Final
 
+from cleanroom.policy.demands import Capability
 from cleanroom.policy.model import (
     CONTENT_CACHE,
-    Capability,
     NetworkPolicy,
     RegistryPolicy,
     SandboxPolicy,

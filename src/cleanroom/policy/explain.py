@@ -10,9 +10,9 @@ from typing import Final
 
 from cleanroom.lockfile.model import Strength
 from cleanroom.policy.capabilities import needs
+from cleanroom.policy.demands import Capability
 from cleanroom.policy.merge import host_text
 from cleanroom.policy.model import (
-    Capability,
     CompiledPolicy,
     NetworkPolicy,
     Place,

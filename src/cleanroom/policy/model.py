@@ -8,33 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cleanroom.policy.artifact_pin import ArtifactPin
-
-
-class Capability(StrEnum):
-    """What a backend can be asked to enforce. Policies need them, backends prove them."""
-
-    NETWORK_DEFAULT_DENY = "network_default_deny"
-    NETWORK_HOST_PORT_FILTERING = "network_host_port_filtering"
-    DNS_CONTROL_OR_EQUIVALENT = "dns_control_or_equivalent"
-    POLICY_IMMUTABILITY = "policy_immutability"
-    AUDIT_EVENT_EMISSION = "audit_event_emission"
-    SECRET_ISOLATION = "secret_isolation"  # noqa: S105 -- a capability's name
-    REGISTRY_ENFORCEMENT = "registry_enforcement"
-    REGISTRY_GIT = "registry_git"
-    NAMED_CACHE = "named_cache"
-    TLS_INSPECTION = "tls_inspection"
-    CUSTOM_IMAGE = "custom_image"
-    MISE_BOOTSTRAP = "mise_bootstrap"
-    ISOLATION_NAMESPACES = "isolation_namespaces"
-    ISOLATION_GVISOR = "isolation_gvisor"
-    ISOLATION_VM = "isolation_vm"
-    LIMIT_MEMORY = "limit_memory"
-    LIMIT_PIDS = "limit_pids"
-    LIMIT_CPU = "limit_cpu"
-    LIMIT_DISK = "limit_disk"
-    LIMIT_OPEN_FILES = "limit_open_files"
-    LIMIT_OUTPUT = "limit_output"
-
+from cleanroom.policy.demands import NO_LIMITS, Capability, Limits
 
 CONTENT_CACHE = "content-cache"  # the name of the one content cache that a daemon has
 # The type of the package URLs of each manager whose packages are known by name.
@@ -91,18 +65,6 @@ class NetworkPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What `sandbox.resources` asks for. None: the backend's default, as far as it can limit it."""
-
-    memory_bytes: int | None = None
-    pids: int | None = None
-    cpus: float | None = None
-    disk_bytes: int | None = None
-    open_files: int | None = None
-    output_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class MisePolicy:
     """`sandbox.mise`; `enabled` None means: not said by the policy."""
 
@@ -118,7 +80,7 @@ class SandboxPolicy:
     ttl_s: int = 1800
     isolation: str = "namespaces"
     image: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     mise: MisePolicy = MisePolicy()
 
 

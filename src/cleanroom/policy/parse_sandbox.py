@@ -5,8 +5,9 @@ In: fields. Out: SandboxSection. Never: a limit that is accepted and ignored.
 
 from typing import Final
 
+from cleanroom.policy.demands import Limits
 from cleanroom.policy.fields import Fields, Key, ListOf, Section
-from cleanroom.policy.model import Limits, MisePolicy, NetworkPolicy, SandboxPolicy
+from cleanroom.policy.model import MisePolicy, NetworkPolicy, SandboxPolicy
 from cleanroom.policy.parse_network import NETWORK
 from cleanroom.policy.values import choice, count, decimal, flag, size, text
 from cleanroom.policy.written import SandboxSection

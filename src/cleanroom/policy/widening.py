@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from cleanroom.policy.demands import Limits
 from cleanroom.policy.model import (
     CompiledPolicy,
-    Limits,
     MisePolicy,
     NetworkPolicy,
     RegistryPolicy,

@@ -6,7 +6,7 @@ Never: I/O, or a backend's own settings.
 
 from dataclasses import dataclass
 
-from cleanroom.policy.model import Capability, Limits
+from cleanroom.policy.demands import Capability, Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from cleanroom.backends.base import Probe
 from cleanroom.backends.launcher import LaunchError
 from cleanroom.backends.namespaces import hints
 from cleanroom.errors import CleanroomError, Code, Refused
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 
 READY = Probe(
     ready=True,

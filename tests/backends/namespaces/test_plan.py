@@ -6,7 +6,7 @@ import pytest
 
 from cleanroom.backends.launcher import Step
 from cleanroom.backends.namespaces.plan import Ids, Place, Plan, make_plan, make_refresh
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 from cleanroom.sandbox.spec import Bind, File, Mount, Overlay, SandboxSpec, Symlink, Tmpfs
 
 WORKSPACE = Overlay(

@@ -10,7 +10,7 @@ import pytest
 
 from cleanroom.backends.namespaces import NamespacesBackend
 from cleanroom.errors import Code, Fault, Refused
-from cleanroom.policy.model import Limits
+from cleanroom.policy.demands import Limits
 from cleanroom.sandbox.spec import Overlay
 from tests.backends.machines import (
     python,

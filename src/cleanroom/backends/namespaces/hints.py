@@ -11,7 +11,7 @@ from typing import Final
 from cleanroom.backends.base import Probe
 from cleanroom.backends.launcher import LaunchError
 from cleanroom.errors import CleanroomError, Code, Fault, Refused
-from cleanroom.policy.model import Capability
+from cleanroom.policy.demands import Capability
 
 DOCTOR: Final = "run: cleanroom doctor"
 INSTALL: Final = "run: sudo apt-get install bubblewrap (or: sudo cleanroom doctor --fix)"

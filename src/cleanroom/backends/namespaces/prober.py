@@ -20,7 +20,7 @@ from cleanroom.backends.namespaces import hints
 from cleanroom.backends.namespaces.start import Host
 from cleanroom.backends.process import Launch, capture
 from cleanroom.errors import CleanroomError
-from cleanroom.policy.model import Capability, Limits
+from cleanroom.policy.demands import Capability, Limits
 from cleanroom.sandbox.spec import Bind, Mount, Overlay, SandboxSpec, Symlink, Tmpfs
 
 Start = Callable[[SandboxSpec, Door], Awaitable[Running]]
