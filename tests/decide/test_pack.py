@@ -3,8 +3,9 @@ from collections.abc import Generator
 
 import pytest
 
+from cleanroom.decide import objects
 from cleanroom.decide.objects import Asked, Budget
-from cleanroom.decide.pack import BAD, Held, what_came
+from cleanroom.decide.pack import BAD, LARGE, Held, what_came
 from cleanroom.decide.upload_pack import PACK, TALK
 from tests.decide.packs import BLOB, COMMIT, TREE, commit, entry, name, pack, tree
 from tests.decide.test_upload_pack import pkt
@@ -112,6 +113,16 @@ def test_a_pack_that_is_held_has_what_was_asked_for() -> None:
     assert came(answered(*WHOLE)) == PACK  # it is whole, which is all that others ask for
     more = entry(BLOB, b"more")
     assert came(answered(*whole, more), held=held()).endswith("for which nobody asked")
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MOST_OBJECTS", 3), ("MOST_WORK", 1000), ("MOST_LISTED", 10)]
+)
+def test_a_pack_that_is_too_large_is_said_to_be_so(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(objects, bound, value)
+    assert came(answered(*WHOLE, entry(COMMIT, OLDER)), held=held()).startswith(LARGE)
 
 
 def test_a_pack_for_one_who_has_some_is_not_for_others() -> None:

@@ -3,6 +3,7 @@
 By git itself, whose server sends packs that are written here. Promise R30.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from cleanroom.decide.objects import MOST_OBJECTS
 from tests.escape.egress_world import Report, eventually
 from tests.escape.git_internet import GitInternet, banded, git_hosts
 from tests.escape.registry_world import Registries, registries
@@ -81,6 +83,7 @@ def test_what_a_pack_has_beside_it_does_not_come_in(outside: Registries, lib: Lo
     said = run(outside, lib, clone(lib)[0], found)
     assert said.result[0][0] != 0
     assert said.result[1][0] != 0
+    assert "fatal: remote error: integrity_mismatch: mirror.test sent" in said.result[0][1]
     (denied,) = said.denials("integrity_mismatch")
     assert f"has {more[:12]} in it, for which nobody asked" in denied["reason"]
 
@@ -106,6 +109,26 @@ def test_a_pack_is_read_however_it_is_told_of(
     assert said.result[1][0] != 0
     assert said.result[2][0] != 0
     assert said.denials()
+
+
+def test_a_pack_that_is_too_large_is_refused_with_what_lets_it_pass(
+    outside: Registries, lib: Locked
+) -> None:
+    """Git itself says so, and its line opens the repository."""
+    many = b"PACK\0\0\0\2" + (MOST_OBJECTS + 1).to_bytes(4, "big") + packed(lib)[12:-20]
+    GitInternet.packs[lib.name] = many + hashlib.sha1(many, usedforsecurity=False).digest()
+    said = run(outside, lib, *clone(lib))
+    words = (
+        "fatal: remote error: lockfile_violation: mirror.test sent a pack too large to be held to"
+    )
+    assert words in said.result[0][1]
+    path = lib.name.removesuffix(".git")
+    line = f"[{{purl: 'pkg:generic/{path[5:]}?vcs_url=git+https://mirror.test/{path}', expires: "
+    assert f"registries.git.exceptions: {line}YYYY-MM-DD, reason: WHY}}]" in said.result[0][1]
+    del GitInternet.packs[lib.name]
+    policy = STRICT.replace("exceptions: []", f"exceptions: {line}2099-12-31, reason: WHY}}]")
+    assert policy != STRICT
+    assert run(outside, lib, *clone(lib), policy=policy).result[1][1].startswith("four\n")
 
 
 @pytest.mark.parametrize("what", ["HEAD~2", "HEAD~2:two", "HEAD~2^{tree}"])

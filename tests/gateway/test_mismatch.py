@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from cleanroom.decide.pack import BAD
+from cleanroom.decide.pack import BAD, LARGE
 from cleanroom.errors import Code
 from cleanroom.gateway.mismatch import mismatch
 from tests.gateway.upstreams import artifact, sha256, want
@@ -18,6 +18,12 @@ def test_it_says_what_came_and_what_binds() -> None:
     bad = mismatch(git, f"{BAD}lacks 0a2d2506c1fe, which an object of it names")
     assert bad.code is Code.INTEGRITY_MISMATCH
     assert bad.reason.startswith("npm.example sent a pack which lacks 0a2d2506c1fe")
+    large = mismatch(git, f"{LARGE}has 200001 objects, more than the 200000 that are checked")
+    assert large.code is Code.LOCKFILE_VIOLATION
+    assert large.reason.endswith(
+        "fetch it with --depth 1, or let all of it pass: registries.git.exceptions: [{purl:"
+        " 'pkg:generic/ms?vcs_url=git+https://npm.example/ms', expires: YYYY-MM-DD, reason: WHY}]"
+    )
     assert mismatch(git, "a pack that is cut").code is Code.UPSTREAM_UNREACHABLE
     why = mismatch(asked, "no digest of Go's, since it is no zip")
     assert "sent no digest of Go's, since it is no zip, but" in why.reason

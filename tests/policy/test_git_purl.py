@@ -1,6 +1,6 @@
 import pytest
 
-from cleanroom.policy.git_purl import read_git_purl
+from cleanroom.policy.git_purl import exception_for, read_git_purl
 
 C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
 
@@ -23,6 +23,24 @@ C = "0a2d2506c1fe299691fc5db53a2097db3bd615bc"
 )
 def test_a_repository_and_its_commit_are_read(purl: str, read: tuple[str, str]) -> None:
     assert read_git_purl(purl) == read
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("team/lib.git", "h.example/team/lib"),
+        ("team/sub/lib", "h.example/team/sub/lib"),
+        ("~me/a b%41", "h.example/~me/a b%41"),
+    ],
+)
+def test_the_line_that_opens_a_repository_is_read_again(path: str, name: str) -> None:
+    line = exception_for("h.example", path)
+    purl = line.partition("'")[2].partition("'")[0]
+    found = read_git_purl(purl)
+    assert found == ((name, "") if " " not in name else None)
+    assert (
+        line == f"registries.git.exceptions: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
+    )
 
 
 @pytest.mark.parametrize(

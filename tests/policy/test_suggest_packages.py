@@ -8,6 +8,7 @@ from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import READERS
 from cleanroom.policy.artifact_pin import ArtifactPin
+from cleanroom.policy.git_purl import exception_for
 from cleanroom.policy.model import LockfilePolicy, RegistryPolicy
 from cleanroom.policy.suggest_packages import _ADD, RefusedPackage, advice
 from tests.policy.reading import compiled
@@ -146,3 +147,8 @@ def test_a_repository_is_an_exception_by_its_commit() -> None:
     assert advice(told, replace(git, artifact_allowlist=(other,))).startswith(why)
     now = ArtifactPin("code.example/team/lib", "ab" * 20)
     assert advice(told, replace(git, artifact_allowlist=(other, now))) == ""
+    large = (
+        f"g.example sent a pack too large; let all of it pass: {exception_for('g.example', 'x')}"
+    )
+    told = replace(told, reason=large)
+    assert advice(told, replace(git, artifact_allowlist=(now,))) == large

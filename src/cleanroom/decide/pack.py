@@ -28,6 +28,8 @@ _CUT: Final = re.compile(rb"shallow ([0-9a-f]+)\n?")
 
 
 BAD: Final = "a pack which "  # how it is said that objects are not what was asked for
+LARGE: Final = "a pack too large to be held to lock files: it "
+_MUCH: Final = ("more than the", "takes more work", "is too large")  # of what fault_of says
 
 Read = Callable[[int, int], bytes]
 
@@ -163,6 +165,7 @@ def _judge(read: Read, heard: _Heard, algorithm: str, held: Held) -> Generator[N
         lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm, held.budget
     )
     if fault:
-        return f"{BAD}{fault}"
+        is_large = any(words in fault for words in _MUCH)
+        return f"{LARGE if is_large else BAD}{fault}"
     # What a client has beside it is not known here, so it is not known to be enough for others.
     return TALK if asked.has_some else PACK

@@ -9,7 +9,7 @@ the beginning of a commit's name taken for a commit.
 
 import re
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from cleanroom.lockfile.repositories import repository_at, whole_commit
 
@@ -18,6 +18,7 @@ _GENERIC: Final = "pkg:generic/"
 _VCS_URL: Final = "vcs_url="
 # SECURITY: whoever writes one of these means less than all of the repository.
 _VAGUE: Final = re.compile(r"[#?]|@$")
+GIT_EXCEPTIONS: Final = "registries.git.exceptions"
 EXAMPLE: Final = f"{_GENERIC}NAME?{_VCS_URL}git+https://HOST/PATH@COMMIT"
 
 
@@ -37,6 +38,15 @@ def read_git_purl(purl: str) -> tuple[str, str] | None:
     if not name or (commit and not whole_commit(commit)):
         return None
     return name, whole_commit(commit)
+
+
+def exception_for(host: str, path: str) -> str:
+    """Return the line of a policy that opens all of a repository; whoever writes it says until
+    when and why."""
+    path = quote(path.removesuffix(".git"), safe="/~")
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", path.rpartition("/")[2])
+    purl = f"{_GENERIC}{name}?{_VCS_URL}git+https://{host}/{path}"
+    return f"{GIT_EXCEPTIONS}: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import format_of
-from cleanroom.policy.git_purl import EXAMPLE
+from cleanroom.policy.git_purl import EXAMPLE, GIT_EXCEPTIONS
 from cleanroom.policy.model import PURL_TYPES, RegistryPolicy
 
 _WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
@@ -76,6 +76,8 @@ def _exception(artifact: str, registry: RegistryPolicy) -> str:
 
 def _commit(refused: RefusedPackage, registry: RegistryPolicy) -> str:
     """Return what may be done about a repository: which dependency it is of, nobody can tell."""
+    if GIT_EXCEPTIONS in refused.reason:
+        return refused.reason  # it is pinned, and too large; that says which line lets it pass
     path, _, begin = refused.artifact.partition(" ")
     for pin in registry.artifact_allowlist:
         is_it = pin.name.partition("/")[2] == path.removesuffix(".git")

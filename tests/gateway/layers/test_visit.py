@@ -63,8 +63,17 @@ def test_what_no_registry_has_is_refused_as_all_of_the_hosts_would() -> None:
     assert b"application/problem+json" in EVERY.denial(HOST, None, DENY, 400)
 
 
-def test_only_a_fetch_of_git_is_refused_in_gits_protocol() -> None:
-    violation = Deny(Code.LOCKFILE_VIOLATION, "no")
+@pytest.mark.parametrize(
+    "code",
+    [
+        Code.LOCKFILE_VIOLATION,
+        Code.INTEGRITY_MISMATCH,
+        Code.OFFLINE_MISS,
+    ],
+)
+def test_only_a_fetch_of_git_is_refused_in_gits_protocol(code: Code) -> None:
+    violation = Deny(code, "no")
+    assert b"git-upload-pack-result" not in denied("/lib/git-upload-pack", "POST")
     assert b"git-upload-pack-result" in denied("/lib/git-upload-pack", "POST", violation)
     assert b"git-upload-pack-result" not in denied("/npm/git-upload-pack", "POST", violation)
 

@@ -22,6 +22,10 @@ from cleanroom.gateway.layers.mirroring import Mirroring
 from cleanroom.policy.model import CompiledPolicy
 
 _DENIALS: Final = {"git": plain_denial, "go": plain_denial, "cargo": cargo_denial}
+# What a repository is asked is refused in git's own words, as of other answers git shows a number.
+_SAID_BY_GIT: Final = frozenset(
+    {Code.LOCKFILE_VIOLATION, Code.INTEGRITY_MISMATCH, Code.OFFLINE_MISS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,6 @@ class Visit:
         manager = self.manager(host, request.target if request is not None else "")
         method = request.method if request is not None else ""
         write = _DENIALS.get(manager, denial_response)
-        if (manager, method, deny.code) == ("git", "POST", Code.LOCKFILE_VIOLATION):
+        if (manager, method) == ("git", "POST") and deny.code in _SAID_BY_GIT:
             write = git_denial
         return write(deny, status=status, head_only=method == "HEAD")
