@@ -273,18 +273,20 @@ def test_others_have_their_turn_while_one_large_object_is_read(made: bytes) -> N
     assert sum(1 for _ in turns) > 14
 
 
-@pytest.mark.parametrize(
-    ("mode", "is_followed"),
-    [("100644", True), ("40000", True), ("040000", True), ("120000", True), ("0100664", True),
-     ("160000", False), ("0160000", False), ("644", False), ("260000", False)],
-)  # fmt: skip
-def test_a_folder_names_what_git_follows(mode: str, is_followed: bool) -> None:  # noqa: FBT001
-    folder = tree((f"{mode} a", b"x" * 20))
-    top = commit(name(TREE, folder))
-    said = fault(
-        pack(entry(COMMIT, top), entry(TREE, folder)), Asked(frozenset({name(COMMIT, top)}))
-    )
-    assert said == (f"lacks {(b'x' * 20).hex()[:12]}, which an object of it names" * is_followed)
+def test_what_is_only_named_takes_room_too() -> None:
+    """A folder of a small pack names very many, and many packs may be read at once."""
+    folder = tree(*((f"100644 {each}", b"%020d" % each) for each in range(5000)))
+    made = pack(entry(TREE, folder))
+    budget = Budget()
+    turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1", budget)
+    for _ in range(4):
+        next(turns)
+    assert MOST_AT_ONCE - 5 * 1024 < budget.left < MOST_AT_ONCE - 3 * 1024
+    turns.close()
+    assert budget.left == MOST_AT_ONCE
+    budget.left = 4000
+    assert fault(made, WANTED, budget=budget) == "is one of too many that come at once"
+    assert budget.left == 4000
 
 
 @given(st.integers(0, len(pack(*TOP, BASE, SECOND, THIRD)) - 21), st.integers(1, 255))

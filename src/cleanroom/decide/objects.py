@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn
 
 from cleanroom.decide.deltas import number_at, offset_at, patching, size_made
+from cleanroom.decide.named import BLOB, COMMIT, TAG, OddError, names_in
 
 MOST_OBJECTS: Final = 200_000
 MOST_WORK: Final = 1024 * 1024 * 1024  # bytes that are inflated, or made by deltas
@@ -29,22 +30,15 @@ MOST_AT_ONCE: Final = 2 * MOST_OBJECTS  # of all packs that are read for one san
 _KEPT: Final = 4 * 1024 * 1024  # bytes of bases that are not made twice
 _CHUNK: Final = 64 * 1024
 _TURN: Final = 16 * 1024  # bytes of work before others have their turn
-_LOOK: Final = 64 * 1024  # bytes of what names others, likewise
+_MORE: Final = 1024  # objects that only are named, for which there is room at once
+_LOOK: Final = 1024  # names that an object has, likewise
 _COSTS: Final = 512  # an object costs at least as much as so many bytes
 _STEP_COSTS: Final = 16  # and a byte of a delta
 _HEAD: Final = re.compile(rb"PACK\0\0\0[\2\3](.{4})", re.DOTALL)
 _HEAD_SIZE: Final = 12
 _MOST_HEADER: Final = 48  # bytes before what is compressed
 _KINDS: Final = (b"", b"commit", b"tree", b"blob", b"tag")
-_COMMIT, _TREE, _BLOB, _TAG, _OFS, _REF = 1, 2, 3, 4, 6, 7
-_TREE_LINE: Final = re.compile(rb"tree ([0-9a-f]+)\n")
-_PARENT_LINE: Final = re.compile(rb"parent ([0-9a-f]+)\n")
-_OBJECT_LINE: Final = re.compile(rb"object ([0-9a-f]+)\n")
-_ENTRY: Final = {
-    size: re.compile(rb"([0-7]{1,7}) [^\0]+\0(.{%d})" % size, re.DOTALL) for size in (20, 32)
-}
-_KIND_BITS: Final = 0o170000
-_IN_TREES: Final = frozenset({0o040000, 0o100000, 0o120000})  # all else is a submodule to git
+_OFS, _REF = 6, 7
 _TOO_LARGE: Final = "has an object that is too large to be checked"
 _NAMED, _HERE = 1, 2  # what is known of an object
 
@@ -61,10 +55,17 @@ class Asked:
 
 
 class Budget:
-    """How many objects may still be read at once for a sandbox: what is known of them has room."""
+    """How many objects may still be known at once for a sandbox: it is memory of the gateway."""
 
     def __init__(self) -> None:
         self.left = MOST_AT_ONCE
+
+    def take(self, count: int) -> int:
+        """Take room for so many, and return that. Raises _WrongError."""
+        if count > self.left:
+            _wrong("is one of too many that come at once")
+        self.left -= count
+        return count
 
 
 class _WrongError(Exception):
@@ -87,22 +88,22 @@ def fault_of(
     count = int.from_bytes(head[1], "big") if head is not None else 0
     if count > MOST_OBJECTS:
         return f"has {count} objects, more than the {MOST_OBJECTS} that are checked"
-    if count > budget.left:
-        return "is one of too many that come at once"
-    budget.left -= count
+    objects = _Objects(read, size, asked, algorithm, budget)
     try:
-        yield from _Objects(read, size, asked, algorithm).check(count)
+        yield from objects.check(count)
     except _WrongError as error:
         return str(error)
     finally:
-        budget.left += count
+        budget.left += objects.room
     return ""
 
 
 class _Objects:
     """The objects of one pack, one after the other."""
 
-    def __init__(self, read: Read, size: int, asked: Asked, algorithm: str) -> None:
+    def __init__(self, read: Read, size: int, asked: Asked, algorithm: str, budget: Budget) -> None:
+        self._budget = budget
+        self.room = 0  # that was taken of it
         self._read = read
         self._hash = algorithm
         self._digest_size = hashlib.new(algorithm, usedforsecurity=False).digest_size
@@ -119,6 +120,7 @@ class _Objects:
 
     def check(self, count: int) -> Generator[None, None, None]:
         """Read all of them. Raises _WrongError."""
+        self.room = self._budget.take(count)
         at, since = _HEAD_SIZE, 0
         for number in range(count):
             at = yield from self._next(number, at)
@@ -151,7 +153,7 @@ class _Objects:
         self._starts.append(at)
         self._names.append(b"")
         kind, size, base, begin = self._header(at)
-        if kind == _BLOB and size > _CHUNK:
+        if kind == BLOB and size > _CHUNK:
             hashed = hashlib.new(self._hash, b"blob %d\0" % size, usedforsecurity=False)
             end = yield from self._stream(begin, size, hashed.update)
             self._here(number, hashed.digest())
@@ -179,7 +181,7 @@ class _Objects:
         elif kind == _REF:
             base = head[begin : begin + self._digest_size]
             begin += self._digest_size
-        if base == -1 or not (_COMMIT <= kind <= _TAG or kind in (_OFS, _REF)):
+        if base == -1 or not (COMMIT <= kind <= TAG or kind in (_OFS, _REF)):
             _wrong("is cut, or is none of git's")
         return kind, size, base, at + begin
 
@@ -281,7 +283,7 @@ class _Objects:
         self, number: int, kind: int, data: bytes
     ) -> Generator[None, None, list[tuple[int, int]]]:
         """Name an object; return it with each one that waited for it."""
-        if kind != _BLOB and len(data) > MOST_LISTED:
+        if kind != BLOB and len(data) > MOST_LISTED:
             _wrong(_TOO_LARGE)
         head = b"%b %d\0" % (_KINDS[kind], len(data))
         name = hashlib.new(self._hash, head + data, usedforsecurity=False).digest()
@@ -300,46 +302,22 @@ class _Objects:
 
     def _follow(self, kind: int, name: bytes, data: bytes) -> Generator[None, None, None]:
         """Note what an object names."""
-        if kind == _TREE:
-            yield from self._follow_tree(data)
-        elif kind == _COMMIT:
-            self._name_hex(_TREE_LINE.match(data))
-            at = len(b"tree \n") + 2 * self._digest_size
-            pause = at + _LOOK
-            while found := _PARENT_LINE.match(data, at):
-                at = found.end()
-                if name not in self._asked.cut:
-                    self._name_hex(found)
-                if at > pause:
-                    pause = at + _LOOK
+        is_cut = name in self._asked.cut
+        try:
+            for count, each in enumerate(names_in(kind, data, self._digest_size, is_cut=is_cut), 1):
+                if each:
+                    self._name(each)
+                if count % _LOOK == 0:
                     yield
-        elif kind == _TAG:
-            self._name_hex(_OBJECT_LINE.match(data))
-
-    def _follow_tree(self, data: bytes) -> Generator[None, None, None]:
-        # SECURITY: each entry is looked for where the last one ended, and nowhere else: a search
-        # would look at all the rest again and again.
-        entry, at, pause = _ENTRY[self._digest_size], 0, _LOOK
-        while at < len(data):
-            found = entry.match(data, at)
-            if found is None:
-                _wrong("has an object that is none of git's")
-            at = found.end()
-            if int(found[1], 8) & _KIND_BITS in _IN_TREES:
-                self._name(found[2])
-            if at > pause:
-                pause = at + _LOOK
-                yield
-
-    def _name_hex(self, found: re.Match[bytes] | None) -> None:
-        if found is None or len(found[1]) != 2 * self._digest_size:
+        except OddError:
             _wrong("has an object that is none of git's")
-        self._name(bytes.fromhex(found[1].decode()))
 
     def _name(self, name: bytes) -> None:
         self._known[name] = self._known.get(name, 0) | _NAMED
         if len(self._known) > 2 * MOST_OBJECTS:
             _wrong("names more than is in it")
+        if len(self._known) > self.room:
+            self.room += self._budget.take(_MORE)
 
     # --- bases ----------------------------------------------------------------------------
 
