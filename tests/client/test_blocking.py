@@ -59,6 +59,21 @@ def test_a_connection_that_was_idle_for_too_long_is_made_anew(short_path: Path) 
         thread.join(60)
 
 
+def test_a_daemon_that_has_ended_in_the_meantime_is_a_fault_with_a_next_step(
+    short_path: Path,
+) -> None:
+    with scripted(short_path) as daemon:
+        path = str(daemon.path)
+        connection = Connection.open(path)
+    for ask_again in (connection.renew, lambda: Connection.again(path)):
+        with pytest.raises(Fault, match="it has ended in the meantime") as caught:
+            ask_again()
+        assert (caught.value.code, caught.value.hint) == (
+            Code.BACKEND_TRANSPORT_ERROR,
+            "run it again",
+        )
+
+
 def test_a_refusal_is_raised_and_the_connection_goes_on(short_path: Path) -> None:
     script = Script({"GET /v1/version": problem("sandbox_not_found", "cannot find it", 404)})
     with scripted(short_path, script) as daemon, Connection.open(str(daemon.path)) as connection:

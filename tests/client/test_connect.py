@@ -88,14 +88,17 @@ listener = socket.socket(socket.AF_UNIX)
 listener.bind(path); listener.listen()
 print("up", flush=True)
 health = {"status": "ok", "version": "0.0", "pid": 1, "idle": True, "on_demand": True}
+met = 0
 while True:
     sock, _ = listener.accept()
+    met += 1
     while asked := sock.recv(65536):
         retires = asked.startswith(b"POST /v1/retire ")
-        ends = mode == "gone" or (retires and mode == "idle")
+        leaves = mode == "gone" or (mode == "late" and met == 2)
+        ends = leaves or (retires and mode == "idle")
         if ends:
             listener.close()
-        if mode == "gone":
+        if leaves:
             sys.exit()
         status, answer = 200, health
         if retires and mode == "busy":
@@ -134,7 +137,11 @@ def end(pid: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
-    [("idle", f", as the last one is version 0.0, this is {__version__}"), ("gone", "")],
+    [
+        ("idle", f", as the last one is version 0.0, this is {__version__}"),
+        ("gone", ""),
+        ("late", ""),
+    ],
 )
 def test_an_idle_daemon_of_another_version_is_replaced(home: Home, mode: str, why: str) -> None:
     said: list[str] = []

@@ -1,6 +1,7 @@
 """The real process: starts, serves, ends on a signal or when idle, says what is wrong."""
 
 import json
+import select
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 import pytest
 
+from cleanroom.daemon.server import Lock
 from tests.conftest import Home
 
 Process: TypeAlias = "subprocess.Popen[str]"  # noqa: TID251 -- the type only
@@ -96,6 +98,19 @@ def test_a_second_one_is_refused_and_a_killed_one_is_replaced(home: Home) -> Non
         first.wait()
         with daemon(home, "--listen", listen) as third:
             assert line(third).startswith("serving")
+
+
+@pytest.mark.usefixtures("programs")
+def test_one_that_meets_another_on_its_way_out_waits_for_its_end(home: Home) -> None:
+    state = home.state / "cleanroom"
+    state.mkdir(mode=0o700)
+    last = Lock(state / "daemon.lock", "it")
+    last.say_ending()
+    with daemon(home) as process:
+        assert process.stderr is not None
+        assert not select.select([process.stderr], [], [], 1.0)[0]
+        last.release()
+        assert line(process).startswith("serving")
 
 
 @pytest.mark.usefixtures("programs")

@@ -1,12 +1,14 @@
 """The socket is private, and one daemon has it (C1, C8)."""
 
+import asyncio
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from cleanroom.daemon.server import Listener, Lock, socket_path
+from cleanroom.daemon import server
+from cleanroom.daemon.server import Listener, Lock, socket_path, wait_for_last
 from cleanroom.errors import Code, Fault, Refused, UsageError
 
 
@@ -80,6 +82,37 @@ def test_a_lock_file_that_is_a_link_is_refused(short_path: Path) -> None:
     with pytest.raises(Fault):
         Lock(short_path / "lock", "it")
     assert not (short_path / "elsewhere").exists()
+
+
+def test_a_daemon_on_its_way_out_is_waited_for_and_another_one_is_not(short_path: Path) -> None:
+    path = short_path / "lock"
+
+    async def conversation() -> None:
+        await wait_for_last(path)  # there was none
+        last = Lock(path, "it")
+        await wait_for_last(path)  # it stays: whoever wants to serve is refused
+        last.say_ending()
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(wait_for_last(path))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            last.release()  # the file still says it, as after a kill
+        Lock(path, "it").release()
+        assert path.read_bytes() == b""
+
+    asyncio.run(conversation())
+
+
+def test_the_wait_for_one_that_does_not_end_has_an_end(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOOKS", 2)
+    last = Lock(short_path / "lock", "it")
+    last.say_ending()
+    asyncio.run(wait_for_last(short_path / "lock"))
+    with pytest.raises(Refused):
+        Lock(short_path / "lock", "it")
+    last.release()
 
 
 def test_the_umask_is_given_back(short_path: Path) -> None:

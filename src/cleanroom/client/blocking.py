@@ -46,6 +46,14 @@ def _connected(path: str, patience_s: float) -> _socket.socket:
     return sock
 
 
+def _connected_again(path: str) -> _socket.socket:
+    try:
+        return _connected(path, ANSWER_TIMEOUT_S)
+    except OSError as error:
+        message = f"cannot ask the daemon at {path}: it has ended in the meantime"
+        raise Fault(Code.BACKEND_TRANSPORT_ERROR, message, "run it again") from error
+
+
 class Connection:
     """A kept-alive connection; one call at a time. A context manager."""
 
@@ -59,6 +67,11 @@ class Connection:
     def open(cls, path: str, patience_s: float = ANSWER_TIMEOUT_S) -> Self:
         """Connect. Raises FileNotFoundError or ConnectionRefusedError if no daemon listens."""
         return cls(_connected(path, patience_s), path)
+
+    @classmethod
+    def again(cls, path: str) -> Self:
+        """Connect to a daemon that was there before. Raises Fault(backend_transport_error)."""
+        return cls(_connected_again(path), path)
 
     def __enter__(self) -> Self:
         return self
@@ -76,9 +89,12 @@ class Connection:
         self._socket.close()
 
     def renew(self) -> None:
-        """Connect again: the daemon closes a connection on which nothing is asked for a while."""
+        """Connect again: the daemon closes a connection on which nothing is asked for a while.
+
+        Raises Fault(backend_transport_error) if the daemon has ended too.
+        """
         self._socket.close()
-        self._socket = _connected(self.path, ANSWER_TIMEOUT_S)
+        self._socket = _connected_again(self.path)
 
     def peer_pid(self) -> int:
         """Return the pid of the process that listens, as the kernel says (unix(7))."""

@@ -126,7 +126,10 @@ def _standing(endpoint: Endpoint, caller: Caller) -> tuple[Connection | None, st
     connection = _try(endpoint)
     if connection is None:
         return None, ""
-    health = connection.call(Call("health"))
+    health = _health(connection, may_end=True)
+    if health is None:
+        connection.close()  # whoever replaced it was interrupted before its end
+        return None, ""
     if _is_current(health):
         return connection, ""
     from cleanroom.client.replace import outdated, retire  # noqa: PLC0415 -- almost never needed

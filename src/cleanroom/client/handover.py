@@ -23,7 +23,7 @@ class HandOver:
 
     def __init__(self, path: str, descriptors: Mapping[str, int]) -> None:
         """Connect to the daemon at `path` and hand over. Raises Refused, Fault, RemoteError."""
-        self._connection = Connection.open(path)
+        self._connection = Connection.again(path)
         try:
             self._connection.check_owner()
             (self._socket, _), _ = self._connection.become(Call("hand_over"))

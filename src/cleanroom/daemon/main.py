@@ -34,7 +34,7 @@ from cleanroom.daemon.parts import Lost, RecordEvent
 from cleanroom.daemon.paths import Paths, make_private, paths_of
 from cleanroom.daemon.routes import placed
 from cleanroom.daemon.serve import Listening, serve
-from cleanroom.daemon.server import socket_path
+from cleanroom.daemon.server import socket_path, wait_for_last
 from cleanroom.daemon.volumes import Volumes
 from cleanroom.daemon.workspace_rule import homes_of
 from cleanroom.daemon.workspaces import LocalWorkspaces
@@ -88,6 +88,7 @@ async def run_daemon(
     is called once it serves.
     """
     paths = paths_of(os.environ, os.geteuid())
+    await wait_for_last(paths.lock)
     config = load_config(paths.config, os.environ)
     if started_by == "client" and not config.settings.daemon.autostart:
         where = config.origins.get("daemon.autostart", config.path)

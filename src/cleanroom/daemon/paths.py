@@ -35,6 +35,11 @@ class Paths:
         return self.state / "state.db"
 
     @property
+    def lock(self) -> Path:
+        """The file that the one daemon of this state holds."""
+        return self.state / "daemon.lock"
+
+    @property
     def audit(self) -> Path:
         """The folder of the audit log."""
         return self.state / "audit"

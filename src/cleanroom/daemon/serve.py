@@ -48,7 +48,7 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set or it is idle. Raises Refused(conflict), Fault."""
     activity = Activity(host.clock, stop, on_demand=listening.idle_exit_s is not None)
-    lock = Lock(host.paths.state / "daemon.lock", str(host.paths.state))
+    lock = Lock(host.paths.lock, str(host.paths.state))
     try:
         with Listener(listening.path) as listener:
             await host.store.open()
@@ -61,6 +61,7 @@ async def serve(
                 try:
                     await _until(host, activity, listening.idle_exit_s, stop)
                 finally:
+                    lock.say_ending()  # before anybody finds that nobody listens
                     await _end(host, server)
             finally:
                 await host.store.close()

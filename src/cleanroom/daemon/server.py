@@ -4,6 +4,7 @@ In: an address, an application. Out: a server, until it is stopped. Never: a sec
 socket or one state, a socket that others can reach, or somebody's file removed.
 """
 
+import asyncio
 import fcntl
 import os
 import socket
@@ -19,6 +20,9 @@ from cleanroom.errors import Code, Fault, Refused, UsageError
 BACKLOG: Final = 512
 KEEP_ALIVE_S: Final = 30.0  # also the time that a client has for the head of a request
 LAST_WORDS_S: Final = 2.0  # for handlers that still answer when the daemon stops
+_LOOK_S: Final = 0.02
+LOOKS: Final = 1500  # half a minute, for a daemon that is on its way out
+_ENDING: Final = b"ending\n"
 
 
 def socket_path(listen: str) -> Path:
@@ -34,7 +38,10 @@ def socket_path(listen: str) -> Path:
 
 
 class Lock:
-    """A file that one process holds; it goes with the process, however that ends."""
+    """A file that one process holds; it goes with the process, however that ends.
+
+    What it says is of the process that holds it: nothing, or that it is on its way out.
+    """
 
     def __init__(self, path: Path, what: str) -> None:
         """Take it. Raises Refused(conflict) if another process has it."""
@@ -50,10 +57,40 @@ class Lock:
             os.close(self._descriptor)
             message = f"cannot serve: another daemon has {what}"
             raise Refused(Code.CONFLICT, message, "use that one, or stop it") from None
+        os.ftruncate(self._descriptor, 0)  # what one that was killed said
+
+    def say_ending(self) -> None:
+        """Let the next one wait for the end of this one."""
+        os.pwrite(self._descriptor, _ENDING, 0)
 
     def release(self) -> None:
         """Let go of it."""
         os.close(self._descriptor)
+
+
+async def wait_for_last(path: Path) -> None:
+    """Return when nobody has the lock who says that it is on its way out, or after a while."""
+    for _ in range(LOOKS):
+        if not _is_ending(path):
+            return
+        await asyncio.sleep(_LOOK_S)
+
+
+def _is_ending(path: Path) -> bool:
+    """Tell it. What cannot be opened is no answer: whoever takes the lock says what is wrong."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        if os.pread(descriptor, len(_ENDING), 0) != _ENDING:
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False  # it was killed
 
 
 class Listener:
