@@ -1,6 +1,7 @@
 """Files of policies: made once for a policy, in a thread, and never too many."""
 
 import asyncio
+import errno
 import os
 import threading
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 
 from cleanroom.daemon import policy_files
 from cleanroom.daemon.policy_files import PolicyFiles
+from cleanroom.errors import Code, Refused
 from cleanroom.gateway.handover import policy_file, read_policy
 from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import CompiledPolicy, RegistryPolicy
@@ -97,3 +99,19 @@ def test_two_that_are_made_at_once_leave_one() -> None:
         assert descriptors() == before
 
     asyncio.run(conversation())
+
+
+def test_what_the_gateway_would_not_read_is_refused_and_other_faults_are_not_renamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    numbers = [errno.EFBIG, errno.ENOMEM]
+
+    def fails(_: CompiledPolicy) -> int:
+        raise OSError(numbers.pop(0), "it fails")
+
+    monkeypatch.setattr(policy_files, "policy_file", fails)
+    with pytest.raises(Refused, match="pin too much") as caught:
+        asyncio.run(PolicyFiles().file(held()))
+    assert caught.value.code == Code.RESOURCE_LIMIT
+    with pytest.raises(OSError, match="it fails"):
+        asyncio.run(PolicyFiles().file(held()))

@@ -1,5 +1,6 @@
 """A policy on its way to the gateway."""
 
+import errno
 import os
 import re
 from dataclasses import replace
@@ -157,6 +158,26 @@ def test_what_is_no_sealed_policy_is_refused_and_closed() -> None:
             handover.read_policy(descriptor)
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.close(descriptor)
+
+
+@pytest.mark.parametrize("most", [100, 1000])  # the tables, or what is behind them
+def test_a_policy_that_would_not_be_read_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(handover, "MAX_POLICY_BYTES", most)
+    made: list[int] = []
+    create = os.memfd_create
+
+    def noting(name: str, flags: int) -> int:
+        made.append(create(name, flags))
+        return made[-1]
+
+    monkeypatch.setattr(os, "memfd_create", noting)
+    with pytest.raises(OSError, match="File too large") as caught:
+        handover.policy_file(held("npm", pin("a", "1.0.0")))
+    assert caught.value.errno == errno.EFBIG
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(made[0])
 
 
 def test_a_file_that_cannot_be_written_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:

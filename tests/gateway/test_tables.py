@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom.gateway import tables
 from cleanroom.gateway.tables import (
     PAIR,
     TEXT,
@@ -88,10 +87,16 @@ def test_a_table_is_read_as_a_mapping_and_as_names() -> None:
     assert StoredNames(Table(data, none)).after("a") == ""
 
 
-def test_what_numbers_cannot_find_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_MOST_BYTES", 10)
+def test_what_the_file_may_not_have_is_refused_before_it_is_written() -> None:
+    pairs = [(b"abc", b"def"), (b"ghi", b"jkl")]
+    pieces: list[bytes] = []
+    Writer(pieces.append, 32).add(pairs)
+    assert len(b"".join(pieces)) == 32
     with pytest.raises(TooLargeError):
-        Writer(list[bytes]().append).add([(b"abc", b"def"), (b"ghi", b"jkl")])
+        Writer(pieces.append, 31).add(pairs)
+
+
+def test_a_table_that_is_not_there_is_an_error() -> None:
     data, _ = written({b"a": b"1"})
     with pytest.raises(ValueError, match="not where it should be"):
         Table(data, Spot(1000, 1))

@@ -196,3 +196,14 @@ def test_of_very_many_digests_of_one_artifact_each_is_looked_at_once(
     [pin] = allowed(pin_policy(policy("pypi", "r.txt"), {"r.txt": "".join(lines)}))
     assert pin.digests == tuple(f"sha256:{count:064x}" for count in range(2000))
     assert looked_at == 2000
+
+
+def test_entries_are_kept_with_their_paths_so_that_both_together_have_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pins, "MAX_PLACES", 2 * len(f"deep/{LOCK}") + len(LOCK))
+    texts = {LOCK: npm_lock(a=entry()), f"deep/{LOCK}": npm_lock(a=entry(), b=entry())}
+    assert allowed(pin_policy(policy(files=f'"**/{LOCK}"'), texts))
+    texts[LOCK] = npm_lock(a=entry(), b=entry())
+    [problem] = refused(policy(files=f'"**/{LOCK}"'), texts)
+    assert problem.startswith(f"deep/{LOCK}:1:1: cannot keep where its entries stand")

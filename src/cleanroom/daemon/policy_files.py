@@ -5,10 +5,12 @@ the daemon's loop; more kept than so many bytes.
 """
 
 import asyncio
+import errno
 import os
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
+from cleanroom.errors import Code, Refused
 from cleanroom.gateway.handover import policy_file
 from cleanroom.policy.model import CompiledPolicy
 
@@ -30,7 +32,7 @@ class PolicyFiles:
         self._is_closed = False
 
     async def file(self, policy: CompiledPolicy) -> int:
-        """Return a descriptor of its sealed file. Raises OSError."""
+        """Return a descriptor of its sealed file. Raises OSError, Refused(resource_limit)."""
         kept = self._kept.get(id(policy))
         if kept is not None:
             self._kept.move_to_end(id(policy))
@@ -43,6 +45,11 @@ class PolicyFiles:
         except asyncio.CancelledError:
             making.add_done_callback(_close)
             raise
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            message = "cannot hold a sandbox to this policy: its lock files pin too much"
+            raise Refused(Code.RESOURCE_LIMIT, message, "name fewer lock files") from error
         self._keep(policy, made)
         return made
 

@@ -8,6 +8,7 @@ The file is the tables (tables.py), behind them JSON of the rest, and its length
 one takes as long as there are pins; that is no work for a loop.
 """
 
+import errno
 import fcntl
 import mmap
 import os
@@ -79,17 +80,24 @@ _COMMIT: Final[msgspec.json.Decoder[Commit]] = msgspec.json.Decoder(Commit)
 
 
 def policy_file(policy: CompiledPolicy) -> int:
-    """Return a descriptor of a sealed file that holds the policy; the caller's. Raises OSError."""
+    """Return a descriptor of a sealed file that holds the policy; the caller's.
+
+    Raises OSError; its number is EFBIG if the gateway would not read so long a policy.
+    """
     descriptor = os.memfd_create("policy", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        writer = Writer(lambda data: _write(descriptor, data))
+        writer = Writer(lambda data: _write(descriptor, data), MAX_POLICY_BYTES)
         tables = tuple(_put(writer, each) for each in policy.registries)
         rest = _encode(_Rest(_without_pins(policy), tables))
         _write(descriptor, rest + len(rest).to_bytes(_LENGTH_BYTES, "big"))
+        _check_size(descriptor)
         seal(descriptor)
-    except (OSError, TooLargeError) as error:
+    except TooLargeError as error:
         os.close(descriptor)
-        raise OSError(*error.args) from error
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -117,6 +125,12 @@ def read_policy(descriptor: int) -> Judged:
         raise ControlError(str(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _check_size(descriptor: int) -> None:
+    # SECURITY: a gateway that is given what it does not read ends, and all doors with it.
+    if os.fstat(descriptor).st_size > MAX_POLICY_BYTES:
+        raise TooLargeError
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -33,21 +33,23 @@ class Spot(NamedTuple):
 
 
 class TooLargeError(Exception):
-    """There is more than numbers of 32 bits can find."""
+    """There is more than the file may have, or than numbers of 32 bits can find."""
 
 
 class Writer:
-    """Lays tables one behind the other. `write` is given bytes, in order."""
+    """Lays tables one behind the other. `write` is given bytes, in order, at most so many."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], None], most: int = _MOST_BYTES) -> None:
         self._write = write
+        self._most = most
         self._at = 0
 
     def add(self, pairs: Iterable[tuple[bytes, bytes]]) -> Spot:
         """Write one table of pairs in the order of their keys. Raises TooLargeError."""
         starts, pieces, count = array(_NUMBER), list[bytes](), 0
         for key, value in pairs:
-            if self._at + len(key) + len(value) > _MOST_BYTES:
+            numbered = (len(starts) + 3) * _NUMBER_BYTES
+            if self._at + len(key) + len(value) + numbered > self._most:
                 raise TooLargeError
             starts.append(self._at)
             starts.append(self._at + len(key))

@@ -22,6 +22,9 @@ from cleanroom.policy.problems import START, PolicyErrors, Problem
 from cleanroom.policy.sites import hosts_of
 from cleanroom.policy.written import Policy
 
+MAX_PLACES: Final = (
+    32 * 1024 * 1024
+)  # characters of paths: a path may have 4096, and 60,000 entries
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 _ELSEWHERE: Final = "it is a repository of a host that allowed_hosts does not name"
 _NO_COMMIT: Final = "it comes from a git repository, and no whole commit of it is named"
@@ -53,10 +56,10 @@ def lock_patterns(policy: Policy) -> tuple[str, ...]:
 
 def pin_policy(policy: Policy, found: Outcomes) -> Pinned:
     """Return the policy with what the lock files pin. Raises PolicyErrors."""
-    problems: list[Problem] = []
+    problems = list(_too_long(found))
     notes: list[str] = []
     registries = []
-    for registry in policy.registries:
+    for registry in () if problems else policy.registries:
         if _holds(registry):
             readings = dict(_readings(registry, found, problems, notes))
             if not readings and not problems:
@@ -67,6 +70,20 @@ def pin_policy(policy: Policy, found: Outcomes) -> Pinned:
     if problems:
         raise PolicyErrors(problems)
     return Pinned(dataclasses.replace(policy, registries=tuple(registries)), tuple(notes))
+
+
+def _too_long(found: Outcomes) -> Iterator[Problem]:
+    """Yield the file that is too much: each entry is kept with its place, so with its path."""
+    kept = {
+        path: len(path) * (len(reading.pins) + len(reading.unpinned))
+        for path, reading in found.items()
+        if isinstance(reading, Reading)
+    }
+    if sum(kept.values()) > MAX_PLACES:
+        longest = max(kept, key=kept.__getitem__)
+        message = "cannot keep where its entries stand: they are too many for so long a path"
+        hint = "name fewer lock files, or move this one to a shorter path"
+        yield Problem(longest, START.line, START.column, message, hint)
 
 
 def _holds(registry: RegistryPolicy) -> bool:
