@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from typing import Final
 
-from cleanroom.decide.objects import Asked, Budget, fault_of
+from cleanroom.decide.objects import Asked, fault_of
 
 COMMIT, TREE, BLOB, TAG, OFS, REF = 1, 2, 3, 4, 6, 7
 _WORDS: Final = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
@@ -60,11 +60,9 @@ def commit(of: bytes, *parents: bytes) -> bytes:
     return "\n".join(lines).encode()
 
 
-def fault(made: bytes, asked: Asked, algorithm: str = "sha1", budget: Budget | None = None) -> str:
+def fault(made: bytes, asked: Asked, algorithm: str = "sha1") -> str:
     """Return what is wrong with a pack."""
-    turns = fault_of(
-        lambda at, size: made[at : at + size], len(made), asked, algorithm, budget or Budget()
-    )
+    turns = fault_of(lambda at, size: made[at : at + size], len(made), asked, algorithm)
     while True:
         try:
             next(turns)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom.decide import objects
-from cleanroom.decide.objects import MOST_AT_ONCE, MOST_OBJECTS, Asked, Budget, fault_of
+from cleanroom.decide.objects import MOST_OBJECTS, Asked, fault_of
 from tests.decide.packs import (
     BLOB,
     COMMIT,
@@ -218,12 +218,6 @@ def test_what_stands_behind_the_last_object_is_found() -> None:
 def test_work_and_room_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     many = pack(*WHOLE, count=MOST_OBJECTS + 1)
     assert fault(many, WANTED).startswith(f"has {MOST_OBJECTS + 1} objects, more than")
-    budget = Budget()
-    budget.left = 5
-    assert fault(pack(*WHOLE), WANTED, budget=budget) == "is one of too many that come at once"
-    budget.left = 6
-    assert fault(pack(*WHOLE), WANTED, budget=budget) == ""
-    assert budget.left == 6
     monkeypatch.setattr(objects, "MOST_WORK", 100_000)
     assert fault(pack(*WHOLE), WANTED) == "takes more work than is spent on one"
     monkeypatch.undo()
@@ -242,19 +236,9 @@ def test_what_is_held_whole_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault(pack(BASE, SECOND, THIRD, *TOP), ASKED).startswith("has an object that is too")
 
 
-def test_one_that_is_left_gives_its_room_back() -> None:
-    budget = Budget()
-    made = pack(*WHOLE)
-    turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1", budget)
-    next(turns)
-    assert budget.left == MOST_AT_ONCE - 6
-    turns.close()
-    assert budget.left == MOST_AT_ONCE
-
-
 def test_others_have_their_turn() -> None:
     made = pack(*WHOLE)
-    turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1", Budget())
+    turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1")
     assert sum(1 for _ in turns) > len(BIG) // (64 * 1024)
 
 
@@ -269,24 +253,8 @@ def test_others_have_their_turn() -> None:
 def test_others_have_their_turn_while_one_large_object_is_read(made: bytes) -> None:
     """Whatever it is: to name what a folder of megabytes has takes as long as to read it."""
     whole = pack(made)
-    turns = fault_of(lambda at, size: whole[at : at + size], len(whole), WANTED, "sha1", Budget())
+    turns = fault_of(lambda at, size: whole[at : at + size], len(whole), WANTED, "sha1")
     assert sum(1 for _ in turns) > 14
-
-
-def test_what_is_only_named_takes_room_too() -> None:
-    """A folder of a small pack names very many, and many packs may be read at once."""
-    folder = tree(*((f"100644 {each}", b"%020d" % each) for each in range(5000)))
-    made = pack(entry(TREE, folder))
-    budget = Budget()
-    turns = fault_of(lambda at, size: made[at : at + size], len(made), WANTED, "sha1", budget)
-    for _ in range(4):
-        next(turns)
-    assert MOST_AT_ONCE - 5 * 1024 < budget.left < MOST_AT_ONCE - 3 * 1024
-    turns.close()
-    assert budget.left == MOST_AT_ONCE
-    budget.left = 4000
-    assert fault(made, WANTED, budget=budget) == "is one of too many that come at once"
-    assert budget.left == 4000
 
 
 @given(st.integers(0, len(pack(*TOP, BASE, SECOND, THIRD)) - 21), st.integers(1, 255))

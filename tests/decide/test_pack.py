@@ -4,8 +4,8 @@ from collections.abc import Generator
 import pytest
 
 from cleanroom.decide import objects
-from cleanroom.decide.objects import Asked, Budget
-from cleanroom.decide.pack import BAD, LARGE, Held, what_came
+from cleanroom.decide.objects import Asked
+from cleanroom.decide.pack import BAD, LARGE, what_came
 from cleanroom.decide.upload_pack import PACK, TALK
 from tests.decide.packs import BLOB, COMMIT, TREE, commit, entry, name, pack, tree
 from tests.decide.test_upload_pack import pkt
@@ -18,7 +18,7 @@ def bands(data: bytes, size: int = 50) -> list[bytes]:
     return [b"\x01" + data[at : at + size] for at in range(0, len(data), size)]
 
 
-def came(answer: bytes, algorithm: str = "sha1", held: Held | None = None) -> str:
+def came(answer: bytes, algorithm: str = "sha1", held: Asked | None = None) -> str:
     def read(at: int, size: int) -> bytes:
         return answer[at : at + size]
 
@@ -94,8 +94,8 @@ WHOLE = (entry(COMMIT, LAST), entry(TREE, FILES), entry(BLOB, FILE))
 PINNED = name(COMMIT, LAST)
 
 
-def held(*, has_some: bool = False) -> Held:
-    return Held(Asked(frozenset({PINNED}), has_some), Budget())
+def held(*, has_some: bool = False) -> Asked:
+    return Asked(frozenset({PINNED}), has_some)
 
 
 def answered(*entries: bytes, before: tuple[str | bytes | int, ...] = ()) -> bytes:
@@ -148,7 +148,7 @@ def test_what_is_known_of_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch)
     assert came(answered(*whole, before=cut), held=held()) == "a pack with too much beside it"
     assert came(answered(*whole, before=cut)) == PACK
     monkeypatch.setattr("cleanroom.decide.pack.MOST_WORK", 100)
-    assert came(answered(*whole), held=held()) == f"{BAD}is too large to be checked"
+    assert came(answered(*whole), held=held()) == f"{LARGE}is too large to be checked"
     assert came(answered(*whole)) == PACK
 
 

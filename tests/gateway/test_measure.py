@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 from cleanroom.decide.artifact import Grant
+from cleanroom.decide.commits import NONE_NAMED, Commits
+from cleanroom.decide.upload_pack import PACK, TALK
 from cleanroom.errors import Code
 from cleanroom.gateway import flight, measure
 from cleanroom.gateway.cached import CachedSource
-from cleanroom.gateway.measure import Measures
+from cleanroom.gateway.measure import Measures, Wait
 from cleanroom.gateway.source import Want
 from cleanroom.gateway.spool import Body
+from tests.decide.packs import BLOB, COMMIT, TREE, commit, entry, name, pack, tree
+from tests.decide.test_upload_pack import pkt
 from tests.gateway.shelves import Room, room
 from tests.gateway.upstreams import Reply, Taken, Upstream, artifact, sha256, want
 
@@ -44,7 +48,10 @@ def _pin(files: dict[str, bytes]) -> str:
     return _h1({f"golang.org/x/text@v0.3.0/{name}": data for name, data in files.items()})
 
 
-def _end_of(turns: Generator[None, None, str]) -> str:
+Turns = Generator[Wait | None, None, str]
+
+
+def _end_of(turns: Turns) -> str:
     while True:
         try:
             next(turns)
@@ -182,8 +189,81 @@ def test_a_digest_that_was_found_is_remembered_by_the_bytes(
     body = Body.in_memory()
     body.write(_ZIP)
     body.finish()
-    for name in ("one", "two", "two", "one"):
-        turns = find(body, name)
+    for sha in ("one", "two", "two", "one"):
+        turns = find(body, sha)
         assert _end_of(turns) == _pin(_FILES)
-        assert list(measures._known) == [name]
+        assert list(measures._known) == [sha]
     body.release()
+
+
+_FILE = entry(BLOB, b"a file\n")
+_FOLDER = tree(("100644 a", name(BLOB, b"a file\n")))
+_TOP = commit(name(TREE, _FOLDER))
+_PACK = pack(entry(COMMIT, _TOP), entry(TREE, _FOLDER), _FILE)
+_HELD = dataclasses.replace(
+    artifact(b""), manager="git", name="team/lib.git", digests=(PACK, TALK),
+    commits=Commits(NONE_NAMED, None, "a.lock"),
+    body=pkt("command=fetch", 1, f"want {name(COMMIT, _TOP).hex()}\n", "done\n", 0),
+)  # fmt: skip
+
+
+@pytest.fixture
+def answer() -> Iterator[Body]:
+    """What a git host says to one who is held to a commit."""
+    body = Body.in_memory()
+    body.write(pkt("packfile\n", b"\x01" + _PACK, 0))
+    body.finish()
+    yield body
+    body.release()
+
+
+def _reading(measures: Measures, body: Body, sha256: str, sandbox: str = "s1") -> Turns:
+    find = measures.of(_HELD, sandbox)
+    assert find is not None
+    return find(body, sha256)
+
+
+def test_one_pack_of_a_sandbox_is_read_at_a_time(answer: Body) -> None:
+    measures = Measures()
+    first, second, other = (_reading(measures, answer, each) for each in ("one", "two", "three"))
+    assert next(first) is None
+    told: list[str] = []
+    for turns, who in ((second, "second"), (other, "other")):
+        wait = next(turns)
+        assert wait is not None
+        wait(lambda who=who: told.append(who))  # type: ignore[misc]
+    assert next(_reading(measures, answer, "one", "s2")) is None
+    assert _end_of(first) == PACK
+    assert told == ["second", "other"]
+    assert next(second) is None
+    assert next(other) is not None
+    second.close()  # its client went away
+    assert _end_of(other) == PACK
+
+
+def test_who_waits_for_the_same_pack_has_what_was_found(answer: Body) -> None:
+    measures = Measures()
+    first, second = (_reading(measures, answer, "one") for _ in range(2))
+    assert (next(first), next(second) is None) == (None, False)
+    assert _end_of(first) == PACK
+    with pytest.raises(StopIteration, match=PACK):
+        next(second)
+
+
+def test_many_packs_of_a_sandbox_come_in_turn_also_when_some_are_left(world: World) -> None:
+    said = pkt("packfile\n", b"\x01" + _PACK, 0)
+    taken = [Taken() for _ in range(6)]
+    fetching = []
+    for each, to in enumerate(taken):
+        notes = pkt(*[b"\x02" + b"x" * (1000 + each)] * 9)  # each of them is another answer
+        world.upstream.answers(f"/{each}", Reply(notes + said))
+        grant = dataclasses.replace(_HELD, path=f"/{each}", form=f"git {each}")
+        fetching.append(world.cache.fetch(want(grant), to))
+    turns = world.cache.measures._turns
+    world.room.turn_until(lambda: any(turn.is_taken for turn in turns.values()))
+    for gone in (0, 3):
+        fetching[gone].cancel()
+    left = [each for at, each in enumerate(taken) if at not in (0, 3)]
+    world.room.turn_until(lambda: all(each.is_over for each in left))
+    assert all(each.body.endswith(said) for each in left)
+    world.room.turn_until(lambda: not any(turn.is_taken for turn in turns.values()))

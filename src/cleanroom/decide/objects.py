@@ -26,11 +26,9 @@ MOST_OBJECTS: Final = 200_000
 MOST_WORK: Final = 1024 * 1024 * 1024  # bytes that are inflated, or made by deltas
 MOST_HELD: Final = 16 * 1024 * 1024  # bytes of a file that is a difference, or has some
 MOST_LISTED: Final = 4 * 1024 * 1024  # bytes of what names others
-MOST_AT_ONCE: Final = 2 * MOST_OBJECTS  # of all packs that are read for one sandbox
 _KEPT: Final = 4 * 1024 * 1024  # bytes of bases that are not made twice
 _CHUNK: Final = 64 * 1024
 _TURN: Final = 16 * 1024  # bytes of work before others have their turn
-_MORE: Final = 1024  # objects that only are named, for which there is room at once
 _LOOK: Final = 1024  # names that an object has, likewise
 _COSTS: Final = 512  # an object costs at least as much as so many bytes
 _STEP_COSTS: Final = 16  # and a byte of a delta
@@ -54,20 +52,6 @@ class Asked:
     cut: frozenset[bytes] = frozenset()  # commits whose parents were not asked for
 
 
-class Budget:
-    """How many objects may still be known at once for a sandbox: it is memory of the gateway."""
-
-    def __init__(self) -> None:
-        self.left = MOST_AT_ONCE
-
-    def take(self, count: int) -> int:
-        """Take room for so many, and return that. Raises _WrongError."""
-        if count > self.left:
-            _wrong("is one of too many that come at once")
-        self.left -= count
-        return count
-
-
 class _WrongError(Exception):
     """The pack is not what it must be; the text ends a sentence."""
 
@@ -80,30 +64,23 @@ class _Entry(NamedTuple):
     data: bytes
 
 
-def fault_of(
-    read: Read, size: int, asked: Asked, algorithm: str, budget: Budget
-) -> Generator[None, None, str]:
+def fault_of(read: Read, size: int, asked: Asked, algorithm: str) -> Generator[None, None, str]:
     """Return what is wrong with a pack whose checksum is right; "" if nothing is."""
     head = _HEAD.fullmatch(read(0, _HEAD_SIZE))
     count = int.from_bytes(head[1], "big") if head is not None else 0
     if count > MOST_OBJECTS:
         return f"has {count} objects, more than the {MOST_OBJECTS} that are checked"
-    objects = _Objects(read, size, asked, algorithm, budget)
     try:
-        yield from objects.check(count)
+        yield from _Objects(read, size, asked, algorithm).check(count)
     except _WrongError as error:
         return str(error)
-    finally:
-        budget.left += objects.room
     return ""
 
 
 class _Objects:
     """The objects of one pack, one after the other."""
 
-    def __init__(self, read: Read, size: int, asked: Asked, algorithm: str, budget: Budget) -> None:
-        self._budget = budget
-        self.room = 0  # that was taken of it
+    def __init__(self, read: Read, size: int, asked: Asked, algorithm: str) -> None:
         self._read = read
         self._hash = algorithm
         self._digest_size = hashlib.new(algorithm, usedforsecurity=False).digest_size
@@ -120,7 +97,6 @@ class _Objects:
 
     def check(self, count: int) -> Generator[None, None, None]:
         """Read all of them. Raises _WrongError."""
-        self.room = self._budget.take(count)
         at, since = _HEAD_SIZE, 0
         for number in range(count):
             at = yield from self._next(number, at)
@@ -316,8 +292,6 @@ class _Objects:
         self._known[name] = self._known.get(name, 0) | _NAMED
         if len(self._known) > 2 * MOST_OBJECTS:
             _wrong("names more than is in it")
-        if len(self._known) > self.room:
-            self.room += self._budget.take(_MORE)
 
     # --- bases ----------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from cleanroom.decide.objects import MOST_WORK, Asked, Budget, fault_of
+from cleanroom.decide.objects import MOST_WORK, Asked, fault_of
 from cleanroom.decide.packets import read_length
 from cleanroom.decide.upload_pack import PACK, TALK
 
@@ -32,13 +32,6 @@ LARGE: Final = "a pack too large to be held to lock files: it "
 _MUCH: Final = ("more than the", "takes more work", "is too large")  # of what fault_of says
 
 Read = Callable[[int, int], bytes]
-
-
-class Held(NamedTuple):
-    """What an answer may have in it, and how much of that may be read at once."""
-
-    asked: Asked
-    budget: Budget
 
 
 class _Heard:
@@ -121,7 +114,7 @@ class Pieces:
 
 
 def what_came(
-    read: Read, size: int, algorithm: str, held: Held | None = None
+    read: Read, size: int, algorithm: str, held: Asked | None = None
 ) -> Generator[None, None, str]:
     """Return what the answer is, a packet at a time; `held`: it is to be that, and no more."""
     heard = _Heard(algorithm, is_held=held is not None)
@@ -154,15 +147,15 @@ def _listen(read: Read, size: int, heard: _Heard) -> Generator[None, None, str]:
     return "an answer in too many pieces" if at < size else ""
 
 
-def _judge(read: Read, heard: _Heard, algorithm: str, held: Held) -> Generator[None, None, str]:
+def _judge(read: Read, heard: _Heard, algorithm: str, held: Asked) -> Generator[None, None, str]:
     """Judge a pack of which each object must have been asked for."""
     if heard.text > _MOST_TEXT:
         return "a pack with too much beside it"
     if heard.pieces.size > MOST_WORK:
-        return f"{BAD}is too large to be checked"
-    asked, pieces = replace(held.asked, cut=frozenset(heard.cut)), heard.pieces
+        return f"{LARGE}is too large to be checked"
+    asked, pieces = replace(held, cut=frozenset(heard.cut)), heard.pieces
     fault = yield from fault_of(
-        lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm, held.budget
+        lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm
     )
     if fault:
         is_large = any(words in fault for words in _MUCH)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from cleanroom.decide.cooldown import UnreadableError
 from cleanroom.decide.model import Deny
 from cleanroom.errors import Code
-from cleanroom.gateway.measure import Measure
+from cleanroom.gateway.measure import Measure, Wait
 from cleanroom.gateway.reactor import Reactor
 from cleanroom.gateway.source import Answer, Served, Taker
 from cleanroom.gateway.spool import Body, LostError
@@ -67,7 +67,7 @@ class Delivery:
         is_plain = bool(order.digests) and order.measure is None
         algorithm = order.digests[0].partition(":")[0] if is_plain else "sha256"
         self._algorithm = algorithm
-        self._measuring: Generator[None, None, str] | None = None
+        self._measuring: Generator[Wait | None, None, str] | None = None
         self._measured = ""
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._hashed = body.size if order.is_proven else 0
@@ -211,10 +211,13 @@ class Delivery:
         if self._measuring is None:
             self._measuring = measure(self._body, self.digest_of_bytes.partition(":")[2])
         try:
-            next(self._measuring)
+            wait = next(self._measuring)
         except StopIteration as end:
             self._measured = end.value
-        return True
+            return True
+        if wait is not None:
+            wait(self._wake)
+        return wait is None
 
     def _send_next(self) -> bool:
         if not self._is_begun and not self._begin():
@@ -321,6 +324,8 @@ class Delivery:
         if not self._is_over:
             self._is_over = True
             self._view = None
+            if self._measuring is not None:
+                self._measuring.close()
             if self._order.sight is not None:
                 self._order.sight.forget(self._wake)
             self._body.unwatch(self._wake)

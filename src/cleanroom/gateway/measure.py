@@ -11,14 +11,38 @@ from typing import Final
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.gosum import ZipError, digest_of_mod, digest_of_zip
-from cleanroom.decide.objects import Budget
-from cleanroom.decide.pack import Held, what_came
+from cleanroom.decide.pack import what_came
 from cleanroom.decide.upload_pack import asked_of
 from cleanroom.gateway.spool import Body
 
 _REMEMBERED: Final = 20_000
 
-Measure = Callable[[Body, str], Generator[None, None, str]]
+Again = Callable[[], None]
+# What a measure yields when it cannot go on: whom to tell that it may.
+Wait = Callable[[Again], None]
+Measure = Callable[[Body, str], Generator[Wait | None, None, str]]
+
+
+class _Turn:
+    """Whose pack is read now, of all that one sandbox waits for.
+
+    SECURITY: what is known of one, and a file of it with its base, take many megabytes.
+    """
+
+    def __init__(self) -> None:
+        self.is_taken = False
+        self._line: dict[Again, None] = {}
+
+    def wait(self, again: Again) -> None:
+        """Call when it is free."""
+        self._line[again] = None
+
+    def leave(self) -> None:
+        """Let others have it."""
+        self.is_taken = False
+        line, self._line = self._line, {}
+        for again in line:
+            again()
 
 
 class Measures:
@@ -26,7 +50,7 @@ class Measures:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, str] = OrderedDict()
-        self._budgets: weakref.WeakValueDictionary[str, Budget] = weakref.WeakValueDictionary()
+        self._turns: weakref.WeakValueDictionary[str, _Turn] = weakref.WeakValueDictionary()
 
     def of(self, grant: Grant, sandbox_id: str) -> Measure | None:
         """Return how an artifact is compared with its pins; None: by a digest of its bytes."""
@@ -38,17 +62,23 @@ class Measures:
 
     def _measure_git(
         self, grant: Grant, sandbox_id: str, body: Body, sha256: str
-    ) -> Generator[None, None, str]:
+    ) -> Generator[Wait | None, None, str]:
         asked = asked_of(grant)
         key = f"{sha256} {grant.form} {'held' if asked is not None else ''}"
+        turn = _Turn()  # what is held to nothing is not read
+        if asked is not None:
+            turn = self._turns.setdefault(sandbox_id, turn)
+        while turn.is_taken and key not in self._known:
+            yield turn.wait
         known = self._known.get(key)
         if known is not None:
             return known
-        held: Held | None = None
-        if asked is not None:
-            held = Held(asked, self._budgets.setdefault(sandbox_id, Budget()))
         algorithm = "sha256" if b"object-format=sha256" in grant.body else "sha1"
-        found = yield from what_came(body.read, body.size, algorithm, held)
+        turn.is_taken = True
+        try:
+            found = yield from what_came(body.read, body.size, algorithm, asked)
+        finally:
+            turn.leave()
         if found in grant.digests:  # what went wrong may go right the next time
             self._remember(key, found)
         return found
