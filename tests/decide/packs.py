@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from typing import Final
 
-from cleanroom.decide.objects import Asked, fault_of
+from cleanroom.decide.objects import Asked, Fault, fault_of
 
 COMMIT, TREE, BLOB, TAG, OFS, REF = 1, 2, 3, 4, 6, 7
 _WORDS: Final = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
@@ -67,4 +67,5 @@ def fault(made: bytes, asked: Asked, algorithm: str = "sha1") -> str:
         try:
             next(turns)
         except StopIteration as end:
-            return str(end.value)
+            found: Fault | None = end.value
+            return found.why if found is not None else ""

@@ -148,7 +148,7 @@ def test_what_is_known_of_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch)
     assert came(answered(*whole, before=cut), held=held()) == "a pack with too much beside it"
     assert came(answered(*whole, before=cut)) == PACK
     monkeypatch.setattr("cleanroom.decide.pack.MOST_WORK", 100)
-    assert came(answered(*whole), held=held()) == f"{LARGE}is too large to be checked"
+    assert came(answered(*whole), held=held()) == f"{LARGE}has more bytes than are checked"
     assert came(answered(*whole)) == PACK
 
 

@@ -1,7 +1,7 @@
 """Whether a pack is what was wanted, and nothing beside: each of its objects is read and named.
 
-In: a pack's bytes at any place, what was asked. Out: "" or what is wrong with it, as the end of a
-sentence, a turn at a time. Never: an object's word for its name; more work or memory than the
+In: a pack's bytes at any place, what was asked. Out: what is wrong with it, or that it is more than
+is read, a turn at a time. Never: an object's word for its name; more work or memory than the
 bounds below allow, since a host may send what it likes.
 
 Git's objects name each other by digest, so they form no circle. If all that no other object of the
@@ -37,7 +37,7 @@ _HEAD_SIZE: Final = 12
 _MOST_HEADER: Final = 48  # bytes before what is compressed
 _KINDS: Final = (b"", b"commit", b"tree", b"blob", b"tag")
 _OFS, _REF = 6, 7
-_TOO_LARGE: Final = "has an object that is too large to be checked"
+_LARGE_OBJECT: Final = "has an object that is too large to be checked"
 _NAMED, _HERE = 1, 2  # what is known of an object
 
 Read = Callable[[int, int], bytes]
@@ -52,8 +52,19 @@ class Asked:
     cut: frozenset[bytes] = frozenset()  # commits whose parents were not asked for
 
 
-class _WrongError(Exception):
-    """The pack is not what it must be; the text ends a sentence."""
+class Fault(NamedTuple):
+    """Why a pack does not come in, as the end of a sentence. `is_large`: it may be all right."""
+
+    why: str
+    is_large: bool
+
+
+class _FaultError(Exception):
+    """Carries a Fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.why)
+        self.fault = fault
 
 
 class _Entry(NamedTuple):
@@ -64,17 +75,20 @@ class _Entry(NamedTuple):
     data: bytes
 
 
-def fault_of(read: Read, size: int, asked: Asked, algorithm: str) -> Generator[None, None, str]:
-    """Return what is wrong with a pack whose checksum is right; "" if nothing is."""
+def fault_of(
+    read: Read, size: int, asked: Asked, algorithm: str
+) -> Generator[None, None, Fault | None]:
+    """Return what is wrong with a pack whose checksum is right; None if nothing is."""
     head = _HEAD.fullmatch(read(0, _HEAD_SIZE))
     count = int.from_bytes(head[1], "big") if head is not None else 0
     if count > MOST_OBJECTS:
-        return f"has {count} objects, more than the {MOST_OBJECTS} that are checked"
+        why = f"has {count} objects, more than the {MOST_OBJECTS} that are checked"
+        return Fault(why, is_large=True)
     try:
         yield from _Objects(read, size, asked, algorithm).check(count)
-    except _WrongError as error:
-        return str(error)
-    return ""
+    except _FaultError as error:
+        return error.fault
+    return None
 
 
 class _Objects:
@@ -96,7 +110,7 @@ class _Objects:
         self._window, self._window_at, self._ahead = b"", 0, _CHUNK
 
     def check(self, count: int) -> Generator[None, None, None]:
-        """Read all of them. Raises _WrongError."""
+        """Read all of them. Raises _FaultError."""
         at, since = _HEAD_SIZE, 0
         for number in range(count):
             at = yield from self._next(number, at)
@@ -179,7 +193,7 @@ class _Objects:
     def _inflated(self, begin: int, size: int) -> Generator[None, None, tuple[bytes, int]]:
         """Return an object's bytes, and where they end."""
         if size > MOST_HELD:
-            _wrong(_TOO_LARGE)
+            _too_large(_LARGE_OBJECT)
         if size > 4 * _CHUNK:
             pieces: list[bytes] = []
             end = yield from self._stream(begin, size, pieces.append)
@@ -260,7 +274,7 @@ class _Objects:
     ) -> Generator[None, None, list[tuple[int, int]]]:
         """Name an object; return it with each one that waited for it."""
         if kind != BLOB and len(data) > MOST_LISTED:
-            _wrong(_TOO_LARGE)
+            _too_large(_LARGE_OBJECT)
         head = b"%b %d\0" % (_KINDS[kind], len(data))
         name = hashlib.new(self._hash, head + data, usedforsecurity=False).digest()
         self._here(number, name)
@@ -291,7 +305,7 @@ class _Objects:
     def _name(self, name: bytes) -> None:
         self._known[name] = self._known.get(name, 0) | _NAMED
         if len(self._known) > 2 * MOST_OBJECTS:
-            _wrong("names more than is in it")
+            _too_large("names more than is in it")
 
     # --- bases ----------------------------------------------------------------------------
 
@@ -316,7 +330,7 @@ class _Objects:
                 chain.append(entry.data)
                 held += len(entry.data) + _COSTS
                 if held > MOST_HELD:
-                    _wrong(_TOO_LARGE)
+                    _too_large(_LARGE_OBJECT)
                 yield
                 number = self._base_number(entry.base)
                 found = self._bases.get(number)
@@ -340,8 +354,12 @@ class _Objects:
     def _spend(self, size: int) -> None:
         self._work += size + _COSTS
         if self._work > MOST_WORK:
-            _wrong("takes more work than is spent on one")
+            _too_large("takes more work than is spent on one")
 
 
 def _wrong(why: str) -> NoReturn:
-    raise _WrongError(why)
+    raise _FaultError(Fault(why, is_large=False))
+
+
+def _too_large(why: str) -> NoReturn:
+    raise _FaultError(Fault(why, is_large=True))

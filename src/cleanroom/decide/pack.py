@@ -26,10 +26,8 @@ _MOST_TEXT: Final = 64 * 1024  # bytes beside a pack: sections, notes for people
 _MOST_CUT: Final = 64 * 1024  # commits whose parents were not asked for
 _CUT: Final = re.compile(rb"shallow ([0-9a-f]+)\n?")
 
-
 BAD: Final = "a pack which "  # how it is said that objects are not what was asked for
 LARGE: Final = "a pack too large to be held to lock files: it "
-_MUCH: Final = ("more than the", "takes more work", "is too large")  # of what fault_of says
 
 Read = Callable[[int, int], bytes]
 
@@ -152,13 +150,12 @@ def _judge(read: Read, heard: _Heard, algorithm: str, held: Asked) -> Generator[
     if heard.text > _MOST_TEXT:
         return "a pack with too much beside it"
     if heard.pieces.size > MOST_WORK:
-        return f"{LARGE}is too large to be checked"
+        return f"{LARGE}has more bytes than are checked"
     asked, pieces = replace(held, cut=frozenset(heard.cut)), heard.pieces
     fault = yield from fault_of(
         lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm
     )
-    if fault:
-        is_large = any(words in fault for words in _MUCH)
-        return f"{LARGE if is_large else BAD}{fault}"
+    if fault is not None:
+        return f"{LARGE if fault.is_large else BAD}{fault.why}"
     # What a client has beside it is not known here, so it is not known to be enough for others.
     return TALK if asked.has_some else PACK
