@@ -1,5 +1,6 @@
 """A daemon is started with what it needs and nothing else."""
 
+import fcntl
 import os
 import re
 import signal
@@ -20,6 +21,8 @@ from cleanroom.client.endpoint import Endpoint, find_endpoint
 from cleanroom.daemon.settings import DaemonSettings
 from cleanroom.errors import Fault, Refused
 from tests.conftest import ROOT, Home
+
+DESCRIPTORS = ("--ready-fd", "3", "--lock-fd", "4")
 
 
 def endpoint(home: Home) -> Endpoint:
@@ -53,9 +56,9 @@ def test_it_waits_as_long_as_the_settings_say_by_default() -> None:
 
 
 def test_its_command_line_is_our_own_python() -> None:
-    argv = daemon_argv(Endpoint("/r/s", chosen=False), 3)
+    argv = daemon_argv(Endpoint("/r/s", chosen=False))
     assert argv[:4] == [sys.executable, "-P", "-m", "cleanroom.daemon.main"]
-    assert argv[4:] == ["--listen", "unix:///r/s", "--idle-exit", "900", "--ready-fd", "3"]
+    assert argv[4:] == ["--listen", "unix:///r/s", "--idle-exit", "900", *DESCRIPTORS]
 
 
 @pytest.fixture
@@ -126,12 +129,31 @@ def test_no_program_at_all_is_127(home: Home, python: Path) -> None:
 def test_two_commands_do_not_start_two(home: Home) -> None:
     with Starter(endpoint(home), home.environment) as starter:
         second = os.open(home.runtime / "cleanroom" / "start.lock", os.O_RDWR)
-        import fcntl  # noqa: PLC0415 -- only here
-
         with pytest.raises(BlockingIOError):
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(second)
     assert "daemon.log" in starter.log_hint
+
+
+def test_a_daemon_that_does_not_serve_yet_keeps_the_next_command_waiting(
+    home: Home, python: Path
+) -> None:
+    """The command that started it may have been interrupted."""
+    python.write_text(
+        "#!/bin/sh\n"
+        'mkfifo "$HOME/go"\n'
+        "echo '{\"ready\": true}' >&3; exec 3>&-\n"  # for this test only, before it serves
+        'read -r word <"$HOME/go"\n'
+    )
+    with Starter(endpoint(home), home.environment) as starter:
+        pid = starter.launch()
+    second = os.open(home.runtime / "cleanroom" / "start.lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (home.home / "go").write_text("now\n")
+    os.waitpid(pid, 0)
+    fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(second)
 
 
 @pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "XDG_STATE_HOME"])

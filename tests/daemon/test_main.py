@@ -1,6 +1,7 @@
 """The real process: starts, serves, ends on a signal or when idle, says what is wrong."""
 
 import json
+import os
 import select
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import TypeAlias
 
 import pytest
 
+from cleanroom.daemon.main import Starter
 from cleanroom.daemon.server import Lock
 from tests.conftest import Home
 
@@ -141,3 +143,20 @@ def test_a_wrong_address_is_a_usage_error(home: Home) -> None:
         assert "unix:///PATH" in line(process)
         assert process.wait(20) == 2
     assert list(home.runtime.iterdir()) == []
+
+
+def test_a_starter_is_told_once_and_no_other_file_that_comes_by_its_number() -> None:
+    reading, writing = os.pipe()
+    other, by_number = os.pipe()
+    lock = os.open(os.devnull, os.O_RDONLY)
+    starter = Starter(writing, lock)
+    starter.tell(ready=True)
+    assert os.read(reading, 100) == b'{"ready": true}\n'
+    os.dup2(by_number, writing)
+    starter.tell(ready=False)
+    for each in (by_number, writing):
+        os.close(each)
+    assert os.read(other, 100) == b""
+    os.close(other)
+    os.close(reading)
+    Starter().tell(ready=True)  # nobody

@@ -19,6 +19,9 @@ from cleanroom.client.endpoint import Endpoint, state_folder
 from cleanroom.client.reply import Reply
 from cleanroom.errors import Code, Fault, Refused
 
+READY_FD: Final = 3
+LOCK_FD: Final = 4
+_ABOVE: Final = 10  # no number that a daemon is given
 IDLE_EXIT_S: Final = 900  # unless daemon.idle_exit says otherwise
 LOG_TAIL: Final = 2000
 
@@ -45,18 +48,22 @@ def unread(environ: Mapping[str, str]) -> list[str]:
     return sorted(name for name in environ if name.startswith(_SETTINGS))
 
 
-def daemon_argv(endpoint: Endpoint, ready_fd: int) -> list[str]:
+def daemon_argv(endpoint: Endpoint) -> list[str]:
     """Return its command line. -P: nothing is imported from the folder it starts in."""
     return [
         sys.executable, "-P", "-m", "cleanroom.daemon.main",
         "--listen", endpoint.url,
         "--idle-exit", str(IDLE_EXIT_S),
-        "--ready-fd", str(ready_fd),
+        "--ready-fd", str(READY_FD),
+        "--lock-fd", str(LOCK_FD),
     ]  # fmt: skip
 
 
 class Starter:
-    """The right to start a daemon for an endpoint: one command at a time holds it."""
+    """The right to start a daemon for an endpoint: one command at a time holds it.
+
+    So does the daemon until it serves: the command may be interrupted, and another one come.
+    """
 
     def __init__(self, endpoint: Endpoint, environ: Mapping[str, str]) -> None:
         self._endpoint = endpoint
@@ -119,23 +126,23 @@ class Starter:
             raise RemoteError(told)
 
     def _become_daemon(self, writer: int) -> NoReturn:
-        """In the child, which has one thread: own session, no terminal, cwd /, two descriptors."""
+        """In the child, which has one thread: own session, no terminal, cwd /, own descriptors."""
         try:
             os.setsid()
             os.chdir("/")
             null = os.open(os.devnull, os.O_RDWR)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             log = os.open(self._log, flags, 0o600)
-            ready_fd = 3
-            for source, target in ((null, 0), (log, 1), (log, 2)):
+            ready, lock = (
+                fcntl.fcntl(each, fcntl.F_DUPFD, _ABOVE) for each in (writer, self._lock)
+            )
+            given = ((null, 0), (log, 1), (log, 2), (ready, READY_FD), (lock, LOCK_FD))
+            for source, target in given:
                 os.dup2(source, target)
-            if writer != ready_fd:
-                os.dup2(writer, ready_fd)
-            fcntl.fcntl(ready_fd, fcntl.F_SETFD, 0)
-            os.closerange(ready_fd + 1, 1024)
+            os.closerange(LOCK_FD + 1, 1024)
             os.execve(  # noqa: S606 -- our own interpreter
                 sys.executable,
-                daemon_argv(self._endpoint, ready_fd),
+                daemon_argv(self._endpoint),
                 daemon_environment(self._environ),
             )
         finally:

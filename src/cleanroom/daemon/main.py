@@ -1,8 +1,8 @@
 """The composition root of the daemon: the real parts, joined, and the process they live in.
 
-In: `--listen unix://PATH [--idle-exit SECONDS] [--ready-fd FD]`, the environment. Out: a serving
-process, its exit status; one line on FD once it serves, or why it cannot. Never: a request served
-before everything a killed daemon left is ended.
+In: `--listen unix://PATH [--idle-exit SECONDS] [--ready-fd FD] [--lock-fd FD]`, the environment.
+Out: a serving process, its exit status; one line for its starter once it serves, or why it cannot.
+Never: a request served before everything a killed daemon left is ended.
 """
 
 import argparse
@@ -41,6 +41,29 @@ from cleanroom.daemon.workspaces import LocalWorkspaces
 from cleanroom.errors import CleanroomError, Code, Refused
 
 _log = logging.getLogger(__name__)
+
+
+class Starter:
+    """Whoever started this daemon for itself, as descriptors: told once, then let go of.
+
+    `ready_fd` is where it waits for a line; `lock_fd` its right to start one, which is held until
+    this one serves, as it may be interrupted.
+    """
+
+    def __init__(self, ready_fd: int | None = None, lock_fd: int | None = None) -> None:
+        self._descriptors = [each for each in (ready_fd, lock_fd) if each is not None]
+        self._ready = ready_fd
+
+    def tell(self, **line: object) -> None:
+        """Say one JSON line; it may be gone, or have heard its line already."""
+        ready, self._ready = self._ready, None
+        descriptors, self._descriptors = self._descriptors, []
+        with contextlib.suppress(OSError):
+            if ready is not None:
+                os.write(ready, json.dumps(line).encode() + b"\n")
+        for each in descriptors:
+            with contextlib.suppress(OSError):
+                os.close(each)
 
 
 def real_host(paths: Paths, config: Config) -> Host:
@@ -117,41 +140,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--listen", metavar="unix://PATH")
     parser.add_argument("--idle-exit", type=float, metavar="SECONDS", default=None)
     parser.add_argument("--ready-fd", type=int, metavar="FD", default=None)
+    parser.add_argument("--lock-fd", type=int, metavar="FD", default=None)
     options = parser.parse_args(argv)
     started_by = "person" if options.idle_exit is None else "client"
-    return serve_process(options.listen, options.idle_exit, started_by, options.ready_fd)
+    starter = Starter(options.ready_fd, options.lock_fd)
+    return serve_process(options.listen, options.idle_exit, started_by, starter)
 
 
 def serve_process(
     listen: str | None,
     idle_exit_s: float | None = None,
     started_by: str = "person",
-    ready_fd: int | None = None,
+    starter: Starter | None = None,
 ) -> int:
-    """Become the daemon; also what `cleanroom serve` does. Returns an exit status.
-
-    `ready_fd` is where whoever started it waits: one JSON line, then it is closed.
-    """
+    """Become the daemon; also what `cleanroom serve` does. Returns an exit status."""
     os.umask(0o077)
     log_to_stderr()
     _raise_descriptor_limit()
+    starter = starter or Starter()
     try:
-        asyncio.run(
-            run_daemon(listen, idle_exit_s, started_by, lambda: _tell(ready_fd, ready=True))
-        )
+        asyncio.run(run_daemon(listen, idle_exit_s, started_by, lambda: starter.tell(ready=True)))
     except CleanroomError as error:
-        _tell(ready_fd, **msgspec.to_builtins(problem_of(error, errors=placed(error))))
+        starter.tell(**msgspec.to_builtins(problem_of(error, errors=placed(error))))
         _log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
         return error.exit_status
     return 0
-
-
-def _tell(ready_fd: int | None, **line: object) -> None:
-    """Say the one line that the starter waits for. It may be gone, or have heard it already."""
-    if ready_fd is not None:
-        with contextlib.suppress(OSError):
-            os.write(ready_fd, json.dumps(line).encode() + b"\n")
-            os.close(ready_fd)
 
 
 def _raise_descriptor_limit() -> None:
