@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import io
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from cleanroom.decide.upload_pack import PACK, TALK
 from cleanroom.errors import Code
 from cleanroom.gateway import flight, measure
 from cleanroom.gateway.cached import CachedSource
-from cleanroom.gateway.measure import Measures, Wait
+from cleanroom.gateway.measure import Measures, Turns
 from cleanroom.gateway.source import Want
 from cleanroom.gateway.spool import Body
 from tests.decide.packs import BLOB, COMMIT, TREE, commit, entry, name, pack, tree
@@ -46,9 +46,6 @@ def _h1(files: dict[str, bytes]) -> str:
 
 def _pin(files: dict[str, bytes]) -> str:
     return _h1({f"golang.org/x/text@v0.3.0/{name}": data for name, data in files.items()})
-
-
-Turns = Generator[Wait | None, None, str]
 
 
 def _end_of(turns: Turns) -> str:
@@ -267,3 +264,18 @@ def test_many_packs_of_a_sandbox_come_in_turn_also_when_some_are_left(world: Wor
     world.room.turn_until(lambda: all(each.is_over for each in left))
     assert all(each.body.endswith(said) for each in left)
     world.room.turn_until(lambda: not any(turn.is_taken for turn in turns.values()))
+
+
+def test_a_zip_file_is_read_in_its_turn_too(answer: Body) -> None:
+    measures, body = Measures(), Body.in_memory()
+    body.write(_ZIP)
+    body.finish()
+    find = measures.of(_GRANT, "s1")
+    assert find is not None
+    pack_of_it = _reading(measures, answer, "one")
+    assert next(pack_of_it) is None
+    turns = find(body, "two")
+    assert next(turns) is not None
+    pack_of_it.close()
+    assert _end_of(turns) == _pin(_FILES)
+    body.release()

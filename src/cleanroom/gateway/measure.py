@@ -20,13 +20,14 @@ _REMEMBERED: Final = 20_000
 Again = Callable[[], None]
 # What a measure yields when it cannot go on: whom to tell that it may.
 Wait = Callable[[Again], None]
-Measure = Callable[[Body, str], Generator[Wait | None, None, str]]
+Turns = Generator[Wait | None, None, str]
+Measure = Callable[[Body, str], Turns]
 
 
 class _Turn:
-    """Whose pack is read now, of all that one sandbox waits for.
+    """Whose file is looked into now, of all that one sandbox waits for.
 
-    SECURITY: what is known of one, and a file of it with its base, take many megabytes.
+    SECURITY: to know what a pack or a zip file has in it takes up to a hundred megabytes.
     """
 
     def __init__(self) -> None:
@@ -58,46 +59,55 @@ class Measures:
             return lambda body, sha256: self._measure_git(grant, sandbox_id, body, sha256)
         if not any(each.startswith("h1:") for each in grant.digests):
             return None
-        return _measure_mod if grant.file.endswith(".mod") else self._measure_zip
+        if grant.file.endswith(".mod"):
+            return _measure_mod
+        return lambda body, sha256: self._measure_zip(sandbox_id, body, sha256)
 
-    def _measure_git(
-        self, grant: Grant, sandbox_id: str, body: Body, sha256: str
-    ) -> Generator[Wait | None, None, str]:
+    def _measure_git(self, grant: Grant, sandbox_id: str, body: Body, sha256: str) -> Turns:
         asked = asked_of(grant)
         key = f"{sha256} {grant.form} {'held' if asked is not None else ''}"
-        turn = _Turn()  # what is held to nothing is not read
-        if asked is not None:
-            turn = self._turns.setdefault(sandbox_id, turn)
+        algorithm = "sha256" if b"object-format=sha256" in grant.body else "sha1"
+        reading = what_came(body.read, body.size, algorithm, asked)
+        # What is held to nothing is not looked into.
+        turn = self._turn_of(sandbox_id) if asked is not None else _Turn()
+        found = yield from self._in_turn(turn, key, reading)
+        if found in grant.digests:  # what went wrong may go right the next time
+            self._remember(key, found)
+        return found
+
+    def _measure_zip(self, sandbox_id: str, body: Body, sha256: str) -> Turns:
+        reading = _digest_of_zip(body)
+        digest = yield from self._in_turn(self._turn_of(sandbox_id), sha256, reading)
+        self._remember(sha256, digest)
+        return digest
+
+    def _turn_of(self, sandbox_id: str) -> _Turn:
+        return self._turns.setdefault(sandbox_id, _Turn())
+
+    def _in_turn(self, turn: _Turn, key: str, reading: Generator[None, None, str]) -> Turns:
+        """Return what is known by a key, or what is read when it is its turn."""
         while turn.is_taken and key not in self._known:
             yield turn.wait
         known = self._known.get(key)
         if known is not None:
             return known
-        algorithm = "sha256" if b"object-format=sha256" in grant.body else "sha1"
         turn.is_taken = True
         try:
-            found = yield from what_came(body.read, body.size, algorithm, asked)
+            return (yield from reading)
         finally:
             turn.leave()
-        if found in grant.digests:  # what went wrong may go right the next time
-            self._remember(key, found)
-        return found
-
-    def _measure_zip(self, body: Body, sha256: str) -> Generator[None, None, str]:
-        known = self._known.get(sha256)
-        if known is not None:
-            return known
-        try:
-            digest = yield from digest_of_zip(body.read, body.size)
-        except ZipError as error:
-            digest = f"no digest of Go's, since {error}"
-        self._remember(sha256, digest)
-        return digest
 
     def _remember(self, key: str, digest: str) -> None:
         self._known[key] = digest
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _digest_of_zip(body: Body) -> Generator[None, None, str]:
+    try:
+        return (yield from digest_of_zip(body.read, body.size))
+    except ZipError as error:
+        return f"no digest of Go's, since {error}"
 
 
 def _measure_mod(_body: Body, sha256: str) -> Generator[None, None, str]:
