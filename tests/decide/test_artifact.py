@@ -9,7 +9,7 @@ from cleanroom.decide.artifact import (
     decide_request,
     warns_of,
 )
-from cleanroom.decide.registries import Registries, judge_by, make_registries
+from cleanroom.decide.registries import Registries, judge_by
 from cleanroom.errors import Code
 from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import (
@@ -35,7 +35,7 @@ def _policy(*pins: ArtifactPin, manager: str = "npm", **changes: object) -> Comp
 
 
 def _registries(*pins: ArtifactPin, manager: str = "npm", **changes: object) -> Registries:
-    return make_registries(_policy(*pins, manager=manager, **changes))
+    return judge_by(_policy(*pins, manager=manager, **changes)).registries
 
 
 def _granted(registries: Registries, target: str, host: str = NPM, today: str = TODAY) -> Grant:
@@ -57,7 +57,7 @@ def test_a_pinned_artifact_is_granted_with_its_digest() -> None:
     grant = _granted(_registries(MS), "/ms/-/ms-2.1.3.tgz")
     assert grant == Grant(
         "npm", "artifact", "/ms/-/ms-2.1.3.tgz", "ms", "2.1.3", "ms-2.1.3.tgz",
-        (SHA512,), "lockfile", "package-lock.json:12", hosts=(NPM,),
+        (SHA512,), "lockfile", "package-lock.json:12", sites=(NPM,),
     )  # fmt: skip
     assert grant.label == "ms 2.1.3"
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from cleanroom.decide.artifact import Grant, Refusal, decide_request
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.errors import Code
 from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import CompiledPolicy, LockfilePolicy, RegistryException, RegistryPolicy
@@ -29,7 +29,7 @@ def _ask(
     registry = RegistryPolicy(manager, enabled=True, allowed_hosts=(HOST,), lockfile=lockfile)
     registry = dataclasses.replace(registry, artifact_allowlist=pins, **changes)  # type: ignore[arg-type]
     policy = CompiledPolicy("sha256:0", "", registries=(registry,))
-    return decide_request(make_registries(policy), HOST, "GET", target, TODAY)
+    return decide_request(judge_by(policy).registries, HOST, "GET", target, TODAY)
 
 
 def _granted(manager: str, target: str, *pins: ArtifactPin, **changes: object) -> Grant:

@@ -6,7 +6,7 @@ from cleanroom.decide.artifact import Grant, Refusal, decide_request
 from cleanroom.decide.commits import UNLOCKED, Commit, Commits, Named, commits_of, index_commits
 from cleanroom.decide.exception import index_excepted
 from cleanroom.decide.grammar import GRAMMARS
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.errors import Code
 from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import RegistryPolicy
@@ -90,7 +90,7 @@ def test_no_request_looks_at_all_commits_of_a_lock_file() -> None:
 
 
 def decide(method: str, target: str, *pins: ArtifactPin, host: str = HOST) -> Grant | Refusal:
-    registries = make_registries(held(*pins))
+    registries = judge_by(held(*pins)).registries
     return decide_request(registries, host, method, target, TODAY)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.artifact import BAD_REQUEST, Grant, Refusal, decide_request
 from cleanroom.decide.model import Deny
-from cleanroom.decide.registries import Found, Registries, find_registry, make_registries
+from cleanroom.decide.registries import Found, Registries, find_registry, judge_by
 from cleanroom.errors import Code
 from cleanroom.policy.artifact_pin import ArtifactPin
 from cleanroom.policy.model import (
@@ -60,7 +60,7 @@ EVERY = (NPM, PYPI, CARGO, GO, GIT)
 
 
 def made(*policies: RegistryPolicy) -> Registries:
-    return make_registries(CompiledPolicy("sha256:0", "", registries=policies or EVERY))
+    return judge_by(CompiledPolicy("sha256:0", "", registries=policies or EVERY)).registries
 
 
 def ask(target: str, *policies: RegistryPolicy, method: str = "GET") -> Grant | Refusal:
@@ -193,7 +193,7 @@ def test_a_push_is_judged_where_git_is() -> None:
     bound = SecretBinding("forge", "TOKEN", (HOST,), git=scope)
     policy = CompiledPolicy("sha256:0", "", registries=EVERY, secrets=(bound,))
     target = "/team/lib.git/info/refs?service=git-receive-pack"
-    verdict = decide_request(make_registries(policy), HOST, "GET", target, TODAY)
+    verdict = decide_request(judge_by(policy).registries, HOST, "GET", target, TODAY)
     assert isinstance(verdict, Grant)
     assert verdict.kind == "push"
 

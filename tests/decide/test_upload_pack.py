@@ -12,7 +12,7 @@ from cleanroom.decide.artifact import (
     warns_of,
 )
 from cleanroom.decide.objects import Asked
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.decide.upload_pack import PACK, TALK, advertised, asked_of, decide_talk
 from cleanroom.errors import Code
 from cleanroom.policy.model import (
@@ -35,14 +35,14 @@ def policy(**changes: object) -> CompiledPolicy:
 
 
 def decide(method: str, target: str, **changes: object) -> Grant | Refusal:
-    registries = make_registries(policy(**changes))
+    registries = judge_by(policy(**changes)).registries
     return decide_request(registries, "git.test", method, target, "2027-01-15")
 
 
 def talk() -> Grant:
     grant = decide("POST", "/team/lib.git/git-upload-pack")
     assert isinstance(grant, Grant)
-    assert (grant.kind, grant.name, grant.hosts) == ("talk", "team/lib.git", ("git.test",))
+    assert (grant.kind, grant.name, grant.sites) == ("talk", "team/lib.git", ("git.test",))
     return grant
 
 
@@ -229,7 +229,7 @@ def secret(*repositories: str, host: str = "git.test") -> SecretBinding:
 )
 def test_a_push_is_for_what_a_secret_names(method: str, target: str, words: str) -> None:
     bound = dataclasses.replace(policy(), secrets=(secret("team/*"), secret("x", host="b.test")))
-    found = decide_request(make_registries(bound), "git.test", method, target, "2027-01-15")
+    found = decide_request(judge_by(bound).registries, "git.test", method, target, "2027-01-15")
     if not words:
         assert isinstance(found, Grant)
         assert (found.kind, found.path) == ("push", target)
@@ -246,7 +246,7 @@ PAGE = "/team/lib.git/info/refs?service=git-upload-pack"
 
 
 def held_talk(policy: CompiledPolicy) -> Grant:
-    registries = make_registries(policy)
+    registries = judge_by(policy).registries
     target = "/team/lib.git/git-upload-pack"
     grant = decide_request(registries, "git.test", "POST", target, "2027-01-15")
     assert isinstance(grant, Grant)
@@ -329,7 +329,7 @@ def test_tags_that_would_come_along_are_not_asked_for() -> None:
 
 
 def test_it_is_said_that_branches_are_not_the_hosts() -> None:
-    registries = make_registries(held(pin()))
+    registries = judge_by(held(pin())).registries
     registry = registries["git.test"][""]
     page = decide_request(registries, "git.test", "GET", PAGE, "2027-01-15")
     branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))

@@ -26,6 +26,7 @@ from cleanroom.decide.grammar import GRAMMARS
 from cleanroom.decide.kinds import read_parts
 from cleanroom.decide.model import Deny
 from cleanroom.decide.oauth2 import read_answer
+from cleanroom.decide.objects import Asked, fault_of
 from cleanroom.decide.pack import what_came
 from cleanroom.decide.push import Pass, PushJudge, Refused
 from cleanroom.decide.upload_pack import decide_talk
@@ -36,6 +37,8 @@ from cleanroom.gateway.refining import refining
 from cleanroom.gateway.source import Want
 from cleanroom.policy.model import PushRules
 from tests.agent.speech import vectors
+from tests.decide import packs
+from tests.decide import test_objects as held
 from tests.decide.test_ancestry import MERGE, ONE, TWO, entry, named, pack
 from tests.decide.test_mirror import CRATES, INDEX, NPM
 from tests.decide.test_pack import NEW, OLD
@@ -135,6 +138,13 @@ def _pack(data: bytes, random: Random) -> None:
     found = parents_in(data, random.choice((40, 64)))
     for name in found:
         follows(name, A, found)
+
+
+def _objects(data: bytes, random: Random) -> None:
+    """A pack that is held, whatever its checksum is."""
+    asked = Asked(frozenset({data[-20:]}), has_some=random.randrange(2) == 0)
+    for _ in fault_of(lambda at, size: data[at : at + size], len(data), asked, "sha1"):
+        pass
 
 
 def _push(data: bytes, random: Random) -> None:
@@ -269,6 +279,7 @@ _PYPI_PAGE: Final = json.dumps(
     }
 ).encode()
 _CRATE: Final = b'{"name":"ms","vers":"1.0.0","cksum":"0","pubtime":"2020-01-01T00:00:00Z"}\n'
+_HELD: Final = packs.pack(*held.TOP, held.BASE, held.SECOND, held.THIRD)
 _CHAIN: Final = pack(entry(1, MERGE), entry(1, TWO), entry(1, ONE))
 _AGENT_FRAMES: Final = tuple(code for code, _ in vectors("agent"))
 _MULTIPART: Final = '--b\r\nContent-Disposition: form-data; name="t"\r\n\r\n$\r\n--b--\r\n'
@@ -332,6 +343,7 @@ READERS: Final = {
         (UnreadableError,),
     ),
     "answers of git": Reader((NEW, OLD, pkt("ERR no\n")), _git_answer),
+    "packs that are held": Reader((_HELD,), _objects),
     "packs": Reader((_CHAIN, pack(entry(1, ONE), entry(6, b"\x0a\x0a\x05hello", b"\x40"))), _pack),
     "pushes of git": Reader(
         (

@@ -349,7 +349,7 @@ def test_a_sandbox_that_has_its_flights_takes_none_of_anothers(world: World) -> 
 
 
 def test_a_service_is_not_kept_and_not_there_offline(world: World) -> None:
-    grant = type(page())("npm", "service", "/-/ping", hosts=(HOST,))
+    grant = type(page())("npm", "service", "/-/ping", sites=(HOST,))
     world.upstream.answers("/-/ping", Reply(b"{}"))
     for _ in range(2):
         assert world.get(want(grant)).body == b"{}"

@@ -148,7 +148,7 @@ def test_what_is_kept_from_elsewhere_is_for_policies_that_name_where_it_came_fro
     """Whether the store has it, or the gateway's memory."""
     world.upstream.answers("/ms", Reply(b"brought", sender="elsewhere.example"), Reply(b"own"))
     both = page()
-    both = replace(both, hosts=(*both.hosts, "elsewhere.example"))
+    both = replace(both, sites=(*both.sites, "elsewhere.example"))
     assert world.get(want(both)).body == b"brought"
     world.settle()
     assert world.get(want(both, "sbx-b", offline=True)).body == b"brought"
@@ -162,7 +162,7 @@ def test_of_one_host_it_is_for_policies_whose_registry_has_the_path_that_it_came
     world: World,
 ) -> None:
     """Another policy may divide the host otherwise."""
-    host = page().hosts[0]
+    host = page().sites[0]
     world.upstream.answers("/ms", Reply(b"brought", sender=f"{host}/npm/ms"), Reply(b"own"))
     assert world.get(want(page())).body == b"brought"
     world.settle()
@@ -175,7 +175,7 @@ def test_of_one_host_it_is_for_policies_whose_registry_has_the_path_that_it_came
 def test_an_artifact_without_a_digest_is_so_too_and_a_pinned_one_is_for_all(world: World) -> None:
     world.upstream.answers(_PATH, Reply(_BYTES, sender="elsewhere.example"))
     loose, pinned = artifact(None), artifact(_BYTES)
-    both = replace(loose, hosts=(*loose.hosts, "elsewhere.example"))
+    both = replace(loose, sites=(*loose.sites, "elsewhere.example"))
     assert world.get(want(both)).body == _BYTES
     world.settle()
     assert world.get(want(loose, "sbx-b", offline=True)).deny is not None
@@ -194,7 +194,7 @@ def test_what_is_still_so_elsewhere_is_for_policies_that_name_where_it_came_from
     brought = Reply(b"brought", fields=(("etag", '"1"'),), sender="elsewhere.example")
     world.upstream.answers("/ms", brought, *later, Reply(b"own"))
     both = page()
-    both = replace(both, hosts=(*both.hosts, "elsewhere.example"))
+    both = replace(both, sites=(*both.sites, "elsewhere.example"))
     assert world.get(want(both)).body == b"brought"
     world.settle()
     world.room.clock.now += 120

@@ -79,7 +79,7 @@ def test_what_one_policys_hosts_say_of_a_date_is_none_for_another_policy(world: 
     world.upstream.answers(f"/p/{file}", Reply(b"x"))
     world.upstream.answers("/simple/ms/", *[Reply(json.dumps(each).encode()) for each in pages])
     lied_to, told = [
-        world.get(Want(sandbox, "files.example", dataclasses.replace(grant, hosts=hosts)))
+        world.get(Want(sandbox, "files.example", dataclasses.replace(grant, sites=hosts)))
         for sandbox, hosts in (
             ("sbx-a", ("lies.example", "files.example")),
             ("sbx-b", ("index.example", "files.example")),
@@ -123,7 +123,7 @@ def test_the_date_of_an_index_is_on_another_host_than_its_files(world: World) ->
     grant = dataclasses.replace(
         artifact(b"x", cooldown_s=7), manager="pypi", path=f"/p/{file}", file=file, version="1.0"
     )
-    grant = dataclasses.replace(grant, hosts=("files.example", "index.example"))
+    grant = dataclasses.replace(grant, sites=("files.example", "index.example"))
     world.upstream.answers(f"/p/{file}", Reply(b"x"))
     world.upstream.answers(
         "/simple/ms/", Reply(b"no", 404), Reply(json.dumps({"files": files}).encode())
@@ -146,7 +146,7 @@ def test_the_date_of_an_index_is_on_another_host_than_its_files(world: World) ->
 def _crate(**changes: object) -> Grant:
     grant = dataclasses.replace(
         artifact(b"x", cooldown_s=7), manager="cargo", path="/crates/serde/1.0.0/download",
-        name="serde", version="1.0.0", file="serde-1.0.0.crate", hosts=("crates.example", HOST),
+        name="serde", version="1.0.0", file="serde-1.0.0.crate", sites=("crates.example", HOST),
     )  # fmt: skip
     return dataclasses.replace(grant, **changes)  # type: ignore[arg-type]
 
@@ -263,7 +263,7 @@ def test_a_date_is_asked_for_below_the_site_of_the_file(
 ) -> None:
     world.upstream.answers(f"/api/npm{_PATH}", Reply(b"x"))
     world.upstream.answers("/api/npm/ms", _page(_OLD))
-    changes = {"path": f"/api/npm{_PATH}", "prefix": "/api/npm", "hosts": sites}
+    changes = {"path": f"/api/npm{_PATH}", "prefix": "/api/npm", "sites": sites}
     grant = dataclasses.replace(artifact(b"x", cooldown_s=_DAY_S), **changes)  # type: ignore[arg-type]
     assert world.get(want(grant)).body == b"x"
 
@@ -275,7 +275,7 @@ def test_the_date_of_a_site_is_none_of_another(world: World) -> None:
         changes = {
             "path": f"{prefix}{_PATH}",
             "prefix": prefix,
-            "hosts": (f"{HOST}/a", f"{HOST}/b"),
+            "sites": (f"{HOST}/a", f"{HOST}/b"),
         }
         grant = dataclasses.replace(artifact(b"x", cooldown_s=_DAY_S), **changes)  # type: ignore[arg-type]
         assert (world.get(want(grant)).deny is None) is (prefix == "/a")

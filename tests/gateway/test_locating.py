@@ -20,7 +20,7 @@ __all__ = ["scene"]
 
 FILE = "six-1.0-py3-none-any.whl"
 GRANT = Grant(
-    "pypi", "artifact", f"/packages/aa/{FILE}", "six", "1.0", FILE, hosts=("files.test", "npm.test")
+    "pypi", "artifact", f"/packages/aa/{FILE}", "six", "1.0", FILE, sites=("files.test", "npm.test")
 )
 INDEX = Mirror("npm.test", "https://files.test/root/pypi", simple="+simple")
 FILES = Mirror("files.test", "https://files.test/root/pypi")
@@ -69,23 +69,23 @@ def test_each_place_is_asked_once_and_few_are(reactor: Reactor) -> None:
     hosts = ("other.test", "none.test", *(f"h{n}.test" for n in range(5)), "files.test")
     every = {f"h{n}.test": Mirror(f"h{n}.test", f"https://h{n}.test") for n in range(5)}
     mirrors = {"other.test": again, "files.test": FILES, **every}
-    want = replace(WANT, grant=replace(GRANT, hosts=hosts), mirrors=mirrors)
+    want = replace(WANT, grant=replace(GRANT, sites=hosts), mirrors=mirrors)
     _, source = located(reactor, want)
     assert [each.want.host for each in source.asked] == ["other.test", "h0.test", "h1.test"]
-    own = replace(want, grant=replace(GRANT, hosts=("other.test", "files.test")))
+    own = replace(want, grant=replace(GRANT, sites=("other.test", "files.test")))
     _, source = located(reactor, own)
     assert [each.want.host for each in source.asked] == ["other.test"]
 
 
 def test_below_the_site_of_a_policy_its_page_is_asked(reactor: Reactor) -> None:
-    grant = replace(GRANT, hosts=("files.test/x",), prefix="/x")
+    grant = replace(GRANT, sites=("files.test/x",), prefix="/x")
     told, source = located(reactor, replace(WANT, grant=grant), **{"x/simple": Reply(PAGE)})
     assert told == [f"https://files.test/root/pypi/x/+f/1/{FILE}"]
     assert source.asked[0].want.grant.prefix == "/x"
 
 
 def test_without_a_page_to_ask_there_is_no_place(reactor: Reactor) -> None:
-    told, _ = located(reactor, replace(WANT, grant=replace(GRANT, hosts=())))
+    told, _ = located(reactor, replace(WANT, grant=replace(GRANT, sites=())))
     assert told == [""]
 
 

@@ -30,14 +30,14 @@ def artifact(data: bytes | None, **changes: object) -> Grant:
     strength = "first-seen" if data is None else "lockfile"
     return Grant(
         "npm", "artifact", "/ms/-/ms-2.1.3.tgz", "ms", "2.1.3", "ms-2.1.3.tgz",
-        digests, strength, "package-lock.json:12", hosts=(HOST,), **changes,  # type: ignore[arg-type]
+        digests, strength, "package-lock.json:12", sites=(HOST,), **changes,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 def page(**changes: object) -> Grant:
     """Return a grant of the page of ms."""
     return Grant(
-        "npm", "metadata", "/ms", "ms", has_versions=True, hosts=(HOST,), **changes,  # type: ignore[arg-type]
+        "npm", "metadata", "/ms", "ms", has_versions=True, sites=(HOST,), **changes,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

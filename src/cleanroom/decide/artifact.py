@@ -50,7 +50,7 @@ class Grant:
     cooldown_s: int = 0  # 0: its age does not matter
     has_versions: bool = False  # metadata that lists versions, from which young ones are removed
     excepted: tuple[str, ...] = ()  # versions that stay in it, however young
-    hosts: tuple[str, ...] = ()  # sites of its registry: where its dates are, redirects may lead
+    sites: tuple[str, ...] = ()  # of its registry: where its dates are, where redirects may lead
     beside: tuple[str, ...] = ()  # sites of other registries at their hosts
     fallback: str = "deny"  # "direct": without the store too
     body: bytes = b""  # what is sent to a git host, in its one spelling; it is asked by POST then
@@ -129,8 +129,8 @@ def _talk(registry: Registry, question: Talk, method: str) -> Grant | Refusal:
     if method != "POST":
         reason = f"{path} is asked by POST, not by {method}"
         return Refusal(Deny(Code.REGISTRY_NOT_ALLOWED, reason), label=name)
-    hosts, fallback = policy.allowed_hosts, policy.fallback
-    return Grant(policy.manager, "talk", path, name=name, hosts=hosts, fallback=fallback)
+    sites, fallback = policy.allowed_hosts, policy.fallback
+    return Grant(policy.manager, "talk", path, name=name, sites=sites, fallback=fallback)
 
 
 def _push(registry: Registry, question: Push, method: str, host: str) -> Grant | Refusal:
@@ -174,8 +174,8 @@ def _service(
     is_unpinned = is_file and _enforces(policy, "deny_unknown")
     if policy.read_only or method not in _READING or is_unpinned:
         return _no_service(method, host)
-    hosts, fallback = policy.allowed_hosts, policy.fallback
-    return Grant(policy.manager, "service", question.path, hosts=hosts, fallback=fallback)
+    sites, fallback = policy.allowed_hosts, policy.fallback
+    return Grant(policy.manager, "service", question.path, sites=sites, fallback=fallback)
 
 
 def _no_service(method: str, host: str) -> Refusal:
@@ -203,7 +203,7 @@ def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Ref
         cooldown_s=cooldown_s if question.versions else 0,
         has_versions=question.versions,
         excepted=tuple(sorted(excepted)),
-        hosts=policy.allowed_hosts,
+        sites=policy.allowed_hosts,
         fallback=policy.fallback,
     )
 
@@ -253,7 +253,7 @@ def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Ref
         strength=strength,
         pin=pin,
         cooldown_s=cooldown_s,
-        hosts=policy.allowed_hosts,
+        sites=policy.allowed_hosts,
         fallback=policy.fallback,
     )
 

@@ -109,11 +109,6 @@ def judge_by(policy: CompiledPolicy, indexes: Iterable[Index | None] | None = No
     return Judged(policy, found)
 
 
-def make_registries(policy: CompiledPolicy) -> Registries:
-    """Index the enabled registries of a policy."""
-    return judge_by(policy).registries
-
-
 def index_registry(policy: RegistryPolicy) -> Index | None:
     """Index what lock files say, which is long; None of a registry that is not to be asked."""
     grammar = GRAMMARS.get(policy.manager)

@@ -95,7 +95,7 @@ class Wait:
         self._taker = taker
         self._errand = errand
         own = f"{want.host}{want.grant.prefix}"
-        self._sites = list(want.grant.hosts) or [own]
+        self._sites = list(want.grant.sites) or [own]
         if want.grant.manager in ("npm", "go"):  # whose pages are where the files are
             self._sites = [own]
         self.page = want.sandbox_id, _page_of(want.grant, "").path
@@ -225,7 +225,7 @@ def _key(want: Want) -> _Key:
     grant = want.grant
     which = grant.file if grant.manager == "pypi" else grant.version
     return (
-        (f"{want.host}{grant.prefix}", *grant.hosts),
+        (f"{want.host}{grant.prefix}", *grant.sites),
         grant.manager,
         grant.name,
         which,
@@ -245,5 +245,5 @@ def _page_of(grant: Grant, prefix: str) -> Grant:
         case _:  # Go: each version has a page of its own, beside its files
             path = f"{grant.path.rpartition('.')[0]}.info"
     page = Grant(grant.manager, "metadata", path, name=grant.name, has_versions=True)
-    page = replace(page, hosts=grant.hosts, beside=grant.beside, prefix=prefix)
+    page = replace(page, sites=grant.sites, beside=grant.beside, prefix=prefix)
     return replace(page, fallback=grant.fallback)

@@ -180,7 +180,7 @@ class Errand:
     def _may_have(self, sender: str) -> bool:
         """SECURITY: where another's policy let a redirect lead, and no pin says what it brings."""
         grant = self._want.grant
-        return bool(grant.digests) or not sender or is_own(grant.hosts, grant.beside, sender)
+        return bool(grant.digests) or not sender or is_own(grant.sites, grant.beside, sender)
 
     def _miss(self) -> None:
         shared = self._cache.flying(self._berth)

@@ -96,14 +96,14 @@ def _joined(base: str, address: str) -> str:
 def _pages(want: Want) -> Iterator[tuple[Mirror, Want]]:
     """Yield the project's page of each site that has a mirror; the index is another host mostly."""
     grant, seen = want.grant, set()
-    for site in sorted(grant.hosts, key=lambda each: split_site(each)[0] == want.host):
+    for site in sorted(grant.sites, key=lambda each: split_site(each)[0] == want.host):
         host, prefix = split_site(site)
         mirror = want.mirrors.get(host)
         path = f"{prefix}/simple/{grant.name}/"
         if mirror is None or (mirror.label, mirror.path_of(path)) in seen:
             continue
         seen.add((mirror.label, mirror.path_of(path)))
-        page = Grant("pypi", "metadata", path, name=grant.name, hosts=grant.hosts, prefix=prefix)
+        page = Grant("pypi", "metadata", path, name=grant.name, sites=grant.sites, prefix=prefix)
         yield (
             mirror,
             Want(

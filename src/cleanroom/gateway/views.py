@@ -125,7 +125,7 @@ class Views:
 
     def _in_thread(self, key: _Key, sandbox_id: str, make: Callable[[], bytes]) -> None:
         """Make a long page: the interpreter lets this thread and the loop take turns."""
-        made: View | UnreadableError | BaseException
+        made: View | BaseException
         try:
             made = View(make(), self._reactor.now())
         except BaseException as error:  # noqa: BLE001 -- for the loop to raise, which ends all

@@ -22,9 +22,8 @@ from cleanroom.policy.problems import START, PolicyErrors, Problem
 from cleanroom.policy.sites import hosts_of
 from cleanroom.policy.written import Policy
 
-MAX_PLACES: Final = (
-    32 * 1024 * 1024
-)  # characters of paths: a path may have 4096, and 60,000 entries
+# Characters of paths, one path an entry: a path may have 4096, and 60,000 entries.
+MAX_PLACES: Final = 32 * 1024 * 1024
 _FOREIGN: Final = "it is a tarball from a host that allowed_hosts does not name"
 _ELSEWHERE: Final = "it is a repository of a host that allowed_hosts does not name"
 _NO_COMMIT: Final = "it comes from a git repository, and no whole commit of it is named"

@@ -16,8 +16,8 @@ from tests.decide.policies import rule
 from tests.gateway.secret_talk import AT, PLACEHOLDER, Keys, keys
 from tests.gateway.test_upstream import Told
 
-PAGE = Grant("npm", "metadata", "/ms", "ms", hosts=("a.test", "b.test"))
-SERVICE = Grant("npm", "service", "/-/whoami", hosts=("a.test", "b.test"))
+PAGE = Grant("npm", "metadata", "/ms", "ms", sites=("a.test", "b.test"))
+SERVICE = Grant("npm", "service", "/-/whoami", sites=("a.test", "b.test"))
 AUTH = Mirror("a.test", "https://m.test/x", "company")
 BASIC = replace(AUTH, user="me")
 OPEN = Mirror("a.test", "https://m.test/x")
@@ -30,7 +30,7 @@ def made(
     host: str = "a.test",
 ) -> MirrorPass | Deny:
     mirroring = Mirroring(_keys(value), {mirror.host: mirror})
-    return mirroring.lend(PAGE, mirroring.of(PAGE.hosts), host, own)
+    return mirroring.lend(PAGE, mirroring.of(PAGE.sites), host, own)
 
 
 def _keys(value: bytes | None) -> Keys:
@@ -93,7 +93,7 @@ def test_without_a_value_that_can_be_sent_nobody_is_asked(value: bytes | None) -
 
 def test_services_of_a_mirror_are_not_there() -> None:
     mirroring = Mirroring(_keys(b"of-the-company"), {"a.test": AUTH})
-    mirrors = mirroring.of(SERVICE.hosts)
+    mirrors = mirroring.of(SERVICE.sites)
     assert isinstance(mirroring.lend(SERVICE, mirrors, "a.test", None), Deny)
     assert isinstance(mirroring.lend(SERVICE, mirrors, "b.test", None), MirrorPass)
     assert (mirroring.label("a.test"), mirroring.label("b.test")) == ("m.test", "")

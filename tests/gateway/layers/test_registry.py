@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cleanroom.decide.mirror import Mirrors
 from cleanroom.decide.model import Allow, Deny
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.errors import Code
 from cleanroom.gateway.layers.custody import Watched
 from cleanroom.gateway.layers.lending import Lending
@@ -69,7 +69,7 @@ class Talk:
         lends: bool = False,
         mirrors: Mirrors | None = None,
     ) -> None:
-        registries = make_registries(judged_by)
+        registries = judge_by(judged_by).registries
         self.today = "2026-11-27"
         visit = Visit("sbx_1", judged_by, registries, lambda: self.today, offline)
         if mirrors is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from cleanroom.decide.artifact import Grant
 from cleanroom.decide.model import Deny
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.errors import Code
 from cleanroom.gateway.http1.heads import parse_request
 from cleanroom.gateway.layers.visit import Visit
@@ -24,7 +24,7 @@ DENY = Deny(Code.REGISTRY_NOT_ALLOWED, "no")
 
 def visit(*registries: RegistryPolicy) -> Visit:
     judged_by = replace(policy(), registries=registries)
-    return Visit("sbx_1", judged_by, make_registries(judged_by), lambda: "2027-01-15")
+    return Visit("sbx_1", judged_by, judge_by(judged_by).registries, lambda: "2027-01-15")
 
 
 EVERY = visit(NPM, GO, CARGO, GIT)

@@ -119,13 +119,13 @@ class Strangers:
             rest = self._rest(text)
             is_own = rest != text
             words = [pair, *_APART.split(pair)] if is_cookie else [pair]
-            if is_shaped(rest) or any(self._is_named(word, is_cookie) for word in words):
+            if is_shaped(rest) or any(self._is_named(word, is_cookie=is_cookie) for word in words):
                 # With the sign behind it, else with the one before it.
                 behind = head[end : end + 1] in (b"&", b";")
                 before = 0 if behind or start == first else 1
                 yield Stranger(start - before, end + behind, where, alone=not is_own)
 
-    def _is_named(self, pair: bytes, is_cookie: bool) -> bool:  # noqa: FBT001
+    def _is_named(self, pair: bytes, *, is_cookie: bool) -> bool:
         name, _, value = map(unquote_to_bytes, pair.partition(b"="))
         is_credential = bool(value.strip()) and is_name(name)
         if not is_credential and not (is_cookie and is_session(name, value)):

@@ -189,7 +189,7 @@ class RegistryLayer:
             lent = self._custody.lend(request, raw, grant.path) or self._custody.silence()
             search = self._custody.search(grant)
         mirroring = visit.mirroring
-        mirrors = mirroring.of(grant.hosts) if mirroring is not None else NO_MIRRORS
+        mirrors = mirroring.of(grant.sites) if mirroring is not None else NO_MIRRORS
         if mirroring is not None and mirrors and not isinstance(lent, Deny):
             lent = mirroring.lend(grant, mirrors, self._target.name, lent)
             search = search or mirroring.search(grant, mirrors)
