@@ -94,8 +94,8 @@ WHOLE = (entry(COMMIT, LAST), entry(TREE, FILES), entry(BLOB, FILE))
 PINNED = name(COMMIT, LAST)
 
 
-def held(*, has_some: bool = False) -> Asked:
-    return Asked(frozenset({PINNED}), has_some)
+def held(*, has_some: bool = False, is_part: bool = False) -> Asked:
+    return Asked(frozenset({PINNED}), has_some, is_part)
 
 
 def answered(*entries: bytes, before: tuple[str | bytes | int, ...] = ()) -> bytes:
@@ -132,9 +132,12 @@ def test_a_pack_for_one_who_has_some_is_not_for_others() -> None:
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_pack_without_history_says_where_it_is_cut(end: str) -> None:
     cut = ("shallow-info\n", f"shallow {PINNED.hex()}{end}", 1)
-    assert came(answered(*WHOLE, before=cut), held=held()) == PACK
+    part = held(is_part=True)
+    assert came(answered(*WHOLE, before=cut), held=part) == PACK
+    lacks = f"{BAD}lacks {name(COMMIT, OLDER).hex()[:12]}"  # of who asked for all of it
+    assert came(answered(*WHOLE, before=cut), held=held()).startswith(lacks)
     other = ("shallow-info\n", f"shallow {PINNED.hex()[1:]}", 1)
-    assert came(answered(*WHOLE, before=other), held=held()).startswith(BAD)
+    assert came(answered(*WHOLE, before=other), held=part).startswith(BAD)
 
 
 def test_what_is_known_of_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +146,7 @@ def test_what_is_known_of_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch)
     lines = [f"shallow {at:040x}" for at in range(2000)]
     cut: tuple[str | int, ...] = ("shallow-info\n", *lines, 1)
     missing = f"{BAD}has no 000000000000"
-    assert came(answered(*whole, before=cut[:2]), held=held()) == missing
+    assert came(answered(*whole, before=cut[:2]), held=held(is_part=True)) == missing
     monkeypatch.setattr("cleanroom.decide.pack._MOST_CUT", 5)
     assert came(answered(*whole, before=cut), held=held()) == "a pack with too much beside it"
     assert came(answered(*whole, before=cut)) == PACK

@@ -307,6 +307,9 @@ def test_what_an_answer_must_be_is_what_was_asked(line: str) -> None:
     some = decide_talk(held_talk(held(pin())), fetch(f"want {A}", line, "thin-pack", "done"))
     assert isinstance(some, Grant)
     assert asked_of(some) == Asked(wanted, has_some=True)
+    part = decide_talk(held_talk(held(pin())), fetch(f"want {A}", "deepen 1", "done"))
+    assert isinstance(part, Grant)
+    assert asked_of(part) == Asked(wanted, is_part=True)
     assert b"thin-pack" not in some.body  # which could not be read without what the client has
     branches = decide_talk(held_talk(held(pin())), pkt("command=ls-refs", 1, "peel", 0))
     loose = decide_talk(held_talk(held(mode="off")), fetch(f"want {A}", line, "thin-pack"))

@@ -39,9 +39,11 @@ def lib(outside: Registries) -> Locked:
     return Locked()
 
 
-def packed(lib: Repository, *, without: str = "", more: str = "") -> bytes:
+def packed(
+    lib: Repository, *, without: str = "", more: str = "", flags: tuple[str, ...] = ()
+) -> bytes:
     """Return a pack of the locked commit, but for one object, and with another one."""
-    listed = git(lib.tree, "rev-list", "--objects", "HEAD~2").split("\n")
+    listed = git(lib.tree, "rev-list", "--objects", *flags, "HEAD~2").split("\n")
     names = [line.split(" ")[0] for line in listed if line.split(" ")[0] != without]
     given = "\n".join([*names, *filter(None, [more]), ""]).encode()
     done = subprocess.run(
@@ -142,6 +144,21 @@ def test_a_pack_that_lacks_something_is_refused_and_not_kept(
     assert said.denials("integrity_mismatch")
     del GitInternet.packs[lib.name]
     assert run(outside, lib, *clone(lib)).result == [[0, ""], [0, "two\none\n"]]
+
+
+def test_a_part_of_history_is_no_answer_to_who_asked_for_all_of_it(
+    outside: Registries, lib: Locked
+) -> None:
+    """Though the host says where it ends."""
+    cut = f"shallow {lib.pinned}"
+    begin = f"0011shallow-info\n{len(cut) + 4:04x}{cut}0001".encode()
+    GitInternet.packs[lib.name] = begin + banded(packed(lib, flags=("--max-count=1",)))
+    part = ("clone", "-q", "--depth", "1", lib.url, "part")
+    said = run(outside, lib, part, *clone(lib))
+    assert said.result[0] == [0, ""]
+    assert said.result[1][0] != 0
+    (denied,) = said.denials("integrity_mismatch")
+    assert "which an object of it names" in denied["reason"]
 
 
 def test_what_a_first_sandbox_got_is_judged_again_for_a_second(

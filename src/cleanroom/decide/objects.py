@@ -45,10 +45,14 @@ Read = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a pack is for. `has_some`: the client said what it has, so not all need be there."""
+    """What a pack is for. `has_some`: the client said what it has, so not all need be there.
+
+    `is_part`: it did not ask for all of the history; then the host says where it ends, in `cut`.
+    """
 
     wanted: frozenset[bytes]
     has_some: bool = False
+    is_part: bool = False
     cut: frozenset[bytes] = frozenset()  # commits whose parents were not asked for
 
 

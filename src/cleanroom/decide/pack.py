@@ -151,7 +151,9 @@ def _judge(read: Read, heard: _Heard, algorithm: str, held: Asked) -> Generator[
         return "a pack with too much beside it"
     if heard.pieces.size > MOST_WORK:
         return f"{LARGE}has more bytes than are checked"
-    asked, pieces = replace(held, cut=frozenset(heard.cut)), heard.pieces
+    # SECURITY: else a part would be kept as the answer to a question for all of it.
+    cut = frozenset(heard.cut) if held.is_part else frozenset[bytes]()
+    asked, pieces = replace(held, cut=cut), heard.pieces
     fault = yield from fault_of(
         lambda at, size: pieces.read(read, at, size), pieces.size, asked, algorithm
     )

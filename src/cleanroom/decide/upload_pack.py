@@ -133,7 +133,8 @@ def asked_of(grant: Grant) -> Asked | None:
     packets = read_packets(grant.body, MOST_PACKETS) or []
     lines = [each for each in packets if isinstance(each, bytes)]
     has_some = any(line.startswith((b"have ", b"shallow ")) for line in lines)
-    return Asked(frozenset(map(bytes.fromhex, _wants(lines))), has_some)
+    is_part = any(line.startswith(b"deepen") for line in lines)
+    return Asked(frozenset(map(bytes.fromhex, _wants(lines))), has_some, is_part)
 
 
 def _whole(read: list[Packet]) -> list[Packet]:
