@@ -56,7 +56,9 @@ class _Heard:
             is_old = line.startswith(_DATA + b"PACK")
             self.is_pack = is_old or line.removeprefix(_DATA) == b"packfile\n"
             if not is_old:
-                self.is_odd = self.is_odd or (line.startswith(_DATA) and not self.is_pack)
+                # An empty one says only that the host still works on it.
+                is_data = line.startswith(_DATA) and line != _DATA
+                self.is_odd = self.is_odd or (is_data and not self.is_pack)
                 self._hear_text(line)
                 return
         if not line.startswith(_DATA):
