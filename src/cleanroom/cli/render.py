@@ -16,7 +16,6 @@ from typing import Final, TextIO
 from cleanroom.errors import CleanroomError
 
 SCHEMA_VERSION: Final = 1
-BOLD: Final = "1"
 RED: Final = "31"
 YELLOW: Final = "33"
 DIM: Final = "2"

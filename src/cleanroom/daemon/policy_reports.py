@@ -120,7 +120,7 @@ def _registries(policy: CompiledPolicy) -> list[RegistryReport]:
             allowed_hosts=list(each.allowed_hosts),
             cache_ref=each.cache_ref,
             fallback=each.fallback,
-            lockfile_mode=each.lockfile.mode if each.lockfile.enabled else "off",
+            lockfile_mode=each.lockfile.in_force,
             lockfiles=list(each.lockfile.lockfiles),
             pinned=len(each.artifact_allowlist) - first_seen(each),
             first_seen=first_seen(each),

@@ -24,7 +24,6 @@ from cleanroom.decide.question import (
 )
 from cleanroom.decide.registries import Found, Registries, Registry, find_registry
 from cleanroom.errors import Code
-from cleanroom.policy.model import RegistryPolicy
 from cleanroom.policy.patterns import covered
 
 PASSES: Final = "mode: warn lets it pass"  # how a warning ends
@@ -171,7 +170,7 @@ def _service(
     policy = registry.policy
     # SECURITY: a package's file at a place that we cannot read has no pin, whatever it is called.
     is_file = question.path.rstrip("/").lower().endswith(PACKAGES)
-    is_unpinned = is_file and _enforces(policy, "deny_unknown")
+    is_unpinned = is_file and policy.lockfile.in_force == "deny_unknown"
     if policy.read_only or method not in _READING or is_unpinned:
         return _no_service(method, host)
     sites, fallback = policy.allowed_hosts, policy.fallback
@@ -211,7 +210,8 @@ def _metadata(registry: Registry, question: Metadata, today: str) -> Grant | Ref
 def _may_be_asked(registry: Registry, question: Metadata, today: str) -> bool:
     """Tell whether the registry may learn that somebody asks for this."""
     policy = registry.policy
-    if question.of_registry or registry.grammar.is_open or not _enforces(policy, "deny_unknown"):
+    is_strict = policy.lockfile.in_force == "deny_unknown"
+    if question.of_registry or registry.grammar.is_open or not is_strict:
         return True
     name, version = question.name, question.version
     grammar = registry.grammar
@@ -238,7 +238,7 @@ def _artifact(registry: Registry, question: Artifact, today: str) -> Grant | Ref
     elif held is not None and (digests or held.is_first_seen):
         strength = "lockfile" if digests else "first-seen"
         pin = held.source
-    elif _enforces(policy, "deny_unknown"):
+    elif policy.lockfile.in_force == "deny_unknown":
         return _unlocked(registry, question, held)
     else:
         strength, pin, digests = "unlocked", "", ()
@@ -283,16 +283,12 @@ def _knows_version(registry: Registry, question: Artifact) -> bool:
     return is_locked and not registry.grammar.is_open
 
 
-def _enforces(policy: RegistryPolicy, mode: str) -> bool:
-    return policy.lockfile.enabled and policy.lockfile.mode == mode
-
-
 def warns_of(registry: Registry, grant: Grant) -> str:
     """Return what a person should know of what passes: that `mode: warn` lets it, or that a list of
     branches is not the host's; "" if nothing."""
     if grant.kind == "metadata" and grant.commits is not None and grant.commits.others is None:
         is_list = bool(grant.body) or not grant.protocol  # version 2 lists them when asked
         return SHOWN if is_list else ""
-    if grant.strength != "unlocked" or not _enforces(registry.policy, "warn"):
+    if grant.strength != "unlocked" or registry.policy.lockfile.in_force != "warn":
         return ""
     return f"{grant.label} is not in {registry.lockfiles}; {PASSES}"

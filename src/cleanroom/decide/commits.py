@@ -80,7 +80,7 @@ Locked = Mapping[str, Named]  # by "HOST/PATH"
 def index_commits(policy: RegistryPolicy) -> Locked:
     """Return what the lock files pin, to be looked up often."""
     found: dict[str, list[Commit]] = {}
-    if policy.lockfile.enabled and policy.lockfile.mode != "off":
+    if policy.lockfile.in_force != "off":
         for pin in policy.artifact_allowlist:
             commit = Commit(pin.version, "lockfile", pin.source)
             found.setdefault(pin.name, []).append(commit)
@@ -93,7 +93,7 @@ def commits_of(
     """Return what may be had of a repository, as "HOST/PATH"."""
     name = canonical_repository(repository)
     found: list[Commit] = []
-    is_strict = policy.lockfile.enabled and policy.lockfile.mode == "deny_unknown"
+    is_strict = policy.lockfile.in_force == "deny_unknown"
     others = None if is_strict else UNLOCKED
     for excepted_commit, each in excepted.of(name, today):
         commit = Commit(excepted_commit, "exception", f"exceptions: {each.purl}")

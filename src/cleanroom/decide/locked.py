@@ -83,7 +83,7 @@ class Locked:
 
 def index_locked(policy: RegistryPolicy, grammar: Grammar) -> Locked:
     """Index what lock files say; to be done once, and where nobody waits."""
-    is_held = policy.lockfile.enabled and policy.lockfile.mode != "off"
+    is_held = policy.lockfile.in_force != "off"
     pins = policy.artifact_allowlist if is_held else ()
     found: dict[_Key, list[ArtifactPin]] = {}
     for pin in pins:

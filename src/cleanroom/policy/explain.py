@@ -158,7 +158,7 @@ def _secret(binding: SecretBinding) -> str:
 def _held(registry: RegistryPolicy, what: str = "artifact") -> str:
     lockfile = registry.lockfile
     named = ", ".join(lockfile.lockfiles)
-    if not lockfile.enabled or lockfile.mode == "off":
+    if lockfile.in_force == "off":
         return ", whatever it has" if registry.manager != "git" else ""
     loose = first_seen(registry)
     some = f", {loose} by name and version only" if loose else ""

@@ -92,6 +92,11 @@ class LockfilePolicy:
     mode: str = "deny_unknown"
     lockfiles: tuple[str, ...] = ()
 
+    @property
+    def in_force(self) -> str:
+        """The mode that counts: "off" where nothing is enabled."""
+        return self.mode if self.enabled else "off"
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryException:

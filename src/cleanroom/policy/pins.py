@@ -86,7 +86,7 @@ def _too_long(found: Outcomes) -> Iterator[Problem]:
 
 
 def _holds(registry: RegistryPolicy) -> bool:
-    return registry.enabled and registry.lockfile.enabled and registry.lockfile.mode != "off"
+    return registry.enabled and registry.lockfile.in_force != "off"
 
 
 def _patterns(registry: RegistryPolicy) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def pinned_artifacts(policy: CompiledPolicy) -> PinnedArtifacts:
                     )
                     for pin in registry.artifact_allowlist
                 ],
-                held=registry.lockfile.enabled and registry.lockfile.mode == "deny_unknown",
+                held=registry.lockfile.in_force == "deny_unknown",
             )
             for registry in policy.registries
             if registry.enabled

@@ -3,8 +3,9 @@
 In: heads that http1/heads.py has read, verdicts so far. Out: what may pass instead, or a Deny.
 Never: a value where its binding does not let it go; a placeholder that passes unseen.
 
-Three kinds: `Untouched` for sandboxes without secrets, `Watched` for connections that no secret may
-go to, and Bound (bound.py) for those that one may.
+Four kinds: `Untouched` for sandboxes without secrets, `Watched` for connections that no secret may
+go to, Searched (bound.py) for those among them whose host is told one at another port, and Bound
+(there too) for those that one may go to. Registries have their own: Lending, Mirrored.
 """
 
 from collections.abc import Sequence
