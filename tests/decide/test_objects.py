@@ -155,6 +155,21 @@ def test_differences_are_made_whole_whatever_their_order(entries: tuple[bytes, .
     assert fault(pack(*entries, *TOP), ASKED) == ""
 
 
+def test_what_is_made_of_a_large_file_may_stand_before_it() -> None:
+    newer = BIG + b"and more"
+    copy = b"".join(
+        b"\xbf" + at.to_bytes(4, "little") + min(50_000, len(BIG) - at).to_bytes(2, "little")
+        for at in range(0, len(BIG), 50_000)
+    )
+    steps = number(len(BIG)) + number(len(newer)) + copy + b"\x08and more"
+    files = tree(("100644 a", name(BLOB, BIG)), ("100644 b", name(BLOB, newer)))
+    last = commit(name(TREE, files))
+    asked = Asked(frozenset({name(COMMIT, last)}))
+    base, made = entry(BLOB, BIG), entry(REF, steps, name(BLOB, BIG))
+    for entries in ((base, made), (made, base)):
+        assert fault(pack(entry(COMMIT, last), entry(TREE, files), *entries), asked) == ""
+
+
 def test_differences_may_say_where_their_base_is() -> None:
     second = entry(OFS, copied(FILE, b"and more\n"), ofs(len(BASE)))
     third = entry(OFS, copied(NEWER, b"and this"), ofs(len(second)))

@@ -151,6 +151,7 @@ class _Objects:
             hashed = hashlib.new(self._hash, b"blob %d\0" % size, usedforsecurity=False)
             end = yield from self._stream(begin, size, hashed.update)
             self._here(number, hashed.digest())
+            yield from self._make(self._those_after(number, hashed.digest()))
             return end
         data, end = yield from self._inflated(begin, size)
         if kind in (_OFS, _REF):
@@ -265,7 +266,10 @@ class _Objects:
 
     def _take(self, number: int, kind: int, data: bytes) -> Generator[None, None, None]:
         """Name an object, and those that wait for it."""
-        todo = yield from self._named(number, kind, data)
+        yield from self._make((yield from self._named(number, kind, data)))
+
+    def _make(self, todo: list[tuple[int, int]]) -> Generator[None, None, None]:
+        """Make and name those that waited, each of its base, and those that wait for them."""
         while todo:
             base, child = todo.pop()
             kind, data = yield from self._content(base)
@@ -284,6 +288,10 @@ class _Objects:
         self._here(number, name)
         yield from self._follow(kind, name, data)
         self._keep(number, kind, data)
+        return self._those_after(number, name)
+
+    def _those_after(self, number: int, name: bytes) -> list[tuple[int, int]]:
+        """Return an object with each one that waited for it."""
         waiting = self._waiting.pop(number, []) + self._waiting.pop(name, [])
         return [(number, child) for child in waiting]
 
