@@ -10,7 +10,7 @@ import pytest
 
 from cleanroom.decide.artifact import Grant, decide_request
 from cleanroom.decide.objects import Asked
-from cleanroom.decide.registries import make_registries
+from cleanroom.decide.registries import judge_by
 from cleanroom.decide.upload_pack import PACK, TALK, asked_of, decide_talk
 from tests.decide.git_policies import HOST, held, pin
 from tests.decide.packs import OFS, REF, entry, fault, number
@@ -62,7 +62,7 @@ def question(random: Random, repository: Repository) -> tuple[Grant, list[str]]:
         first, *more = (f"want {each}" for each in wanted)
         wants = [f"{first} {' '.join(told)}\n", *(f"{each}\n" for each in more)]
         body = pkt(*wants, *part, 0, *lines, "done\n")
-    registries = make_registries(held(*(pin(each) for each in wanted)))
+    registries = judge_by(held(*(pin(each) for each in wanted))).registries
     path = "/team/lib.git/git-upload-pack"
     talk = decide_request(registries, HOST, "POST", path, "2027-01-15")
     assert isinstance(talk, Grant)
