@@ -214,6 +214,6 @@ def test_a_grant_is_always_of_the_registry_that_has_its_path(parts: list[str]) -
         assert isinstance(found, Found)
         assert (found.registry.policy.manager, found.prefix) == (verdict.manager, verdict.prefix)
         assert verdict.path.startswith(f"{verdict.prefix}/")
-        # What of the two strict ones is no page is pinned, whatever PyPI, which is not, has.
+        # What of the strict ones is no page is pinned, whatever PyPI, which is not, has.
         if verdict.manager in ("npm", "cargo", "go"):
             assert verdict.kind == "metadata" or verdict.digests

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,7 +217,9 @@ def test_nothing_found_means_nothing_allowed() -> None:
     assert "project:" not in init_policy(facts)
 
 
-PLACES = st.sampled_from(["a.example", "a.example/npm", "A.Example/NPM/", "a.example:443/x/simple"])
+PLACES = st.sampled_from(
+    ["a.example", "a.example/npm", "A.Example/NPM/", "a.example/npm.", "a.example:443/x/simple"]
+)
 HOSTS = st.lists(st.one_of(st.text(max_size=20), PLACES), max_size=3).map(tuple)
 
 
@@ -271,6 +274,16 @@ def test_a_place_is_of_the_registry_that_was_named_first() -> None:
         },
     )
     assert sites(facts) == {"npm": ("corp.example",), "cargo": ("corp.example/cargo",)}
+
+
+@pytest.mark.parametrize("path", ["Repo", "repo."])
+def test_a_place_that_some_server_takes_for_another_ones_is_no_second_place(path: str) -> None:
+    facts = InitFacts(
+        lockfiles=(("package-lock.json", ""), ("go.sum", "")),
+        managers=("npm", "go"),
+        configured={"npm": ("corp.example/repo",), "go": (f"corp.example/{path}",)},
+    )
+    assert sites(facts) == {"npm": ("corp.example/repo",)}
 
 
 def test_a_path_that_no_policy_can_name_is_left_out() -> None:

@@ -21,7 +21,7 @@ from cleanroom.policy.model import Rule, RuleKind
 from cleanroom.policy.parse_registries import MAX_HOSTS
 from cleanroom.policy.parse_sandbox import MAX_PATHS, RELATIVE_PATH
 from cleanroom.policy.render import block_rule, quoted_text
-from cleanroom.policy.sites import canonical_site
+from cleanroom.policy.sites import canonical_site, folded
 from cleanroom.policy.values import MAX_TEXT
 
 SCHEMA_FILE: Final = "cleanroom.schema.json"
@@ -205,7 +205,7 @@ def _fitting(facts: InitFacts) -> Iterator[Reason]:
         if each.registry and each.target[1] == _HTTPS:
             if not slash and (each.registry, host) in below:
                 continue
-            if owners.setdefault(each.site.lower(), each.registry) != each.registry:
+            if owners.setdefault(folded(each.site), each.registry) != each.registry:
                 continue
             if slash:
                 below.add((each.registry, host))
