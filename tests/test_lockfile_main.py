@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
 
 from cleanroom.backends.process import memory_file
 from cleanroom.lockfile.lines import Outcomes, pack
 from cleanroom.lockfile.model import Reading
 
+BOUNDS = ("5", str(512 << 20), str(1 << 20))
 WHO = ("1879048190", "1879048190") if os.geteuid() == 0 else ()
 
 
@@ -15,7 +20,7 @@ def run(data: bytes, *ids: str, go: bytes = b"\n") -> "subprocess.CompletedProce
     """Run it to its end."""
     with memory_file(data) as file:
         texts = file.fileno()
-        command = [sys.executable, "-m", "cleanroom.lockfile_main", str(texts), *ids]
+        command = [sys.executable, "-m", "cleanroom.lockfile_main", str(texts), *BOUNDS, *ids]
         return subprocess.run(
             command, input=go, capture_output=True, timeout=60, check=False, pass_fds=(texts,)
         )
@@ -49,3 +54,27 @@ def test_root_without_an_identity_to_become_is_refused() -> None:
         assert b"without a uid" in done.stderr
     else:
         assert (done.returncode, done.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize(("before", "seconds"), [("unlimited", "5"), ("3", "3")])
+def test_it_bounds_itself_before_it_is_somebody_else_and_never_to_more(
+    before: str, seconds: str
+) -> None:
+    """Whoever started it may have no right to, once it is another user."""
+    with memory_file(pack({})) as file:
+        texts = file.fileno()
+        argv = [sys.executable, "-m", "cleanroom.lockfile_main", str(texts), *BOUNDS, *WHO]
+        shell = ["/bin/sh", "-c", f'ulimit -t {before}; exec "$@"', "sh", *argv]
+        with subprocess.Popen(  # noqa: TID251 -- a test's own process
+            shell, stdin=subprocess.PIPE, pass_fds=(texts,)
+        ) as reader:
+            wanted = ["cpu", "time", seconds, seconds], ["file", "size", BOUNDS[2], BOUNDS[2]]
+            limits: list[list[str]] = []
+            end = time.monotonic() + 60
+            while not all(each in limits for each in wanted) and time.monotonic() < end:
+                said = Path(f"/proc/{reader.pid}/limits").read_text()
+                limits = [line.split()[1:5] for line in said.splitlines()]
+                time.sleep(0.01)
+            assert all(each in limits for each in wanted), limits
+            reader.communicate(b"")
+    assert reader.returncode == 0

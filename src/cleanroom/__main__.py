@@ -10,10 +10,19 @@ import gc
 gc.disable()  # until the command's module is there (cli/main.py): imports leave nothing to collect
 
 import os
+import signal
 import sys
 from typing import NoReturn
 
+# `main` catches what python raises at Ctrl-C; until it is there, the signal itself ends this.
+_raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if _raises:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from cleanroom.cli.main import main
+
+if _raises:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run() -> NoReturn:

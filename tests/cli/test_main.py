@@ -1,6 +1,7 @@
 """argv to command, error to status."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,31 @@ def test_ctrl_c_before_anything_ran_is_130(
 
     monkeypatch.setattr("cleanroom.cli.cmd_status.status_parser", interrupted)
     assert main(["status"]) == 130
+
+
+WHILE_IMPORTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "cleanroom.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[1:] else signal.default_int_handler)
+before = signal.getsignal(signal.SIGINT)
+import cleanroom.__main__
+assert signal.getsignal(signal.SIGINT) is before
+"""
+
+
+@pytest.mark.parametrize(("words", "status"), [((), -signal.SIGINT), (("ignored",), 0)])
+def test_an_interrupt_while_python_loads_it_is_no_traceback(
+    words: tuple[str, ...], status: int
+) -> None:
+    command = [sys.executable, "-c", WHILE_IMPORTING, *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (status, "")
 
 
 LEAVING = """

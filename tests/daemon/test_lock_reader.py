@@ -136,6 +136,7 @@ def test_the_outcomes_are_those_of_the_readers() -> None:
 
 
 def test_roots_reader_is_somebody_of_its_own() -> None:
-    words = lock_reader._launch(0, 7).argv
+    words = lock_reader._launch(0, 7, QUICK).argv
+    given = ("7", str(QUICK.cpu_s), str(QUICK.memory), str(128 << 20))
     who = ("1879048190", "1879048190") if os.geteuid() == 0 else ()
-    assert words[words.index("cleanroom.lockfile_main") + 1 :] == ("7", *who)
+    assert words[words.index("cleanroom.lockfile_main") + 1 :] == (*given, *who)

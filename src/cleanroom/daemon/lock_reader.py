@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -123,19 +122,14 @@ class _Reader:
     """A process that waits for texts, reads them, and ends. Whoever starts it awaits `end()`."""
 
     def __init__(self, share: Share) -> None:
-        limits = (
-            (resource.RLIMIT_CPU, share.cpu_s),
-            (resource.RLIMIT_AS, share.memory),
-            (resource.RLIMIT_FSIZE, _OUTPUT),
-        )
         with contextlib.ExitStack() as opened:
             self._texts = opened.enter_context(memory_file())
             reading, writing = os.pipe()
             # A daemon that is killed closes it, too: nothing waits for one that is gone.
             self._go = opened.enter_context(os.fdopen(writing, "wb", buffering=0))
             with os.fdopen(reading, "rb", buffering=0):
-                launch = _launch(reading, self._texts.fileno())
-                self._capture = Capture(launch, Bounds(_WALL_S, _OUTPUT, limits))
+                launch = _launch(reading, self._texts.fileno(), share)
+                self._capture = Capture(launch, Bounds(_WALL_S, _OUTPUT))
             self._files = opened.pop_all()
 
     def give(self, texts: bytes) -> bool:
@@ -154,11 +148,21 @@ class _Reader:
             return await self._capture.end()
 
 
-def _launch(stdin: int, texts: int) -> Launch:
+def _launch(stdin: int, texts: int, share: Share) -> Launch:
+    bounds = (str(share.cpu_s), str(share.memory), str(_OUTPUT))
     who = (str(READER_ID), str(READER_ID)) if os.geteuid() == 0 else ()
     folder = str(Path(cleanroom.__file__).parent.parent)
     return Launch(
-        argv=(sys.executable, "-P", "-s", "-m", "cleanroom.lockfile_main", str(texts), *who),
+        argv=(
+            sys.executable,
+            "-P",
+            "-s",
+            "-m",
+            "cleanroom.lockfile_main",
+            str(texts),
+            *bounds,
+            *who,
+        ),
         environment={"LANG": "C.UTF-8", "PYTHONPATH": folder, **_HUGE_PAGES},
         stdin=stdin,
         pass_fds=(texts,),
