@@ -1,6 +1,7 @@
 """config.yaml is read strictly, each value with its origin."""
 
 import json
+import os
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -156,6 +157,15 @@ def test_a_missing_file_is_no_mistake_and_an_unreadable_one_is(tmp_path: Path) -
     assert load_config(tmp_path / "none.yaml", {}).settings == Settings()
     with pytest.raises(FileErrors, match="cannot read it"):
         load_config(tmp_path, {})
+
+
+def test_a_pipe_keeps_no_daemon_waiting(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    config = load_config(file, {})
+    os.mkfifo(file)
+    with pytest.raises(FileErrors, match="it is a pipe"):
+        load_config(file, {})
+    assert changed_file(config) == str(file)
 
 
 def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:

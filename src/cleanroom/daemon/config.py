@@ -4,7 +4,10 @@ In: the file's text and the daemon's environment. Out: Config, or every problem 
 column. Never: an unknown key ignored. Strongest first: `CLEANROOM_…` variables, the file, defaults.
 """
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -84,9 +87,18 @@ def _stamp(path: str) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open it without a wait for somebody who writes: each command has the daemon read it."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is a pipe")
+    return descriptor
+
+
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             return file.read(MAX_BYTES + 1).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
