@@ -73,4 +73,5 @@ def test_one_of_another_pid_namespace_is_left_alone(
         daemon.path.rename(folder / "cleanroom.sock")
         connect(Caller(None, autostart=True, environ=home.environment, say=said.append)).close()
         (folder / "cleanroom.sock").rename(daemon.path)
+    assert said[0].startswith("cleanroom: the daemon is version 0.0, this is ")
     assert "end it where it was started" in said[0]

@@ -79,7 +79,8 @@ def _complain(connection: Connection, health: Reply, caller: Caller) -> None:
     from cleanroom.client.replace import outdated, remedy  # noqa: PLC0415 -- almost never needed
 
     pid = connection.peer_pid()
-    caller.say(f"cleanroom: the daemon (pid {pid}) {outdated(health)}; {remedy(health, pid)}")
+    named = f" (pid {pid})" if pid else ""
+    caller.say(f"cleanroom: the daemon{named} {outdated(health)}; {remedy(health, pid)}")
 
 
 def may_start(caller: Caller) -> bool:

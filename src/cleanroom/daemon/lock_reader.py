@@ -152,17 +152,9 @@ def _launch(stdin: int, texts: int, share: Share) -> Launch:
     bounds = (str(share.cpu_s), str(share.memory), str(_OUTPUT))
     who = (str(READER_ID), str(READER_ID)) if os.geteuid() == 0 else ()
     folder = str(Path(cleanroom.__file__).parent.parent)
+    program = (sys.executable, "-P", "-s", "-m", "cleanroom.lockfile_main")
     return Launch(
-        argv=(
-            sys.executable,
-            "-P",
-            "-s",
-            "-m",
-            "cleanroom.lockfile_main",
-            str(texts),
-            *bounds,
-            *who,
-        ),
+        argv=(*program, str(texts), *bounds, *who),
         environment={"LANG": "C.UTF-8", "PYTHONPATH": folder, **_HUGE_PAGES},
         stdin=stdin,
         pass_fds=(texts,),
