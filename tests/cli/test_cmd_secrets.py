@@ -42,6 +42,20 @@ def test_a_missing_value_is_one_line_and_status_1(cli: CommandLine) -> None:
     done = cli("secrets", "check")
     assert (done.status, done.out.count("\n")) == (1, 1)
     assert "the variable is not set" in done.out
+    assert "next:" not in done.err
+
+
+def test_a_value_that_nobody_named_has_a_next_step(cli: CommandLine) -> None:
+    cli.policy()
+    unnamed = NEED | {"source": None}
+    mirror = unnamed | {"id": "m", "mirror_of": ["r.example"]}
+    answer = Answer({"secrets": [unnamed], "mirrors": [mirror], "taken": True})
+    cli.script.answers["POST /v1/secrets/needs"] = answer
+    done = cli("secrets", "check")
+    assert (done.status, done.out.count("\n")) == (1, 2)
+    assert "next: --secret a=VARIABLE, or `secrets:` in config.yaml" in done.err
+    assert done.err.count("next: ") == 2
+    assert cli("secrets", "check", "-q").err == ""
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_paths_and_methods_that_do_not_exist_are_problems_too(short_path: Path) 
         async with running(Setting(short_path)) as daemon:
             status, problem = await daemon.ask("GET", "/v2")
             assert (status, problem["code"]) == (404, "request_invalid")
+            assert problem["hint"] == "see /openapi.json"
             assert (await daemon.ask("DELETE", "/v1/runs"))[0] == 405
 
     play(conversation())

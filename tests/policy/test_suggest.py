@@ -137,16 +137,20 @@ def test_of_many_packages_some_are_named() -> None:
         ]
 
     told = notes(*many(Code.LOCKFILE_VIOLATION), policy=policy)
-    assert told[:-1] == tuple(f"p{n} 1.0 is not there" for n in range(MAX_PACKAGES))
-    assert told[-1] == (
-        "2 more are not named (lockfile_violation): cleanroom audit --denied;"
-        " one that is added to a lock file brings what it depends on"
+    brought = "a package brings what it depends on into the lock file: add those that you asked for"
+    assert told[:-2] == tuple(f"p{n} 1.0 is not there" for n in range(MAX_PACKAGES))
+    assert told[-2:] == (
+        "2 more are not named (lockfile_violation): cleanroom audit --denied",
+        brought,
     )
     told = notes(*many(Code.OFFLINE_MISS), policy=policy)
     assert len(told) == MAX_PACKAGES + 1
     assert told[-1] == "2 more are not named (offline_miss): cleanroom audit --denied"
-    few = many(Code.LOCKFILE_VIOLATION)[: 2 * MAX_PACKAGES]
-    assert len(notes(*few, policy=policy)) == MAX_PACKAGES
+    some = many(Code.LOCKFILE_VIOLATION)
+    few = notes(*some[: 2 * MAX_PACKAGES], policy=policy)
+    assert len(few) == MAX_PACKAGES + 1
+    assert few[-1] == brought
+    assert notes(*some[:2], policy=policy) == ("p0 1.0 is not there",)
 
 
 def test_what_no_rule_lifts_is_not_suggested() -> None:

@@ -67,3 +67,4 @@ def test_what_to_do_about_a_word_that_is_no_program() -> None:
     assert not_started("./run.sh", NOT_EXECUTABLE).endswith("name its interpreter: sh ./run.sh")
     assert "no ./run.sh is inside" in not_started("./run.sh", NOT_FOUND)
     assert "PATH has 'jq'" in not_started("jq", NOT_FOUND)
+    assert not_started("cd", NOT_FOUND).endswith("one argument: exec -- 'cd …'")

@@ -69,7 +69,8 @@ def problem_of(
 def problem_with(status: int, code: Code, detail: str) -> Problem:
     """Return a problem document for what HTTP itself refuses."""
     title = _TITLE.get(status, "the request failed")
-    return Problem(title=title, status=status, detail=detail, code=code)
+    hint = "see /openapi.json" if status in {404, 405} else ""
+    return Problem(title=title, status=status, detail=detail, code=code, hint=hint)
 
 
 def bug_problem(what: str) -> Problem:

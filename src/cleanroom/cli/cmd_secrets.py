@@ -126,36 +126,38 @@ def list_all(options: argparse.Namespace, shell: Shell) -> int:
 def check(options: argparse.Namespace, shell: Shell) -> int:
     """Read each value and let go of it; 1 if a required one cannot be used."""
     found = _find(options, shell)
-    rows = [(need, _problem(need, found.given, found, shell)) for need in found.needs]
-    mirrors = [(need, _problem(need, {}, found, shell)) for need in found.mirrors]
-    missing = any(why and need.flag("required") for need, why in rows)
-    missing = missing or any(why for _, why in mirrors)
+    rows = [(need, *_problem(need, found.given, found, shell)) for need in found.needs]
+    mirrors = [(need, *_problem(need, {}, found, shell)) for need in found.mirrors]
+    missing = any(why and need.flag("required") for need, why, _ in rows)
+    missing = missing or any(why for _, why, _ in mirrors)
     if options.json:
         shell.screen.json(
             {
-                "secrets": [{"id": need.text("id"), "problem": why} for need, why in rows],
-                "mirrors": [{"id": need.text("id"), "problem": why} for need, why in mirrors],
+                "secrets": [{"id": need.text("id"), "problem": why} for need, why, _ in rows],
+                "mirrors": [{"id": need.text("id"), "problem": why} for need, why, _ in mirrors],
             }
         )
         return int(missing)
     if not rows and not mirrors:
         shell.screen.say(NONE)
-    for need, why in rows:
+    for need, why, hint in rows:
         optional = "" if need.flag("required") else " (not required)"
         shell.screen.out(f"{need.text('id')}: {why or 'its value can be used'}{optional}")
-    for need, why in mirrors:
+        shell.screen.say_next(hint)
+    for need, why, hint in mirrors:
         where = f"the mirror of {', '.join(need.texts('mirror_of'))}"
         shell.screen.out(f"{need.text('id')} ({where}): {why or 'its value can be used'}")
+        shell.screen.say_next(hint)
     return int(missing)
 
 
-def _problem(need: Reply, given: dict[str, Source], found: Found, shell: Shell) -> str:
-    """Read a value and let go of it; return why it cannot be used, "" if it can."""
+def _problem(need: Reply, given: dict[str, Source], found: Found, shell: Shell) -> tuple[str, str]:
+    """Read a value and let go of it; return why it cannot be used, and what helps."""
     try:
         os.close(read_secret(need, given, shell, found.workspace))
     except Refused as error:
-        return error.message
-    return ""
+        return error.message, "" if "secrets check" in error.hint else error.hint  # here we are
+    return "", ""
 
 
 def test(options: argparse.Namespace, shell: Shell) -> int:

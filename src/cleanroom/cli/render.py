@@ -94,6 +94,11 @@ class Screen:
         if not self.quiet:
             self._err(text, YELLOW)
 
+    def say_next(self, hint: str) -> None:
+        """Tell the person what to do about the line above, where that is known."""
+        if hint:
+            self.say(f"  next: {hint.removeprefix('run: ')}")
+
     def json(self, fields: Mapping[str, object]) -> None:
         """Write one JSON object with the version of its shape."""
         own = {"version": SCHEMA_VERSION}

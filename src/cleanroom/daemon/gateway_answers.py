@@ -59,6 +59,6 @@ def placeholder_of(held: control.SecretHeld) -> str:
     """Return the placeholder. Raises Refused(secret_unavailable)."""
     if held.why_not:
         message = f"cannot use the secret '{held.secret_id}': {held.why_not}"
-        hint = f"run: cleanroom secrets check {held.secret_id}"
+        hint = "run: cleanroom secrets check"
         raise Refused(Code.SECRET_UNAVAILABLE, message, hint)
     return held.placeholder

@@ -173,7 +173,7 @@ class LocalWorkspaces:
         found = find_program(word, path)
         view = WorkspaceView(order_workspace, ())
         why = outside_view(word, found, self._host, view)
-        return f"{why}, then: kill {os.getpid()} (the daemon reads it once)" if why else ""
+        return f"{why}, then run it again" if why else ""  # which says if the daemon must end
 
     async def changes(self, folder: Path) -> ChangeSet:
         """Return what was changed; ids are left empty. Files git ignores are one skipped line."""

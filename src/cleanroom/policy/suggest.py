@@ -32,6 +32,9 @@ _NOTES: Final = {
     " that, see docs/secrets.md",
     Code.OFFLINE_MISS: "is not asked offline: run without --offline",
 }
+_BROUGHT: Final = (
+    "a package brings what it depends on into the lock file: add those that you asked for"
+)
 _LIFTED: Final = (Code.HOST_NOT_ALLOWED, Code.PORT_NOT_ALLOWED)  # by a rule
 
 
@@ -74,9 +77,11 @@ class _Notes:
         self._said.setdefault(note)
 
     def told(self) -> tuple[str, ...]:
-        """Return what was said, and how many packages were not named."""
+        """Return what was said, how many packages were not named, and which need not be added."""
         counts = {code: len(named) - MAX_PACKAGES for code, named in self._packages.items()}
         rest = [_likewise(code, count) for code, count in counts.items() if count > 0]
+        if len(self._packages.get(Code.LOCKFILE_VIOLATION, ())) > 1:
+            rest.append(_BROUGHT)
         return (*self._said, *rest)
 
 
@@ -107,9 +112,7 @@ def suggest_rules(refusals: Iterable[Refusal], policy: CompiledPolicy) -> Sugges
 
 def _likewise(code: str, count: int) -> str:
     """Return what is said of the packages that are too many to name."""
-    told = f"{count} more are not named ({code}): cleanroom audit --denied"
-    brought = "; one that is added to a lock file brings what it depends on"
-    return told + brought if code == Code.LOCKFILE_VIOLATION else told
+    return f"{count} more are not named ({code}): cleanroom audit --denied"
 
 
 def _is_allowed(policy: CompiledPolicy, target: tuple[RuleKind, str], port: int) -> bool:

@@ -11,6 +11,11 @@ from cleanroom.sandbox.host import HostFacts, WorkspaceView
 NOT_EXECUTABLE: Final = 126  # the shell's status for a file that is no program
 NOT_FOUND: Final = 127  # and for a command that is not there
 
+# What people begin with, and is no program.
+_BUILTINS: Final = frozenset(
+    (".", "cd", "eval", "exec", "exit", "export", "set", "source", "trap", "ulimit", "unset")
+)
+
 # Folders that hold a whole tool manager: naming one shows every version it has.
 _MANAGERS: Final = (
     "/.nvm",
@@ -56,6 +61,8 @@ def not_started(word: str, status: int) -> str:
         return f"make it executable (chmod +x), or name its interpreter: sh {word}"
     if "/" in word:
         return f"no {word} is inside, or not what its first line names as its interpreter"
+    if word in _BUILTINS:
+        return f"'{word}' is a word of the shell, which gets one argument: exec -- '{word} …'"
     return (
         f"no folder of the sandbox's PATH has '{word}': inside are the host's /usr, the workspace,"
         " what mise installs (docs/mise.md) and the folders of `tools` in config.yaml"
