@@ -44,6 +44,7 @@ from tests.decide.test_mirror import CRATES, INDEX, NPM
 from tests.decide.test_pack import NEW, OLD
 from tests.decide.test_push_commands import A, line, push
 from tests.decide.test_upload_pack import fetch, pkt, talk
+from tests.fuzz.gateway_readers import GATEWAY
 from tests.fuzz.inner_readers import INNER
 from tests.fuzz.mutator import pieces
 from tests.fuzz.reader import Read, Reader
@@ -380,5 +381,6 @@ READERS: Final = {
         _agent,
         (FrameError,),
     ),
+    **GATEWAY,
     **INNER,
 }  # fmt: skip

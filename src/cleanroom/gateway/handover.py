@@ -121,7 +121,7 @@ def read_policy(descriptor: int) -> Judged:
         end = size - _LENGTH_BYTES
         rest = _REST.decode(data[end - int.from_bytes(data[end:], "big") : end])
         return judge_by(rest.policy, list(_found(data, rest)))
-    except (OSError, ValueError, TypeError, msgspec.DecodeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, msgspec.DecodeError, RecursionError) as error:
         raise ControlError(str(error)) from error
     finally:
         os.close(descriptor)
