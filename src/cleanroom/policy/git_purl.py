@@ -40,13 +40,18 @@ def read_git_purl(purl: str) -> tuple[str, str] | None:
     return name, whole_commit(commit)
 
 
+def exception_line(manager: str, purl: str) -> str:
+    """Return the line of a policy that excepts it; whoever writes it says until when and why."""
+    return (
+        f"registries.{manager}.exceptions: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
+    )
+
+
 def exception_for(host: str, path: str) -> str:
-    """Return the line of a policy that opens all of a repository; whoever writes it says until
-    when and why."""
+    """Return the line of a policy that opens all of a repository."""
     path = quote(path.removesuffix(".git"), safe="/~")
     name = re.sub(r"[^A-Za-z0-9._-]", "-", path.rpartition("/")[2])
-    purl = f"{_GENERIC}{name}?{_VCS_URL}git+https://{host}/{path}"
-    return f"{GIT_EXCEPTIONS}: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
+    return exception_line("git", f"{_GENERIC}{name}?{_VCS_URL}git+https://{host}/{path}")
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from cleanroom.errors import Code
 from cleanroom.lockfile.formats import format_of
-from cleanroom.policy.git_purl import EXAMPLE, GIT_EXCEPTIONS
+from cleanroom.policy.git_purl import EXAMPLE, GIT_EXCEPTIONS, exception_line
 from cleanroom.policy.model import PURL_TYPES, RegistryPolicy
 
 _WORD: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/+!-]{0,200}")
@@ -63,15 +63,13 @@ def advice(refused: RefusedPackage, registry: RegistryPolicy) -> str:
 
 
 def _exception(artifact: str, registry: RegistryPolicy) -> str:
-    """Return the line of the policy that lets this version pass; whoever writes it says until when
-    and why."""
-    key = f"registries.{registry.manager}.exceptions"
+    """Return the line of the policy that lets this version pass."""
     name, _, version = artifact.rpartition(" ")
     kind = PURL_TYPES.get(registry.manager)
     if not kind or not _WORD.fullmatch(name) or not _WORD.fullmatch(version):
-        return f"an entry of {key}, which says until when"
+        return f"an entry of registries.{registry.manager}.exceptions, which says until when"
     purl = f"pkg:{kind}/{quote(name, safe='/')}@{quote(version, safe='')}"
-    return f"{key}: [{{purl: '{purl}', expires: YYYY-MM-DD, reason: WHY}}]"
+    return exception_line(registry.manager, purl)
 
 
 def _commit(refused: RefusedPackage, registry: RegistryPolicy) -> str:
