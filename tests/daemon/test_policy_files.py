@@ -61,7 +61,7 @@ def test_a_policy_with_pins_is_written_once_and_others_as_often_as_they_come(
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_it_is_made_while_others_go_on_and_closed_if_nobody_wants_it_any_more(
+def test_it_is_made_while_others_go_on_and_kept_for_whoever_asks_again(
     monkeypatch: pytest.MonkeyPatch, *, fails: bool
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
@@ -75,8 +75,8 @@ def test_it_is_made_while_others_go_on_and_closed_if_nobody_wants_it_any_more(
 
     async def conversation() -> None:
         loop = asyncio.get_running_loop()
-        files, before = PolicyFiles(), descriptors()
-        asked = [loop.create_task(files.file(policy)) for policy in [held()]]
+        files, before, policy = PolicyFiles(), descriptors(), held()
+        asked = [loop.create_task(files.file(policy))]
         assert await asyncio.to_thread(begun.wait, 60)
         asked[0].cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -84,6 +84,10 @@ def test_it_is_made_while_others_go_on_and_closed_if_nobody_wants_it_any_more(
         go_on.set()
         await loop.shutdown_default_executor()
         await asyncio.sleep(0)
+        assert descriptors() == before + (not fails)
+        if not fails:
+            os.close(await files.file(policy))  # no thread is left that could make it
+        files.close()
         assert descriptors() == before
 
     monkeypatch.setattr(policy_files, "policy_file", slowly)

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 from collections import OrderedDict
+from functools import partial
 from typing import Final, NamedTuple
 
 from cleanroom.errors import Code, Refused
@@ -43,7 +44,8 @@ class PolicyFiles:
         try:
             made = await asyncio.shield(making)
         except asyncio.CancelledError:
-            making.add_done_callback(_close)
+            # Whoever tries again finds it, however slow this machine is.
+            making.add_done_callback(partial(self._keep_late, policy))
             raise
         except OSError as error:
             if error.errno != errno.EFBIG:
@@ -59,6 +61,11 @@ class PolicyFiles:
         while self._kept:
             os.close(self._kept.popitem()[1].descriptor)
 
+    def _keep_late(self, policy: CompiledPolicy, making: asyncio.Future[int]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._keep(policy, making.result())
+            os.close(making.result())
+
     def _keep(self, policy: CompiledPolicy, made: int) -> None:
         if self._is_closed or id(policy) in self._kept:
             return
@@ -67,8 +74,3 @@ class PolicyFiles:
             len(self._kept) > _MOST or sum(each.size for each in self._kept.values()) > _MOST_BYTES
         ):
             os.close(self._kept.popitem(last=False)[1].descriptor)
-
-
-def _close(making: asyncio.Future[int]) -> None:
-    if not making.cancelled() and making.exception() is None:
-        os.close(making.result())
