@@ -116,6 +116,13 @@ def test_one_who_has_some_need_not_get_all() -> None:
     assert fault(pack(WHOLE[2]), some).startswith("has no ")
 
 
+def test_what_is_asked_for_again_need_not_come() -> None:
+    again = Asked(WANTED.wanted, has_some=True, had=WANTED.wanted)
+    assert fault(pack(), again) == ""
+    assert fault(pack(WHOLE[4]), again).endswith("in it, for which nobody asked")
+    assert fault(pack(), Asked(WANTED.wanted, had=WANTED.wanted)).startswith("has no ")
+
+
 def test_a_part_of_history_is_whole_without_parents() -> None:
     last = name(COMMIT, LAST)
     cut = (WHOLE[0], *WHOLE[2:])

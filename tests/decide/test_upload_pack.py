@@ -277,6 +277,8 @@ def test_what_is_pinned_may_be_fetched() -> None:
         (pkt(f"want {B} ofs-delta\n", 0, "done\n"), f" bbbbbbbbbbbb is not in {LOCK}"),
         (pkt(f"want {A}\n", f"want {B}\n", 0, "done\n"), f" bbbbbbbbbbbb is not in {LOCK}"),
         (pkt(f"want {A}\n", f"shallow {B}\n", "deepen 9\n", 0), "fetch without --depth"),
+        (fetch(f"want {A}", f"shallow {A}", "deepen 5", f"have {A}"), "clone it anew"),
+        (fetch(f"want {A}", f"shallow {A}", "deepen 1", "deepen-relative"), "clone it anew"),
         (pkt(f"want {A} filter\n", "filter blob:none\n", 0, "done\n"), "no commit's name"),
     ],
 )
@@ -288,9 +290,14 @@ def test_what_is_not_pinned_may_not_be_fetched(body: bytes, why: str) -> None:
     assert why in refusal.deny.reason
 
 
-def test_a_pinned_commit_may_be_had_in_part_and_deepened() -> None:
-    lines = (f"want {A}", f"shallow {A}", "deepen 5", f"have {B}", "done")
-    assert isinstance(decide_talk(held_talk(held(pin())), fetch(*lines)), Grant)
+def test_a_pinned_commit_may_be_had_in_part_and_again() -> None:
+    body = fetch(f"want {A}", f"shallow {A}", "deepen 1", f"have {A}", f"have {B}", "done")
+    again = decide_talk(held_talk(held(pin())), body)
+    assert isinstance(again, Grant)
+    wanted = frozenset({bytes.fromhex(A)})
+    assert asked_of(again) == Asked(wanted, has_some=True, is_part=True, had=wanted)
+    body = fetch(f"want {A}", f"shallow {B}", "deepen 5", f"have {B}", "done")
+    assert isinstance(decide_talk(held_talk(held(pin(), pin(B))), body), Grant)
     assert isinstance(
         decide_talk(held_talk(held(pin())), fetch(f"want {A}", f"shallow {B}")), Grant
     )

@@ -48,6 +48,9 @@ def question(random: Random, repository: Repository) -> tuple[Grant, list[str]]:
     had = [] if set(wanted) <= there else had
     lines = [f"have {each}\n" for each in had]
     part = [f"deepen {random.randint(1, 3)}\n"] if not had and random.randrange(3) == 0 else []
+    if part == ["deepen 1\n"] and repository.commits.keys() >= set(wanted):  # once more
+        part += [f"shallow {each}\n" for each in wanted]
+        lines = [f"have {each}\n" for each in random.sample(wanted, random.randint(0, 1))]
     able = ["ofs-delta", "thin-pack", "include-tag", "no-progress"]
     told = random.sample(able, random.randrange(5))
     if random.randrange(3):

@@ -45,7 +45,8 @@ Read = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a pack is for. `has_some`: the client said what it has, so not all need be there.
+    """What a pack is for. `has_some`: the client said what it has, so not all need be there; `had`
+    is what of the wanted it said so, which it asks for again when it asks for a part of history.
 
     `is_part`: it did not ask for all of the history; then the host says where it ends, in `cut`.
     """
@@ -54,6 +55,12 @@ class Asked:
     has_some: bool = False
     is_part: bool = False
     cut: frozenset[bytes] = frozenset()  # commits whose parents were not asked for
+    had: frozenset[bytes] = frozenset()
+
+    @property
+    def needed(self) -> frozenset[bytes]:
+        """What must be there, and first."""
+        return self.wanted - self.had if self.has_some else self.wanted | self.cut
 
 
 class Fault(NamedTuple):
@@ -129,7 +136,7 @@ class _Objects:
 
     def _judge(self) -> Generator[None, None, None]:
         wanted = self._asked.wanted
-        for name in wanted | (frozenset() if self._asked.has_some else self._asked.cut):
+        for name in self._asked.needed:
             if not self._known.get(name, 0) & _HERE:
                 _wrong(f"has no {name.hex()[:12]}")
         for count, (name, flags) in enumerate(self._known.items()):

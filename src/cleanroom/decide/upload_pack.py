@@ -134,7 +134,9 @@ def asked_of(grant: Grant) -> Asked | None:
     lines = [each for each in packets if isinstance(each, bytes)]
     has_some = any(line.startswith((b"have ", b"shallow ")) for line in lines)
     is_part = any(line.startswith(b"deepen") for line in lines)
-    return Asked(frozenset(map(bytes.fromhex, _wants(lines))), has_some, is_part)
+    wanted = frozenset(map(bytes.fromhex, _wants(lines)))
+    had = {bytes.fromhex(line[5:].decode()) for line in lines if line.startswith(b"have ")}
+    return Asked(wanted, has_some, is_part, had=wanted & had)
 
 
 def _whole(read: list[Packet]) -> list[Packet]:
@@ -156,11 +158,21 @@ def _unheld(read: list[Packet], commits: Commits) -> tuple[str, str] | None:
     for line in lines:
         if line.startswith(_UNNAMED):
             return "", "is asked for by what is no commit's name, and lock files pin commits"
-    # SECURITY: a host takes the parents of what a client calls shallow for wanted, when it deepens.
-    deepens = any(line.startswith(b"deepen") for line in lines)
-    for line in lines if deepens else ():
-        if line.startswith(b"shallow ") and commits.find(line[8:].decode()) is None:
-            return line[8:].decode(), "is deepened, and no lock file pins it: fetch without --depth"
+    return _deepened(lines, commits)
+
+
+def _deepened(lines: list[bytes], commits: Commits) -> tuple[str, str] | None:
+    """Return what of the client's would have its parents later, and why that is refused."""
+    depths = [line for line in lines if line.startswith(b"deepen")]
+    wants = _wants(lines)
+    for line in lines if depths else ():
+        name = line[8:].decode() if line.startswith(b"shallow ") else ""
+        # SECURITY: a host takes the parents of what a client calls shallow for wanted.
+        if name and commits.find(name) is None:
+            return name, "is deepened, and no lock file pins it: fetch without --depth"
+        # They would come without it, so that nothing in the pack names them.
+        if name in wants and depths != [b"deepen 1"]:
+            return name, "is here without its parents, and they are not had later: clone it anew"
     return None
 
 
