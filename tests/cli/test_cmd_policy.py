@@ -171,6 +171,17 @@ def test_suggest_shows_a_diff_and_writes_nothing(cli: CommandLine) -> None:
     assert (body["run_id"], body["workspace"]) == ("run_1", str(cli.folder))
 
 
+def test_without_a_policy_suggest_names_the_command_that_writes_a_better_one(
+    cli: CommandLine,
+) -> None:
+    cli.script.answers["POST /v1/policy/suggest"] = suggestion(changed=True)
+    assert "note: there is no policy here yet: for packages, `cleanroom init`" in (
+        cli("policy", "suggest").err
+    )
+    assert "no policy here" not in cli("policy", "suggest", "--write").err
+    assert "no policy here" not in cli("policy", "suggest").err
+
+
 def test_suggest_writes_on_demand(cli: CommandLine) -> None:
     path = cli.policy()
     cli.script.answers["POST /v1/policy/suggest"] = suggestion(changed=True)

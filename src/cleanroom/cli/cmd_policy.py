@@ -5,6 +5,7 @@ no. Never: a policy read or judged here.
 """
 
 import argparse
+from typing import Final
 
 from cleanroom.cli.agent import policy_for
 from cleanroom.cli.approval import approve, approve_parser, next_step
@@ -62,6 +63,13 @@ def check_parser() -> Parser:
     )
     parser.operand("HOST:PORT", "the target; an IPv6 address in brackets")
     return parser
+
+
+# A rule for a registry's host lets any package of it in.
+_NO_FILE: Final = (
+    "there is no policy here yet: for packages, `cleanroom init` writes one that holds them to"
+    " your lock files"
+)
 
 
 def suggest_parser() -> Parser:
@@ -205,6 +213,8 @@ def suggest(options: argparse.Namespace, shell: Shell) -> int:
         shell.screen.json({**suggestion.fields, "written": options.write and changed})
         return 0
     _show_suggestion(suggestion, workspace, shell)
+    if changed and workspace.policy.text is None and not options.write:
+        shell.screen.say(f"note: {_NO_FILE}")
     if changed:
         shell.screen.say(f"next: {step}")
     return 0
