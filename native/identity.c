@@ -86,8 +86,7 @@ void op_drop(int argc, char **argv) {
         if (getuid() != uid || geteuid() != uid || !setuid(0)) fail("drop", "still privileged");
         errno = 0;
     }
-    /* the change of ids cleared it */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("drop", "parent death signal");
+    die_with(starter); /* the change of ids cleared it */
 }
 
 /* `from` appears as `to`; every other id is itself, except the two (isolation.md, workspace). */
@@ -112,10 +111,10 @@ int idmap_userns(long from_uid, long to_uid, long from_gid, long to_gid) {
     const long wanted[4] = {from_uid, to_uid, from_gid, to_gid};
     char path[64];
     if (cached_fd >= 0 && !memcmp(cached, wanted, sizeof wanted)) return cached_fd;
-    pid_t child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+    pid_t own = getpid(), child = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
     if (child < 0) fail("idmap", "clone");
     if (!child) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        die_with(own);
         for (;;) pause();
     }
     write_map(child, "uid_map", from_uid, to_uid);

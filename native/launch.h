@@ -21,9 +21,11 @@
 extern int control;          /* the daemon's socket */
 extern int passed[MAX_FDS];  /* descriptors that came with the message */
 extern int passed_count;
+extern pid_t starter;        /* the daemon */
 _Noreturn void fail(const char *step, const char *what); /* reports errno, ends */
 int park(int fd);                                         /* moves a descriptor out of the way */
 long number(const char *step, const char *text);          /* a decimal argument */
+void die_with(pid_t parent);                              /* its end, past ones too, is this one's */
 
 /* An op: its name, how many arguments it takes, what it does. */
 struct op {

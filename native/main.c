@@ -23,6 +23,7 @@
 int control = -1;
 int passed[MAX_FDS];
 int passed_count;
+pid_t starter;
 
 static char message[MAX_MESSAGE];
 
@@ -53,6 +54,11 @@ long number(const char *step, const char *text) {
         fail(step, text);
     }
     return value;
+}
+
+void die_with(pid_t parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("message", "parent death signal");
+    if (getppid() != parent) _exit(1); /* it ended before that, and no signal will come */
 }
 
 static long spent[2]; /* microseconds for network and for mounts */
@@ -164,7 +170,8 @@ int main(int argc, char **argv) {
     }
     control = park((int)number("message", argv[1]));
     /* The daemon's end before the exec is ours too; bubblewrap asks for the same afterwards. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    starter = getppid();
+    die_with(starter);
     size_t size = receive();
     /* Where memory runs out and no control group says whose, the workload goes before the host. */
     write_text("message", "/proc/self/oom_score_adj", "500");

@@ -1,7 +1,11 @@
 """The launcher's message, and its program: what it refuses, and how it says so."""
 
+import contextlib
+import ctypes
 import os
+import select
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +19,17 @@ from cleanroom.backends.process import memory_file
 from tests.backends.machines import children, descriptors, within
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
+
+# ptrace(2), waitpid(2)
+PTRACE_DETACH, PTRACE_GETEVENTMSG, PTRACE_SEIZE = 17, 0x4201, 0x4206
+TRACE_FORK, EVENT_FORK, WALL = 2, 1, 0x40000000
+
+
+def ptrace(request: int, pid: int, data: int) -> None:
+    """Trace a child of this thread."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.ptrace(request, pid, None, ctypes.c_void_p(data)) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
 
 
 def failed(programs: Path, *steps: Step, fds: Sequence[int] = ()) -> LaunchError:
@@ -197,6 +212,29 @@ def test_a_launcher_that_was_killed_is_an_error_and_not_a_success(programs: Path
             launcher.close()
 
     within(5, scenario())
+
+
+def test_a_launcher_that_is_killed_leaves_no_child_that_has_only_begun(programs: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        argv = [str(programs / "cleanroom-launch"), str(theirs.fileno())]
+        launcher = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        ptrace(PTRACE_SEIZE, launcher.pid, TRACE_FORK)
+        ours.send(encode([Step("idmap", ("a", "1", "2", "1", "2"))]))
+        assert os.waitpid(launcher.pid, WALL)[1] >> 8 == signal.SIGTRAP | EVENT_FORK << 8
+        child = ctypes.c_long()
+        ptrace(PTRACE_GETEVENTMSG, launcher.pid, ctypes.addressof(child))
+        os.waitpid(child.value, WALL)  # it stands before its first instruction
+        pidfd = os.pidfd_open(child.value)
+        try:
+            launcher.kill()
+            launcher.wait()
+            ptrace(PTRACE_DETACH, child.value, 0)
+            assert select.select([pidfd], [], [], 30)[0], "it waits for ever"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
 
 
 def test_the_filter_is_a_program_the_kernel_could_load(programs: Path) -> None:
