@@ -20,7 +20,7 @@ from tests.backends.machines import children, descriptors, within
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
 
-# ptrace(2), waitpid(2)
+# Of ptrace(2) and waitpid(2).
 PTRACE_DETACH, PTRACE_GETEVENTMSG, PTRACE_SEIZE = 17, 0x4201, 0x4206
 TRACE_FORK, EVENT_FORK, WALL = 2, 1, 0x40000000
 
@@ -218,7 +218,9 @@ def test_a_launcher_that_is_killed_leaves_no_child_that_has_only_begun(programs:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         argv = [str(programs / "cleanroom-launch"), str(theirs.fileno())]
-        launcher = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        launcher = subprocess.Popen(  # noqa: TID251 -- to be traced by this thread
+            argv, pass_fds=[theirs.fileno()]
+        )
         ptrace(PTRACE_SEIZE, launcher.pid, TRACE_FORK)
         ours.send(encode([Step("idmap", ("a", "1", "2", "1", "2"))]))
         assert os.waitpid(launcher.pid, WALL)[1] >> 8 == signal.SIGTRAP | EVENT_FORK << 8
