@@ -44,7 +44,7 @@ def _fill_standard_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one's
-            os.set_inheritable(descriptor, True)  # noqa: FBT003
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 -- its only form
             setattr(sys, name, os.fdopen(descriptor, mode))
 
 

@@ -101,8 +101,8 @@ LINES = st.sampled_from(
 )
 
 
-@given(st.lists(LINES), st.booleans())
-def test_a_question_is_its_own_one_way(lines: list[Packet], is_v2: bool) -> None:  # noqa: FBT001
+@given(lines=st.lists(LINES), is_v2=st.booleans())
+def test_a_question_is_its_own_one_way(lines: list[Packet], *, is_v2: bool) -> None:
     made = fresh_fetch([FETCH if is_v2 else A + OLD, *lines])
     assert fresh_fetch(made) == made
 

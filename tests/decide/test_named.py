@@ -22,7 +22,7 @@ def test_a_tag_names_one_object_and_a_file_none() -> None:
     [("100644", True), ("40000", True), ("040000", True), ("120000", True), ("0100664", True),
      ("160000", False), ("0160000", False), ("644", False), ("260000", False)],
 )  # fmt: skip
-def test_a_folder_names_what_git_follows(mode: str, is_followed: bool) -> None:  # noqa: FBT001
+def test_a_folder_names_what_git_follows(mode: str, *, is_followed: bool) -> None:
     assert list(names_in(TREE, tree((f"{mode} a", A), ("100644 b", B)), 20)) == [
         A if is_followed else b"", B,
     ]  # fmt: skip

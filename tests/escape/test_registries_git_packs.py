@@ -94,7 +94,8 @@ def test_what_a_pack_has_beside_it_does_not_come_in(outside: Registries, lib: Lo
 def test_a_pack_is_read_however_it_is_told_of(
     outside: Registries,
     lib: Locked,
-    is_given_up: bool,  # noqa: FBT001
+    *,
+    is_given_up: bool,
 ) -> None:
     """A host that gives up when all of it was sent; one whose first words are not git's own."""
     more = hidden(lib)

@@ -103,6 +103,6 @@ def test_dots_at_the_end_of_a_part_are_no_other_site(path: str) -> None:
         ("c.example/npm/x", False),
     ],
 )
-def test_a_place_is_of_one_of_the_sites_or_of_one_beside_them(place: str, is_it: bool) -> None:  # noqa: FBT001
+def test_a_place_is_of_one_of_the_sites_or_of_one_beside_them(place: str, *, is_it: bool) -> None:
     sites, beside = ("a.example/npm", "b.example"), ("a.example/npm/own", "c.example")
     assert is_own(sites, beside, place) is is_it

@@ -187,7 +187,8 @@ GIVEN = [
 def test_what_the_host_itself_gave_as_a_cookie_may_come_back(
     said: str,
     cookie: str,
-    passes: bool,  # noqa: FBT001
+    *,
+    passes: bool,
 ) -> None:
     keyring = keys()
     talk = SecretTalk(keyring)
