@@ -135,6 +135,20 @@ def test_files_that_wait_to_be_kept_are_counted_also_when_they_are_dropped(
     assert kept == {wire.encode(wire.Kept(number)) for number in range(_MOST_KEPT)}
 
 
+def test_questions_for_space_are_counted_too(
+    store: Store, gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(store, "make_space", lambda _: goes_on.wait(60))
+    assert _ask(gateway, wire.Find(1, "a", "/"))[0] == wire.Found(1)
+    for _ in range(_MOST_KEPT):
+        gateway.send(wire.encode(wire.NeedSpace(1, 1)))
+    assert _ask(gateway, wire.NeedSpace(1, 1))[0] == wire.Failed(1, "too many files at once")
+    goes_on.set()
+    for _ in range(_MOST_KEPT):
+        assert gateway.recv(wire.MAX_PACKET_BYTES) == wire.encode(wire.Space(1))
+
+
 def test_one_request_too_many_is_refused_and_does_not_end_the_link(
     gateway: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

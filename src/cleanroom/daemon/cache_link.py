@@ -105,7 +105,7 @@ class CacheLink:
             case wire.NeedRoom():
                 self._open_room(message.request, request)
             case wire.NeedSpace():
-                self._keepers.submit(self._make_space, message)
+                self._begin_to_make_space(message)
             case wire.Keep():
                 self._begin_to_keep(message, request)
             case wire.Validated():
@@ -165,9 +165,7 @@ class CacheLink:
         if request.room < 0:
             error = "it was to keep a file that it does not have"
             raise wire.PacketError(error)
-        if not self._to_keep.acquire(blocking=False):
-            # SECURITY: a request may be dropped before it is kept, so they are counted here.
-            self._fail(message.request, OSError(errno.EMFILE, "too many files at once"))
+        if not self._may_wait(message.request):
             return
         try:
             room = os.dup(request.room)
@@ -177,6 +175,19 @@ class CacheLink:
             return
         kept = self._keepers.submit(self._keep, message, request, room)
         kept.add_done_callback(lambda _: self._kept(room))  # also when it is cancelled
+
+    def _may_wait(self, number: int) -> bool:
+        """Count one that waits for a keeper; False: it was told that there are too many."""
+        # SECURITY: a request may be dropped before its turn, and may ask again and again.
+        if self._to_keep.acquire(blocking=False):
+            return True
+        self._fail(number, OSError(errno.EMFILE, "too many files at once"))
+        return False
+
+    def _begin_to_make_space(self, message: wire.NeedSpace) -> None:
+        if self._may_wait(message.request):
+            made = self._keepers.submit(self._make_space, message)
+            made.add_done_callback(lambda _: self._to_keep.release())
 
     def _kept(self, room: int) -> None:
         os.close(room)
