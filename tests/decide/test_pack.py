@@ -72,6 +72,15 @@ def test_what_is_no_pack_says_why(answer: bytes, words: str) -> None:
     assert words in came(answer)
 
 
+def test_no_pack_comes_in_before_the_one_that_is_read() -> None:
+    """In version 0 a client takes all of it for one pack, and git's unpacks the first."""
+    whole = (*WHOLE, entry(COMMIT, OLDER))
+    first, second = pack(*whole, entry(BLOB, b"more")), pack(*whole)
+    assert came(pkt("NAK\n", *bands(second), 0), held=held()) == PACK
+    smuggled = pkt("NAK\n", b"\x01" + first[:2], *bands(first[2:]), *bands(second), 0)
+    assert came(smuggled, held=held()) not in (PACK, TALK)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

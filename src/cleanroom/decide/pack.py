@@ -121,10 +121,12 @@ def what_came(
     fault = yield from _listen(read, size, heard)
     if fault:
         return fault
-    if heard.is_error or not heard.is_pack:
-        # SECURITY: clients keep what of a pack has come, and read some words less strictly.
-        if held is not None and (heard.is_odd or heard.pieces.size):
-            return "a pack that was given up, or is told of as git does not"
+    is_none = heard.is_error or not heard.is_pack
+    # SECURITY: clients keep what of a pack has come, also before another one, and read some words
+    # less strictly.
+    if held is not None and (heard.is_odd or (is_none and heard.pieces.size)):
+        return "a pack that was given up, or is told of as git does not"
+    if is_none:
         return TALK if size else "an empty answer"
     if not heard.is_ended or not heard.is_right:
         return "a pack whose checksum is wrong" if heard.is_ended else "a pack that is cut"
