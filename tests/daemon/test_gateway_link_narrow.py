@@ -7,6 +7,9 @@ import signal
 import pytest
 
 from cleanroom.daemon import gateway_link
+from cleanroom.daemon.policy_files import PolicyFiles
+from cleanroom.errors import Code, Refused
+from cleanroom.policy.model import CompiledPolicy
 from tests.daemon.test_gateway_link import Journal, linked, run
 from tests.decide.policies import policy
 from tests.gateway.guests import Guest
@@ -42,6 +45,30 @@ def test_a_gateway_that_does_not_narrow_does_not_live_on(monkeypatch: pytest.Mon
             await link.narrow("sbx_1", policy())
             assert not link.alive
         assert journal.lost == [frozenset({"sbx_1"})]
+
+    run(work)
+
+
+def test_a_policy_that_is_too_large_leaves_the_sandbox_no_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def too_large(_policy: CompiledPolicy) -> int:
+        raise Refused(Code.RESOURCE_LIMIT, "cannot hand it over: it is too large")
+
+    async def work() -> None:
+        journal = Journal()
+        async with linked(journal) as link:
+            guest = await Guest.start(
+                link.door("sbx_1", policy("a.test:443")),
+                "print(get('a.test', 1, wait=3)); sys.stdout.flush()\n"
+                "while get('a.test', 1, wait=1) == 'ConnectionResetError': pass\nprint('cut')",
+            )
+            assert await guest.line() == "ConnectionResetError\n"
+            monkeypatch.setattr(PolicyFiles, "file", lambda _, policy: too_large(policy))
+            with pytest.raises(Refused):
+                await link.narrow("sbx_1", policy())
+            assert await guest.rest() == "cut\n"
+            assert link.alive
 
     run(work)
 

@@ -33,7 +33,7 @@ from cleanroom.daemon.policy_files import PolicyFiles
 from cleanroom.daemon.settings import GatewaySettings
 from cleanroom.daemon.tasks import Tasks
 from cleanroom.decide.mirror import Mirror
-from cleanroom.errors import Fault
+from cleanroom.errors import Fault, Refused
 from cleanroom.events import NetworkEvent
 from cleanroom.gateway import control
 from cleanroom.policy.model import CompiledPolicy, SecretBinding
@@ -189,7 +189,10 @@ class GatewayLink:
             _close_all(descriptors)
 
     async def narrow(self, sandbox_id: str, policy: CompiledPolicy) -> None:
-        """Hold a live sandbox to a narrower policy; when this returns, nothing beyond it lives."""
+        """Hold a live sandbox to a narrower policy; when this returns, nothing beyond it lives.
+
+        Raises Refused(resource_limit) for one that is too large; the sandbox has no network then.
+        """
         if not self.alive or sandbox_id not in self._served:
             return
         try:
@@ -203,6 +206,9 @@ class GatewayLink:
                 await done
         except Fault:
             pass  # it is gone, and so is the sandbox's network
+        except Refused:
+            await self.close_door(sandbox_id)  # SECURITY: what no gateway can hold, nobody has
+            raise
         except (OSError, TimeoutError):
             self._die()  # SECURITY: a gateway that does not narrow must not serve it
         finally:
