@@ -1,6 +1,7 @@
 """The socket is private, and one daemon has it (C1, C8)."""
 
 import asyncio
+import errno
 import os
 import socket
 from pathlib import Path
@@ -113,6 +114,20 @@ def test_the_wait_for_one_that_does_not_end_has_an_end(
     with pytest.raises(Refused):
         Lock(short_path / "lock", "it")
     last.release()
+
+
+def test_a_full_disk_keeps_no_daemon_from_its_end(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    last = Lock(short_path / "lock", "it")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        last.say_ending()
+    last.release()
+    assert (short_path / "lock").read_bytes() == b""
 
 
 def test_the_umask_is_given_back(short_path: Path) -> None:

@@ -5,6 +5,7 @@ socket or one state, a socket that others can reach, or somebody's file removed.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
@@ -60,8 +61,9 @@ class Lock:
         os.ftruncate(self._descriptor, 0)  # what one that was killed said
 
     def say_ending(self) -> None:
-        """Let the next one wait for the end of this one."""
-        os.pwrite(self._descriptor, _ENDING, 0)
+        """Let the next one wait for the end of this one; where the disk is full, it is refused."""
+        with contextlib.suppress(OSError):  # nothing keeps a daemon from ending what it has
+            os.pwrite(self._descriptor, _ENDING, 0)
 
     def release(self) -> None:
         """Let go of it."""
