@@ -16,6 +16,7 @@ import os
 import secrets
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ class Store:
         # What was kept since the last look for room; at first, enough for one.
         self._new_bytes, self._new_rows = limit + 1, 0
         self._file = _file_of(folder)
+        self._making_space = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, limit: int, clock: Clock) -> Self:
@@ -99,7 +101,7 @@ class Store:
         return self._index.first_seen(self._keyed(key))
 
     def spool(self) -> int:
-        """Return a descriptor of a new file that has no name. Raises OSError."""
+        """Return a descriptor of a new file that has no name. Raises OSError, sqlite3.Error."""
         return self._with_space(0, self._open_spool)
 
     def _open_spool(self) -> int:
@@ -162,11 +164,12 @@ class Store:
 
     def make_space(self, size: int) -> bool:
         """Have the longest unused files go for so many bytes; False: there were none."""
-        gone = self._index.oldest(max(size, self._limit // _LOOKS))
-        for sha256 in gone:  # before the index, which needs room itself to forget
-            self._path(sha256).unlink(missing_ok=True)
-        for sha256 in gone:
-            self._index.forget(sha256)
+        with self._making_space:  # two at once would count the same files
+            gone = self._index.oldest(max(size, self._limit // _LOOKS))
+            for sha256 in gone:  # before the index, which needs room itself to forget
+                self._path(sha256).unlink(missing_ok=True)
+            for sha256 in gone:
+                self._index.forget(sha256)
         return bool(gone)
 
     def verify(self) -> Checked:
