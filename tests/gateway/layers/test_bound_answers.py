@@ -234,3 +234,12 @@ def test_what_it_answers_compressed_is_refused() -> None:
     got = talk.answer(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx")
     assert got.startswith(b"HTTP/1.1 502 ")
     assert b"xx" not in got.partition(b"\r\n\r\n")[2][:2]
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_only_who_was_verified_gives_a_cookie(*, verified: bool) -> None:
+    keyring = keys()
+    talk = SecretTalk(keyring, Searched(keyring, AT, verified=verified))
+    talk.request(GET)
+    talk.answer(b"HTTP/1.1 200 OK\r\nSet-Cookie: access_token=abc\r\nContent-Length: 0\r\n\r\n")
+    assert keyring.cookies.has(AT.name, b"abc") is verified

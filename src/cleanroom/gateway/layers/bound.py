@@ -88,8 +88,11 @@ class Searched(Watched):
         return WebSocket(self._keyring)
 
     def _heard(self, lines: Sequence[bytes]) -> bytes:
-        """Return the head of an answer; what it gives as cookies may come back."""
-        for line in lines:
+        """Return the head of an answer; what it gives as cookies may come back.
+
+        SECURITY: if it was verified: over plain HTTP anybody on the way could give one.
+        """
+        for line in lines if self._verified else ():
             name, _, said = line.partition(b":")
             if name.lower() == b"set-cookie":
                 self._keyring.cookies.give(self._target.name, said)
